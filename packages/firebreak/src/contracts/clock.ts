@@ -1,0 +1,26 @@
+/** Time as the library sees it: production reads the system clock, tests and the simulation a virtual one. */
+export interface Clock {
+  /** Wall time in ms since the Unix epoch. Never goes into arithmetic of durations across processes. */
+  now(): number
+  /** Calls `run` once, `delayMs` from now (0 or more), and never before. */
+  schedule(delayMs: number, run: () => void): Timer
+}
+
+export interface Timer {
+  /** Idempotent; after it the callback does not run. */
+  cancel(): void
+}
+
+/** Resolves after `delayMs`, or at once when `signal` aborts: waiting never outlives its reason. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve()
+    const finish = (): void => {
+      timer.cancel()
+      signal?.removeEventListener('abort', finish)
+      resolve()
+    }
+    const timer = clock.schedule(delayMs, finish)
+    signal?.addEventListener('abort', finish, { once: true })
+  })
+}

@@ -1,0 +1,46 @@
+/**
+ * The `Database` port: SQL for a service's own state and for its ledger. Statements are written once, in SQL that SQLite
+ * (3.45+) and PostgreSQL (14+) both understand, with `$1`-style parameters.
+ *
+ * An adapter is done when it passes `databaseConformance` of `firebreak/testing`.
+ */
+export interface Database {
+  readonly capabilities: DatabaseCapabilities
+  /** One statement on its own, committed when it resolves. */
+  query<Row = SqlRow>(sql: string, params?: readonly SqlValue[]): Promise<readonly Row[]>
+  /**
+   * Runs units of work one after the other in **one** transaction, each behind its own savepoint, and commits once.
+   *
+   * A unit that throws is undone alone and gets `{ ok: false, error }`; the others stand.
+   * **Guarantee** When this resolves, every unit with `ok: true` is durable. When it rejects (`FB_DATABASE_UNAVAILABLE`,
+   * `FB_DATABASE_BUSY`, `FB_DATABASE_FULL`, `FB_CLOSED`), no unit has left a trace.
+   */
+  commit(units: readonly SqlUnit[]): Promise<readonly Verdict[]>
+  /** Changes whenever another connection has committed; equal means that nobody has. Cheap: a wake-up for slow polls. */
+  changeCounter(): Promise<number>
+  /** Idempotent; waits for the commit under way. */
+  close(): Promise<void>
+}
+
+export type SqlUnit = (sql: Sql) => Promise<void>
+
+/** A handle on the open transaction; dead as soon as its unit has ended (`FB_UNIT_ENDED`). */
+export interface Sql {
+  query<Row = SqlRow>(sql: string, params?: readonly SqlValue[]): Promise<readonly Row[]>
+  /** The same statement for many parameter rows, in order. Resolves to the rows all of them returned. */
+  batch<Row = SqlRow>(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<readonly Row[]>
+}
+
+export type SqlValue = string | number | bigint | Uint8Array | null
+export type SqlRow = Readonly<Record<string, SqlValue>>
+
+export type Verdict = { readonly ok: true } | { readonly ok: false; readonly error: unknown }
+
+export interface DatabaseCapabilities {
+  readonly name: string
+  readonly dialect: 'sqlite' | 'postgres'
+  /** Data outlives the process. */
+  readonly durable: boolean
+  /** Instances of a service on several machines can share it. */
+  readonly shared: boolean
+}

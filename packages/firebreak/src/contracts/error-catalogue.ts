@@ -1,0 +1,159 @@
+/** Who must act: nobody (it is retried), the sender, the person who set it up, or the programmer. */
+export type ErrorKind = 'transient' | 'permanent' | 'config' | 'bug'
+
+/**
+ * Every code that firebreak raises: who must act, the message (`{name}` is filled from the detail), and what to do.
+ * docs/errors.md explains each; a test compares the two in both directions.
+ */
+export const catalogue = {
+  FB_CLOSED: { kind: 'bug', message: '{what} is closed', remedy: 'Do not use it after close() or stop().' },
+  FB_CONFIG: { kind: 'config', message: '{problems}', remedy: 'Mend every line listed; nothing was started.' },
+  FB_CONTRACT_VIOLATED: {
+    kind: 'permanent',
+    message: '{type} v{version} does not fit its schema: {issues}',
+    remedy: 'Mend the producer, or edit and replay the dead letter.',
+  },
+  FB_CRASH_SUSPECT: {
+    kind: 'permanent',
+    message: 'the process died {deaths} times while handling this message',
+    remedy: 'Find out why it kills the process before replaying it.',
+  },
+  FB_DATABASE_BUSY: {
+    kind: 'transient',
+    message: 'database {path} stayed locked for {waitedMs} ms',
+    remedy: 'Another process holds a long transaction on it; end that one.',
+  },
+  FB_DATABASE_CORRUPT: {
+    kind: 'config',
+    message: 'database {path} is damaged or not a firebreak database: {reason}',
+    remedy: 'Restore it from a backup, or move it aside to start empty.',
+  },
+  FB_DATABASE_FULL: {
+    kind: 'transient',
+    message: 'no space left for database {path}',
+    remedy: 'Free disk space; work goes on by itself.',
+  },
+  FB_DATABASE_READONLY: {
+    kind: 'config',
+    message: 'database {path} cannot be written: {reason}',
+    remedy: 'Make the folder writable for this user.',
+  },
+  FB_DATABASE_UNAVAILABLE: {
+    kind: 'transient',
+    message: 'database {path} cannot be reached: {reason}',
+    remedy: 'Work waits and goes on by itself when it is back.',
+  },
+  FB_DELIVERY_TIMEOUT: {
+    kind: 'transient',
+    message: 'the handler of {type} did not end within {deadlineMs} ms',
+    remedy: 'Make it faster, raise deadlineMs, or pass ctx.signal to what it waits for.',
+  },
+  FB_EVENT_UNKNOWN: {
+    kind: 'permanent',
+    message: 'nothing here handles {type} v{version}',
+    remedy: 'Add a handler, or leave unknownEvents at "skip".',
+  },
+  FB_FENCED: {
+    kind: 'transient',
+    message: 'partition {partition} belongs to another member now',
+    remedy: 'Nothing to do: the other member handles the records.',
+  },
+  FB_HANDLER_PERMANENT: {
+    kind: 'permanent',
+    message: '{message}',
+    remedy: 'See the message; edit and replay, or discard with a reason.',
+  },
+  FB_HANDLER_THROTTLED: {
+    kind: 'transient',
+    message: '{message}',
+    remedy: 'Nothing to do: it is tried again after the given time.',
+  },
+  FB_INVARIANT: { kind: 'bug', message: 'broken invariant: {claim}', remedy: 'Please report it with the stack.' },
+  FB_LETTER_NOT_FOUND: {
+    kind: 'permanent',
+    message: 'there is no dead letter {id}',
+    remedy: 'List them with: firebreak dlq list',
+  },
+  FB_LETTER_STATE: {
+    kind: 'permanent',
+    message: 'dead letter {id} is {state}, so it cannot be {action}',
+    remedy: 'Show its history with: firebreak dlq show {id}',
+  },
+  FB_LOG_CORRUPT: {
+    kind: 'config',
+    message: 'log {path} is damaged or not a firebreak log: {reason}',
+    remedy: 'Restore it from a backup, or move it aside to start empty.',
+  },
+  FB_LOG_FULL: {
+    kind: 'transient',
+    message: 'no space left for log {path}',
+    remedy: 'Free disk space; publishing goes on by itself.',
+  },
+  FB_LOG_READONLY: {
+    kind: 'config',
+    message: 'log {path} cannot be written: {reason}',
+    remedy: 'Make the folder writable for this user.',
+  },
+  FB_LOG_UNAVAILABLE: {
+    kind: 'transient',
+    message: 'log {path} cannot be reached: {reason}',
+    remedy: 'Work waits and goes on by itself when it is back.',
+  },
+  FB_LOG_VERSION: {
+    kind: 'config',
+    message: '{path} has format {found}, this version reads {expected}',
+    remedy: 'Use the version of firebreak that wrote it, or migrate.',
+  },
+  FB_NOT_PUBLISHABLE: {
+    kind: 'bug',
+    message: 'service {service} does not declare that it publishes {type}',
+    remedy: 'Add the event to `publishes` of the service.',
+  },
+  FB_OUTBOX_FULL: {
+    kind: 'transient',
+    message: 'the outbox holds {rows} events that the log has not taken',
+    remedy: 'Bring the log back; the outbox drains by itself.',
+  },
+  FB_RECORD_TOO_LARGE: {
+    kind: 'permanent',
+    message: '{type} is {bytes} bytes, the limit is {limit}',
+    remedy: 'Store the large part elsewhere and publish a reference.',
+  },
+  FB_REPLAY_INVALID: {
+    kind: 'permanent',
+    message: 'the edited payload does not fit {type} v{version}: {issues}',
+    remedy: 'Mend the payload; nothing was replayed.',
+  },
+  FB_TOPIC_MISMATCH: {
+    kind: 'config',
+    message: 'topic {topic} has {found} partitions, the definition says {expected}',
+    remedy: 'The number is fixed when the topic is created; use the old number or a new topic.',
+  },
+  FB_TOPIC_UNKNOWN: {
+    kind: 'config',
+    message: 'there is no topic {topic}',
+    remedy: 'Declare it through an event of a service, or create it.',
+  },
+  FB_TRANSACTION_TIMEOUT: {
+    kind: 'transient',
+    message: 'a transaction was held open for more than {limitMs} ms',
+    remedy: 'Do slow work before ctx.transaction, only SQL inside it.',
+  },
+  FB_UNDECODABLE: {
+    kind: 'permanent',
+    message: 'the record cannot be decoded: {reason}',
+    remedy: 'Mend the producer; edit and replay, or discard with a reason.',
+  },
+  FB_UNIT_ENDED: {
+    kind: 'bug',
+    message: 'the unit of work of {what} has already ended',
+    remedy: 'Call ctx.transaction once, await everything in it, and publish before it ends.',
+  },
+  FB_UPCASTER_MISSING: {
+    kind: 'permanent',
+    message: '{type} came as version {found}, and no upcaster leads from {at} to {expected}',
+    remedy: 'Add the upcaster to the event definition, then replay.',
+  },
+} as const
+
+export type ErrorCode = keyof typeof catalogue

@@ -1,0 +1,56 @@
+import { catalogue, type ErrorCode, type ErrorKind } from './error-catalogue.ts'
+
+const brand: unique symbol = Symbol.for('firebreak.error') as never
+
+/**
+ * Every error that firebreak raises itself.
+ *
+ * **Shape** `code` is stable and listed in docs/errors.md with its remedy; `kind` says who must act: `transient` (nobody,
+ * it is retried), `permanent` (the message or the request is wrong), `config` (the set-up is), `bug` (the program is).
+ */
+export class FirebreakError extends Error {
+  readonly code: ErrorCode
+  readonly kind: ErrorKind
+  readonly remedy: string
+  readonly detail: Readonly<Record<string, unknown>>
+
+  constructor(code: ErrorCode, detail: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+    const entry = catalogue[code]
+    super(fill(entry.message, detail), cause === undefined ? undefined : { cause })
+    this.name = code
+    this.code = code
+    this.kind = entry.kind
+    this.remedy = entry.remedy
+    this.detail = detail
+    Object.defineProperty(this, brand, { value: true })
+  }
+}
+
+/** Recognises by brand, so that two copies of the package understand each other. */
+export function isFirebreakError(error: unknown, code?: ErrorCode): error is FirebreakError {
+  const branded = typeof error === 'object' && error !== null && brand in error
+  return branded && (code === undefined || (error as unknown as FirebreakError).code === code)
+}
+
+/** The message can never succeed: dead-letter it now instead of trying again. */
+export function permanent(message: string, cause?: unknown): FirebreakError {
+  return new FirebreakError('FB_HANDLER_PERMANENT', { message }, cause)
+}
+
+/** The other side asked for a pause: try again after `afterMs`, and do not count it as a failure of ours. */
+export function throttled(afterMs: number, message = 'asked to slow down', cause?: unknown): FirebreakError {
+  return new FirebreakError('FB_HANDLER_THROTTLED', { message, afterMs }, cause)
+}
+
+/** A programmer's error: states what must hold, and stops where it does not. */
+export function invariant(condition: unknown, claim: string): asserts condition {
+  if (!condition) throw new FirebreakError('FB_INVARIANT', { claim })
+}
+
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function fill(template: string, detail: Readonly<Record<string, unknown>>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => (name in detail ? String(detail[name]) : '?'))
+}

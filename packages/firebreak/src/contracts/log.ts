@@ -1,0 +1,125 @@
+/**
+ * The `Log` port: event streams that are partitioned, append-only and replayable, read by consumer groups.
+ *
+ * Pull, not push: the caller goes at its own pace, and a rebalance is a value it reads, not a callback it races.
+ * An adapter is done when it passes `logConformance` of `firebreak/testing`.
+ */
+export interface Log {
+  readonly capabilities: LogCapabilities
+  /** Creates what is missing and changes nothing that exists; more partitions than before is a `FB_TOPIC_MISMATCH`. */
+  ensureTopics(topics: readonly TopicSpec[]): Promise<void>
+  /**
+   * Appends records; records of one key keep the order of the array and of the calls.
+   *
+   * **Guarantee** Every record is durable when this resolves; positions are in the order of the argument.
+   * **Errors** `FB_RECORD_TOO_LARGE`, `FB_TOPIC_UNKNOWN` (nothing was appended); `FB_LOG_UNAVAILABLE` (unknown: appending
+   * the same records again may store them twice, with the same ids); `FB_LOG_FULL`; `FB_CLOSED`.
+   */
+  append(records: readonly LogRecord[]): Promise<readonly Position[]>
+  /** Joins `group` as one member. A group without a committed position starts at `from` (default `earliest`). */
+  open(group: string, topics: readonly string[], options?: OpenOptions): Promise<Cursor>
+  /** What an operator asks: topics, ends, committed positions, one record. Reads only, never joins a group. */
+  inspect(): LogInspection
+  /** Idempotent. Cursors of this log are closed too; a poll that waits returns. */
+  close(): Promise<void>
+}
+
+/** One member of one consumer group. One caller at a time: `poll` and `commit` are not called concurrently with `poll`. */
+export interface Cursor {
+  /**
+   * Waits up to `waitMs` for records of the assigned, unpaused partitions, in offset order within a partition.
+   *
+   * Calling it again after `assignment()` lost a partition says that the caller has drained and committed it: only then
+   * may another member receive it.
+   * **Errors** `FB_LOG_UNAVAILABLE` (poll again), `FB_LOG_CORRUPT`, `FB_CLOSED`. Returns early and empty when aborted.
+   */
+  poll(limit: PollLimit): Promise<readonly LogEntry[]>
+  /** Stores the next offset to read per partition. `FB_FENCED` when the partition belongs to somebody else by now. */
+  commit(next: readonly Position[]): Promise<void>
+  /** The partitions this member holds; changes only between polls. */
+  assignment(): readonly Partition[]
+  /** Replaces the set of paused partitions: they stay assigned and return no records. An empty array resumes all. */
+  pause(partitions: readonly Partition[]): void
+  /** Leaves the group at once. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface LogInspection {
+  topics(): Promise<readonly TopicInfo[]>
+  /** Committed positions of a group, for lag; empty when unknown. */
+  committed(group: string): Promise<readonly Position[]>
+  groups(): Promise<readonly string[]>
+  /** Up to `max` records from `position.offset` on, in order. */
+  read(position: Position, max: number): Promise<readonly LogEntry[]>
+}
+
+export interface LogCapabilities {
+  readonly name: string
+  /** Records outlive the process. */
+  readonly durable: boolean
+  /** Several processes can share the log. */
+  readonly multiProcess: boolean
+  /** Offsets of a partition have no gaps. */
+  readonly contiguousOffsets: boolean
+  /** Whether `append` stores all records of a call or none. */
+  readonly atomicAppend: boolean
+  readonly retention: { readonly byTime: boolean; readonly bySize: boolean }
+  /** Largest key + value + headers of one record, in bytes. */
+  readonly recordBytesMax: number
+}
+
+export interface TopicSpec {
+  readonly name: string
+  /** 1 or more, default 6; fixed for the life of the topic, because it decides where a key lives. */
+  readonly partitions?: number
+  /** Records older than this may go; default 7 days. `Infinity` keeps all. */
+  readonly retentionMs?: number
+  /** Bytes per partition above which the oldest may go; default unlimited. */
+  readonly retentionBytes?: number
+}
+
+export interface TopicInfo extends Required<TopicSpec> {
+  /** Per partition: the oldest offset kept and the offset the next record will get. */
+  readonly ends: readonly { readonly partition: number; readonly first: number; readonly next: number }[]
+}
+
+export interface Partition {
+  readonly topic: string
+  readonly partition: number
+}
+
+export interface Position extends Partition {
+  readonly offset: number
+}
+
+export interface LogRecord {
+  readonly topic: string
+  /** Records of one key share a partition; null spreads them. */
+  readonly key: string | null
+  readonly value: Uint8Array | null
+  readonly headers: Readonly<Record<string, string>>
+  /** Overrides the key's partition: a mirror or a replay into a fixed place. */
+  readonly partition?: number
+}
+
+export interface LogEntry extends Position {
+  readonly key: string | null
+  readonly value: Uint8Array | null
+  readonly headers: Readonly<Record<string, string>>
+  /** Append time in ms since the epoch. */
+  readonly atMs: number
+}
+
+export interface PollLimit {
+  readonly recordsMax: number
+  readonly waitMs: number
+  readonly signal: AbortSignal
+}
+
+export interface OpenOptions {
+  /** Where a group without committed positions starts. */
+  readonly from?: 'earliest' | 'latest'
+}
+
+/** `topic/partition`, the key of maps over partitions. */
+export const partitionId = (p: Partition): string => `${p.topic}/${p.partition}`
