@@ -1,2 +1,33 @@
 export type { Clock, Timer } from './contracts/clock.ts'
+export type { Context } from './contracts/context.ts'
+export type { Database, DatabaseCapabilities, Sql, SqlRow, SqlUnit, SqlValue, Verdict } from './contracts/database.ts'
+export type { Attempt, DeadReason, Disposition } from './contracts/disposition.ts'
 export { hours, minutes, seconds } from './contracts/duration.ts'
+export type { Entropy } from './contracts/entropy.ts'
+export type { Envelope, Headers } from './contracts/envelope.ts'
+export type { ErrorCode, ErrorKind } from './contracts/error-catalogue.ts'
+export { type FirebreakError, isFirebreakError, permanent, throttled } from './contracts/errors.ts'
+export type { AnyEvent, EventDefinition, Payload, PayloadInput } from './contracts/event.ts'
+export type { Fact, Observer } from './contracts/journal.ts'
+export type {
+  Cursor,
+  Log,
+  LogCapabilities,
+  LogEntry,
+  LogInspection,
+  LogRecord,
+  Partition,
+  Position,
+  TopicInfo,
+  TopicSpec,
+} from './contracts/log.ts'
+export type { Schema } from './contracts/schema.ts'
+export { type EventSpec, event } from './define/event.ts'
+export { type Handler, type HandlerOptions, handle } from './define/handle.ts'
+export { type ServiceDefinition, type ServiceSpec, service } from './define/service.ts'
+export type { DeadLetter, LetterAction, LetterFilter, LetterState } from './ledger/letters.ts'
+export type { RetryPolicy } from './policy/retry.ts'
+export type { Limits } from './runtime/engine.ts'
+export type { Decision, LetterDesk } from './runtime/letter-desk.ts'
+export { createRuntime, type Publish, type Runtime, type RuntimeOptions } from './runtime/runtime.ts'
+export type { RuntimeStats } from './runtime/stats.ts'

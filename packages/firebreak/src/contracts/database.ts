@@ -11,7 +11,8 @@ export interface Database {
   /**
    * Runs units of work one after the other in **one** transaction, each behind its own savepoint, and commits once.
    *
-   * A unit that throws is undone alone and gets `{ ok: false, error }`; the others stand.
+   * A unit that throws is undone alone and gets `{ ok: false, error }`; the others stand. An error with a code
+   * `FB_DATABASE_…` is not the unit's own: it undoes all of them.
    * **Guarantee** When this resolves, every unit with `ok: true` is durable. When it rejects (`FB_DATABASE_UNAVAILABLE`,
    * `FB_DATABASE_BUSY`, `FB_DATABASE_FULL`, `FB_CLOSED`), no unit has left a trace.
    */

@@ -15,3 +15,6 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(handle) }
   },
 }
+
+/** RFC 3339 in UTC with milliseconds. */
+export const toRfc3339 = (epochMs: number): string => new Date(epochMs).toISOString()

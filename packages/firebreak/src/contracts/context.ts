@@ -1,0 +1,25 @@
+import type { Sql } from './database.ts'
+import type { Envelope } from './envelope.ts'
+import type { AnyEvent, PayloadInput } from './event.ts'
+
+/** What a handler gets beside its payload: the unit of work it runs in. */
+export interface Context {
+  readonly envelope: Envelope
+  /** From 1; a replay starts again at 1. */
+  readonly attempt: number
+  /** Aborts at the deadline, when the partition goes to another member, and when the runtime stops hard. */
+  readonly signal: AbortSignal
+  /**
+   * The one commit of this delivery: inbox mark, the SQL of `body` and the events published so far, all or none.
+   *
+   * **Guarantee** `body` takes effect once within the inbox window, however often the handler runs (guarantees.md, G2).
+   * **Errors** `FB_UNIT_ENDED` on a second call or after the deadline; `FB_TRANSACTION_TIMEOUT`. Do slow work before it.
+   */
+  transaction<T>(body: (sql: Sql) => Promise<T>): Promise<T>
+  /**
+   * Adds an event to the unit of work; it leaves through the outbox after the commit, in order per key.
+   *
+   * **Errors** `FB_CONTRACT_VIOLATED`, `FB_NOT_PUBLISHABLE`, `FB_RECORD_TOO_LARGE`, `FB_UNIT_ENDED`.
+   */
+  publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>): void
+}

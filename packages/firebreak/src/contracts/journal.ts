@@ -1,0 +1,34 @@
+import type { DeadReason } from './disposition.ts'
+import type { Partition, Position } from './log.ts'
+
+/**
+ * The facts of what happened to each message, for logs, metrics and tests. Facts are told after they have become
+ * durable, in order; whoever listens must not throw and gets no chance to change anything.
+ */
+export type Fact =
+  | { readonly kind: 'started'; readonly instance: string }
+  | { readonly kind: 'stopped'; readonly drained: boolean }
+  | { readonly kind: 'halted'; readonly error: Error }
+  | { readonly kind: 'claimed'; readonly partition: Partition; readonly unclean: boolean }
+  | { readonly kind: 'released'; readonly partition: Partition; readonly drained: boolean }
+  | ({ readonly kind: 'done' | 'duplicate' | 'skipped'; readonly attempt: number } & About)
+  | ({ readonly kind: 'failed'; readonly attempt: number; readonly error: unknown } & About)
+  | ({ readonly kind: 'parked'; readonly dueAtMs: number | null } & About)
+  | ({
+      readonly kind: 'dead-lettered'
+      readonly letterId: string
+      readonly reason: DeadReason
+      readonly error: unknown
+    } & About)
+  | ({ readonly kind: 'late-error'; readonly error: unknown } & About)
+  | { readonly kind: 'published'; readonly count: number }
+  | { readonly kind: 'trouble'; readonly where: 'log' | 'database' | 'relay'; readonly error: unknown }
+
+interface About {
+  readonly at: Position
+  readonly key: string | null
+  readonly eventId: string | null
+  readonly eventType: string | null
+}
+
+export type Observer = (fact: Fact) => void

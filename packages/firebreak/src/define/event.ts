@@ -1,0 +1,57 @@
+import { hours } from '../contracts/duration.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import type { EventDefinition } from '../contracts/event.ts'
+import type { Schema, SchemaInput, SchemaOutput } from '../contracts/schema.ts'
+
+/** The fields of a payload that can be its key: those whose value is a string. */
+export type StringField<T> = { [K in keyof T]-?: T[K] extends string ? K : never }[keyof T] & string
+
+export interface EventSpec<S extends Schema> {
+  readonly type: string
+  readonly topic: string
+  readonly key: StringField<SchemaInput<S>> & StringField<SchemaOutput<S>>
+  readonly schema: S
+  readonly version?: number
+  /** `{ 1: (old) => new }` leads from version 1 to 2, and so on up to `version`. */
+  readonly upcast?: Readonly<Record<number, (payload: never) => unknown>>
+  readonly channel?: { readonly partitions?: number; readonly retentionMs?: number }
+  readonly description?: string
+}
+
+const typePattern = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$/
+const topicPattern = /^[A-Za-z0-9._-]{1,200}$/
+
+/**
+ * Defines a domain event.
+ *
+ * **Errors** `FB_CONFIG` with every mistake at once.
+ */
+export function event<S extends Schema>(spec: EventSpec<S>): EventDefinition<S> {
+  const version = spec.version ?? 1
+  const partitions = spec.channel?.partitions ?? 6
+  const problems: string[] = []
+  if (!typePattern.test(spec.type))
+    problems.push(`event type "${spec.type}" must be lower case, words separated by dots`)
+  if (!topicPattern.test(spec.topic))
+    problems.push(`topic "${spec.topic}" of ${spec.type} may hold letters, digits, . _ -`)
+  if (!Number.isSafeInteger(version) || version < 1) problems.push(`version of ${spec.type} must be 1 or more`)
+  if (!Number.isSafeInteger(partitions) || partitions < 1 || partitions > 1000) {
+    problems.push(`partitions of ${spec.topic} must be 1 to 1000, not ${partitions}`)
+  }
+  for (const from of Object.keys(spec.upcast ?? {})) {
+    if (!(Number(from) >= 1 && Number(from) < version)) problems.push(`upcast ${from} of ${spec.type} leads nowhere`)
+  }
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
+  return Object.freeze({
+    kind: 'event',
+    type: spec.type,
+    version,
+    topic: spec.topic,
+    key: spec.key,
+    schema: spec.schema,
+    upcast: Object.freeze({ ...spec.upcast }),
+    partitions,
+    retentionMs: spec.channel?.retentionMs ?? hours(24 * 7),
+    description: spec.description ?? '',
+  })
+}

@@ -1,0 +1,48 @@
+import type { Context } from '../contracts/context.ts'
+import { seconds } from '../contracts/duration.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import type { AnyEvent, Payload } from '../contracts/event.ts'
+import { type RetryPolicy, retryDefaults, retryProblems } from '../policy/retry.ts'
+
+export interface HandlerOptions {
+  /** Replaces single fields of the default policy. */
+  readonly retry?: Partial<RetryPolicy>
+  /** Time for one attempt; default 30 s. */
+  readonly deadlineMs?: number
+  /** After the last attempt: `skip` dead-letters and lets the key go on, `hold` lets the key wait for a person. */
+  readonly onExhausted?: 'skip' | 'hold'
+}
+
+/** What a service does with one event. Inert data; `handle()` builds it. */
+export interface Handler {
+  readonly kind: 'handler'
+  readonly event: AnyEvent
+  readonly run: (payload: never, ctx: Context) => Promise<void> | void
+  readonly retry: RetryPolicy
+  readonly deadlineMs: number
+  readonly onExhausted: 'skip' | 'hold'
+}
+
+/**
+ * Defines the handler of an event.
+ *
+ * **Guarantee** Runs at least once per event and one after the other per key; what it does inside its unit of work takes
+ * effect once within the inbox window. **Errors** `FB_CONFIG`.
+ */
+export function handle<E extends AnyEvent>(
+  event: E,
+  run: (payload: Payload<E>, ctx: Context) => Promise<void> | void,
+  options: HandlerOptions = {},
+): Handler {
+  const retry = { ...retryDefaults, ...options.retry }
+  const deadlineMs = options.deadlineMs ?? seconds(30)
+  const problems = [...retryProblems(retry)]
+  if (!(deadlineMs > 0)) problems.push(`deadlineMs must be above 0, not ${deadlineMs}`)
+  if (problems.length > 0) {
+    throw new FirebreakError('FB_CONFIG', {
+      problems: problems.map((p) => `handler of ${event.type}: ${p}`).join('\n'),
+    })
+  }
+  const onExhausted = options.onExhausted ?? 'skip'
+  return Object.freeze({ kind: 'handler', event, run, retry: Object.freeze(retry), deadlineMs, onExhausted })
+}

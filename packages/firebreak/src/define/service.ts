@@ -1,0 +1,79 @@
+import { FirebreakError } from '../contracts/errors.ts'
+import type { AnyEvent } from '../contracts/event.ts'
+import type { Handler } from './handle.ts'
+
+export interface ServiceSpec {
+  readonly name: string
+  readonly handlers?: readonly Handler[]
+  /** Every event that this service may publish; anything else is refused. */
+  readonly publishes?: readonly AnyEvent[]
+  /** Handlers that run at the same time in one instance; default 100. */
+  readonly handlersMax?: number
+  /** Events on its topics that it has no handler for; `skip` (default) counts them, `dead-letter` keeps them. */
+  readonly unknownEvents?: 'skip' | 'dead-letter'
+  readonly description?: string
+}
+
+/** A named set of handlers: one consumer group, one database, one failure domain. Inert data. */
+export interface ServiceDefinition {
+  readonly kind: 'service'
+  readonly name: string
+  readonly handlers: ReadonlyMap<string, Handler>
+  readonly publishes: ReadonlySet<AnyEvent>
+  readonly topics: readonly string[]
+  readonly handlersMax: number
+  readonly unknownEvents: 'skip' | 'dead-letter'
+  readonly description: string
+}
+
+/** Defines a service. **Errors** `FB_CONFIG` with every mistake at once. */
+export function service(spec: ServiceSpec): ServiceDefinition {
+  const handlers = new Map<string, Handler>()
+  const problems: string[] = []
+  if (!/^[a-z][a-z0-9-]{0,62}$/.test(spec.name)) problems.push(`service name "${spec.name}" must be lower-case kebab`)
+  for (const handler of spec.handlers ?? []) {
+    if (handlers.has(handler.event.type))
+      problems.push(`${spec.name} handles ${handler.event.type} twice; make it two services`)
+    handlers.set(handler.event.type, handler)
+  }
+  const handlersMax = spec.handlersMax ?? 100
+  if (!(Number.isSafeInteger(handlersMax) && handlersMax >= 1))
+    problems.push(`handlersMax of ${spec.name} must be 1 or more`)
+  problems.push(
+    ...disagreements(
+      [...handlers.values()].map((h) => h.event),
+      [...(spec.publishes ?? [])],
+    ),
+  )
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
+  return Object.freeze({
+    kind: 'service',
+    name: spec.name,
+    handlers,
+    publishes: new Set(spec.publishes),
+    topics: [...new Set([...handlers.values()].map((h) => h.event.topic))].sort(),
+    handlersMax,
+    unknownEvents: spec.unknownEvents ?? 'skip',
+    description: spec.description ?? '',
+  })
+}
+
+// A type has one definition, and the events of one topic agree on its partitions: the number decides where a key lives.
+function disagreements(handled: readonly AnyEvent[], published: readonly AnyEvent[]): string[] {
+  const problems: string[] = []
+  const byType = new Map<string, AnyEvent>()
+  const byTopic = new Map<string, AnyEvent>()
+  for (const event of [...handled, ...published]) {
+    const twin = byType.get(event.type) ?? event
+    if (twin !== event) problems.push(`${event.type} is defined twice; export it from one module`)
+    byType.set(event.type, event)
+    const neighbour = byTopic.get(event.topic) ?? event
+    if (neighbour.partitions !== event.partitions) {
+      problems.push(
+        `topic ${event.topic}: ${neighbour.type} says ${neighbour.partitions} partitions, ${event.type} ${event.partitions}`,
+      )
+    }
+    byTopic.set(event.topic, neighbour)
+  }
+  return problems
+}

@@ -1,0 +1,196 @@
+import type { Database, Sql, SqlValue } from '../contracts/database.ts'
+import type { Attempt, DeadReason } from '../contracts/disposition.ts'
+import type { LogEntry } from '../contracts/log.ts'
+
+/**
+ * `open` waits for a person; `replaying` is parked again in its service; `resolved` succeeded on replay; `superseded` was
+ * replaced by an edited copy; `discarded` was given up with a reason.
+ */
+export type LetterState = 'open' | 'replaying' | 'resolved' | 'superseded' | 'discarded'
+
+/** A record that its service could not handle: original bytes, every attempt, and what people did about it. */
+export interface DeadLetter {
+  readonly id: string
+  readonly state: LetterState
+  readonly reason: DeadReason
+  /** It killed the process. */
+  readonly crash: boolean
+  /** Its lane waits for it. */
+  readonly hold: boolean
+  readonly entry: LogEntry
+  readonly lane: string
+  readonly eventId: string | null
+  readonly eventType: string | null
+  readonly correlationId: string | null
+  readonly errorClass: string
+  readonly message: string
+  /** Equal for failures of one kind: error class and first frame of the service's own code. */
+  readonly fingerprint: string
+  readonly attempts: readonly Attempt[]
+  readonly replays: number
+  readonly atMs: number
+  readonly history: readonly LetterAction[]
+}
+
+export interface LetterAction {
+  readonly atMs: number
+  readonly action: 'dead-lettered' | 'replayed' | 'edited' | 'discarded' | 'resolved'
+  readonly by: string
+  readonly note: string
+}
+
+export interface LetterFilter {
+  readonly state?: LetterState
+  readonly eventType?: string
+  readonly fingerprint?: string
+  readonly max?: number
+}
+
+interface Row {
+  readonly [column: string]: SqlValue
+}
+
+const insert = `INSERT INTO fb_dead_letters (id, state, reason, crash, hold, topic, part, position, lane, event_id, event_type,
+  correlation_id, msg_key, headers, value, log_at_ms, error_class, message, fingerprint, attempts, at_ms, history)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
+const reopen = `UPDATE fb_dead_letters SET state = 'open', reason = $2, hold = $3, crash = $4, error_class = $5, message = $6, fingerprint = $7,
+  attempts = $8, at_ms = $9, history = $10 WHERE id = $1`
+const setState = `UPDATE fb_dead_letters SET state = $2, hold = 0, replays = replays + $3, history = $4 WHERE id = $1 AND state = $5 RETURNING id`
+
+export async function insertLetter(sql: Sql, letter: DeadLetter): Promise<void> {
+  const { entry } = letter
+  await sql.query(insert, [
+    ...[letter.id, letter.state, letter.reason, letter.crash ? 1 : 0, letter.hold ? 1 : 0],
+    ...[
+      entry.topic,
+      entry.partition,
+      entry.offset,
+      letter.lane,
+      letter.eventId,
+      letter.eventType,
+      letter.correlationId,
+    ],
+    ...[entry.key, JSON.stringify(entry.headers), entry.value, entry.atMs],
+    ...[
+      letter.errorClass,
+      letter.message,
+      letter.fingerprint,
+      JSON.stringify(letter.attempts),
+      letter.atMs,
+      JSON.stringify(letter.history),
+    ],
+  ])
+}
+
+/** A replay that failed again: the same letter, with the attempts of the replay behind the earlier ones. */
+export async function reopenLetter(sql: Sql, letter: DeadLetter): Promise<void> {
+  await sql.query(reopen, [
+    ...[
+      letter.id,
+      letter.reason,
+      letter.hold ? 1 : 0,
+      letter.crash ? 1 : 0,
+      letter.errorClass,
+      letter.message,
+      letter.fingerprint,
+    ],
+    ...[JSON.stringify(letter.attempts), letter.atMs, JSON.stringify(letter.history)],
+  ])
+}
+
+export interface StateChange {
+  readonly from: LetterState
+  readonly to: LetterState
+  readonly action: LetterAction
+}
+
+/** False when somebody else changed the letter first. */
+export async function changeLetter(sql: Sql, letter: DeadLetter, change: StateChange): Promise<boolean> {
+  const replayed = change.to === 'replaying' || change.to === 'superseded' ? 1 : 0
+  const history = JSON.stringify([...letter.history, change.action])
+  const rows = await sql.query(setState, [letter.id, change.to, replayed, history, change.from])
+  return rows.length > 0
+}
+
+/** Newest first. */
+export async function listLetters(database: Database, filter: LetterFilter = {}): Promise<readonly DeadLetter[]> {
+  const { where, params } = conditions(filter)
+  const sql = `SELECT * FROM fb_dead_letters ${where} ORDER BY at_ms DESC, id DESC LIMIT $${params.length + 1}`
+  return (await database.query<Row>(sql, [...params, filter.max ?? 100])).map(letterOf)
+}
+
+export async function countLetters(database: Database, filter: LetterFilter = {}): Promise<number> {
+  const { where, params } = conditions(filter)
+  const [row] = await database.query<{ n: number }>(`SELECT COUNT(*) AS n FROM fb_dead_letters ${where}`, params)
+  return row?.n ?? 0
+}
+
+/** By id, or by a prefix of it that only one letter has. */
+export async function findLetter(source: Pick<Database, 'query'> | Sql, id: string): Promise<DeadLetter | undefined> {
+  const rows = await source.query<Row>('SELECT * FROM fb_dead_letters WHERE id >= $1 AND id < $2 LIMIT 2', [
+    id,
+    `${id}~`,
+  ])
+  return rows.length === 1 && rows[0] ? letterOf(rows[0]) : undefined
+}
+
+/** Lanes of a partition that wait for a person. */
+export async function heldLanes(
+  database: Database,
+  at: { topic: string; partition: number },
+): Promise<readonly string[]> {
+  const sql = "SELECT lane FROM fb_dead_letters WHERE state = 'open' AND hold = 1 AND topic = $1 AND part = $2"
+  return (await database.query<{ lane: string }>(sql, [at.topic, at.partition])).map((row) => row.lane)
+}
+
+function conditions(filter: LetterFilter): {
+  where: string
+  params: SqlValue[]
+} {
+  const params: SqlValue[] = []
+  const parts: string[] = []
+  const add = (column: string, value: string | undefined): void => {
+    if (value === undefined) return
+    params.push(value)
+    parts.push(`${column} = $${params.length}`)
+  }
+  add('state', filter.state)
+  add('event_type', filter.eventType)
+  add('fingerprint', filter.fingerprint)
+  return {
+    where: parts.length > 0 ? `WHERE ${parts.join(' AND ')}` : '',
+    params,
+  }
+}
+
+function letterOf(row: Row): DeadLetter {
+  const text = (column: string): string => String(row[column])
+  const maybe = (column: string): string | null => row[column] as string | null
+  return {
+    id: text('id'),
+    state: text('state') as LetterState,
+    reason: text('reason') as DeadReason,
+    crash: row['crash'] === 1,
+    hold: row['hold'] === 1,
+    entry: {
+      topic: text('topic'),
+      partition: Number(row['part']),
+      offset: Number(row['position']),
+      key: maybe('msg_key'),
+      headers: JSON.parse(text('headers')) as Record<string, string>,
+      value: row['value'] as Uint8Array | null,
+      atMs: Number(row['log_at_ms']),
+    },
+    lane: text('lane'),
+    eventId: maybe('event_id'),
+    eventType: maybe('event_type'),
+    correlationId: maybe('correlation_id'),
+    errorClass: text('error_class'),
+    message: text('message'),
+    fingerprint: text('fingerprint'),
+    attempts: JSON.parse(text('attempts')) as Attempt[],
+    replays: Number(row['replays']),
+    atMs: Number(row['at_ms']),
+    history: JSON.parse(text('history')) as LetterAction[],
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * How long to wait before the next attempt.
+ *
+ * **Units** ms. `full`: uniform in [0, min(cap, base * 2^(n-1))]. `decorrelated`: uniform in [base, 3 * previous], capped.
+ * `none`: the exponential itself, for tests and for callers that must be punctual.
+ * **Source** M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015
+ */
+export interface Backoff {
+  readonly baseMs: number
+  readonly capMs: number
+  readonly jitter: 'full' | 'decorrelated' | 'none'
+}
+
+/** `failures` counts the attempts that failed so far, from 1; `previousMs` is the delay that this returned last time. */
+export function backoffMs(backoff: Backoff, failures: number, previousMs: number, random: () => number): number {
+  const { baseMs, capMs } = backoff
+  // 2^1023 is the last power that a double holds; the cap makes anything above 2^40 equal.
+  const exponential = Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 40))
+  switch (backoff.jitter) {
+    case 'none':
+      return exponential
+    case 'full':
+      return Math.round(random() * exponential)
+    case 'decorrelated': {
+      const high = Math.max(baseMs, previousMs * 3)
+      return Math.round(Math.min(capMs, baseMs + random() * (high - baseMs)))
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import { invariant } from '../contracts/errors.ts'
+import type { Partition } from '../contracts/log.ts'
+import { type Claim, claimPartition } from '../ledger/partitions.ts'
+import { clearSuspects, readSuspects, type Suspect } from '../ledger/suspects.ts'
+import type { Engine } from './engine.ts'
+import { ClaimedPartition } from './partition.ts'
+
+/** Takes over a partition in the ledger: its progress, and whom to suspect if the member before died. */
+export async function claim(engine: Engine, at: Partition): Promise<ClaimedPartition> {
+  let taken: Claim | undefined
+  const [verdict] = await engine.database.commit([
+    async (sql) => {
+      taken = await claimPartition(sql, at, engine.instance)
+      if (!taken.unclean) await clearSuspects(sql, at)
+    },
+  ])
+  if (verdict?.ok === false) throw verdict.error
+  invariant(taken !== undefined, 'a claim that was committed has a result')
+  const suspects: readonly Suspect[] = taken.unclean ? await readSuspects(engine.database, at) : []
+  engine.tell({ kind: 'claimed', partition: at, unclean: taken.unclean })
+  return new ClaimedPartition(at, taken, { window: taken.unclean ? engine.limits.recordsMax : 0, suspects })
+}

@@ -1,0 +1,256 @@
+import { sleep, type Timer } from '../contracts/clock.ts'
+import { errorMessage } from '../contracts/errors.ts'
+import { type Cursor, type LogEntry, type Partition, partitionId } from '../contracts/log.ts'
+import { findHandled } from '../ledger/inbox.ts'
+import { releasePartition } from '../ledger/partitions.ts'
+import { claim } from './claim.ts'
+import { classify } from './decide.ts'
+import type { Engine } from './engine.ts'
+import { inboxIdOf } from './envelope-codec.ts'
+import type { Lanes } from './lanes.ts'
+import type { Parking } from './parking.ts'
+import type { ClaimedPartition } from './partition.ts'
+
+const pollRecordsMax = 1000
+const pollWaitMs = 5000
+// Nothing wakes a poll when an outbox or a parked lane drains; looking again costs next to nothing.
+const pausedWaitMs = 250
+const commitEveryMs = 1000
+// A window of offsets much wider than the records in memory means that one slow key holds the others' progress open.
+const spanFactor = 5
+
+/**
+ * The intake of one instance: polls, keeps the claims of partitions, and feeds the lanes.
+ *
+ * I1 `#claims` equals the cursor's assignment at every poll; a lost partition is drained, committed and released before
+ *    the next poll, which is what hands it to somebody else.
+ * I2 What the log is told as committed is never beyond what the database has committed.
+ * I3 A record that the cursor has handed out is accepted, or the cursor is opened anew from what is committed.
+ * I4 A full memory, too much parked, or a full outbox pauses partitions; the group is never left.
+ */
+export class Consumer {
+  readonly #engine: Engine
+  readonly #lanes: Lanes
+  readonly #parking: Parking
+  readonly #outboxPending: () => number
+  readonly #claims = new Map<string, ClaimedPartition>()
+  /** Event ids of records in memory, to notice copies that were polled together. */
+  readonly #inMemory = new Set<string>()
+  readonly #committed = new Map<string, number>()
+  #cursor: Cursor | undefined
+  #loop: Promise<void> = Promise.resolve()
+  readonly #stop = new AbortController()
+  #wake: AbortController | undefined
+  #commitTimer: Timer | undefined
+
+  constructor(deps: { engine: Engine; lanes: Lanes; parking: Parking; outboxPending: () => number }) {
+    this.#engine = deps.engine
+    this.#lanes = deps.lanes
+    this.#parking = deps.parking
+    this.#outboxPending = deps.outboxPending
+  }
+
+  get claims(): readonly ClaimedPartition[] {
+    return [...this.#claims.values()]
+  }
+
+  async start(): Promise<void> {
+    const { log, service } = this.#engine
+    if (service.topics.length === 0) return
+    this.#cursor = await log.open(service.name, service.topics)
+    this.#loop = this.#run()
+  }
+
+  /** A record has left memory: a poll that waits with everything paused may have something to do again. */
+  onRoom(): void {
+    if (this.#wake !== undefined && !this.#isFull(0.5)) {
+      this.#wake.abort()
+      this.#wake = undefined
+    }
+  }
+
+  /** Stops intake, waits up to `drainMs` for what runs, and leaves the group with everything committed. */
+  async stop(drainMs: number): Promise<boolean> {
+    this.#stop.abort()
+    this.#wake?.abort()
+    await this.#loop
+    const drained = await this.#release(this.claims, drainMs)
+    this.#commitTimer?.cancel()
+    await this.#cursor?.close().catch(() => undefined)
+    return drained
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#stop.signal.aborted; ) {
+      try {
+        this.#cursor ??= await this.#engine.log.open(this.#engine.service.name, this.#engine.service.topics)
+        await this.#turn(this.#cursor)
+        if (this.claims.some((claimed) => claimed.fenced)) await this.#rejoin()
+        failures = 0
+      } catch (error) {
+        if (this.#stop.signal.aborted) return
+        if (classify(error).kind === 'halt') return this.#engine.halt(error as Error)
+        this.#engine.tell({
+          kind: 'trouble',
+          where: errorMessage(error).includes('database') ? 'database' : 'log',
+          error,
+        })
+        failures++
+        await sleep(this.#engine.clock, Math.min(1000, 50 * failures), this.#stop.signal)
+      }
+    }
+  }
+
+  /** The database gave a partition to somebody else while the log had not: start again from what is committed (I3). */
+  async #rejoin(): Promise<void> {
+    await this.#release(this.claims, this.#engine.limits.drainMs)
+    await this.#cursor?.close()
+    this.#cursor = undefined
+  }
+
+  async #turn(cursor: Cursor): Promise<void> {
+    const paused = this.#pausedNow()
+    cursor.pause(paused)
+    const wake = new AbortController()
+    this.#wake = paused.length > 0 ? wake : undefined
+    const signal = paused.length > 0 ? AbortSignal.any([wake.signal, this.#stop.signal]) : this.#stop.signal
+    const waitMs = paused.length > 0 ? pausedWaitMs : pollWaitMs
+    const room = Math.max(1, this.#engine.limits.recordsMax - this.#lanes.held)
+    const entries = await cursor.poll({ recordsMax: Math.min(pollRecordsMax, room), waitMs, signal })
+    this.#wake = undefined
+    // The cursor has moved past these records: from here on they are ours to keep until they are accepted (I3).
+    await this.#persist(() => this.#followAssignment(cursor))
+    if (entries.length > 0) await this.#accept(entries)
+  }
+
+  /** Tries until it works or the consumer stops: what the database knows is needed before anything goes on. */
+  async #persist<T>(run: () => Promise<T>): Promise<T | undefined> {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await run()
+      } catch (error) {
+        if (this.#stop.signal.aborted) return undefined
+        if (classify(error).kind !== 'infrastructure') throw error
+        this.#engine.tell({ kind: 'trouble', where: 'database', error })
+        await sleep(this.#engine.clock, Math.min(1000, 50 * failures), this.#stop.signal)
+      }
+    }
+  }
+
+  async #accept(entries: readonly LogEntry[]): Promise<void> {
+    const ids = entries.map(inboxIdOf)
+    const known = ids.filter((id) => id !== null)
+    const handled = await this.#persist(() => findHandled(this.#engine.database, known))
+    if (handled === undefined) return
+    for (const [i, entry] of entries.entries()) {
+      const claimed = this.#claims.get(partitionId(entry))
+      if (claimed === undefined || claimed.fenced || !claimed.offsets.accept(entry.offset)) continue
+      const id = ids[i] ?? null
+      this.#lanes.push(claimed, entry, id === null ? false : handled.has(id) || this.#seen(id))
+    }
+    this.#commitSoon()
+  }
+
+  // Copies of one event can sit in memory together, on different partitions even: the later one asks again on its turn.
+  #seen(id: string): false | 'ask' {
+    const { limits } = this.#engine
+    if (this.#inMemory.has(id)) return 'ask'
+    this.#inMemory.add(id)
+    if (this.#inMemory.size > limits.recordsMax * 4) {
+      let surplus = this.#inMemory.size - limits.recordsMax * 2
+      for (const old of this.#inMemory) {
+        if (surplus-- <= 0) break
+        this.#inMemory.delete(old)
+      }
+    }
+    return false
+  }
+
+  async #followAssignment(cursor: Cursor): Promise<void> {
+    const assigned = new Map(cursor.assignment().map((p) => [partitionId(p), p]))
+    const lost = this.claims.filter((claimed) => !assigned.has(claimed.id))
+    if (lost.length > 0) await this.#release(lost, this.#engine.limits.drainMs)
+    for (const [id, partition] of assigned) if (!this.#claims.has(id)) await this.#claim(id, partition)
+  }
+
+  async #claim(id: string, partition: Partition): Promise<void> {
+    const claimed = await claim(this.#engine, partition)
+    this.#claims.set(id, claimed)
+    await this.#parking.adopt(claimed)
+  }
+
+  /** Waits for what runs in these partitions, tells the log where they stand, and lets them go. */
+  async #release(claims: readonly ClaimedPartition[], drainMs: number): Promise<boolean> {
+    if (claims.length === 0) return true
+    for (const claimed of claims) {
+      for (const lane of claimed.lanes.values()) this.#lanes.forget(claimed, lane)
+      this.#parking.drop(claimed)
+    }
+    const drained = await this.#drained(claims, drainMs)
+    for (const claimed of claims) if (claimed.busy.size > 0) claimed.fence()
+    await this.#engine.committer.idle()
+    await this.#commitToLog().catch((error) => this.#engine.tell({ kind: 'trouble', where: 'log', error }))
+    for (const claimed of claims) {
+      const clean = !claimed.fenced
+      this.#claims.delete(claimed.id)
+      this.#committed.delete(claimed.id)
+      claimed.fence()
+      if (clean) await this.#letGo(claimed)
+      this.#engine.tell({ kind: 'released', partition: claimed, drained: clean })
+    }
+    return drained
+  }
+
+  // Not letting go makes the next holder suspicious for a while, and nothing worse.
+  async #letGo(claimed: ClaimedPartition): Promise<void> {
+    try {
+      await this.#engine.database.commit([(sql) => releasePartition(sql, claimed, claimed.epoch)])
+    } catch (error) {
+      this.#engine.tell({ kind: 'trouble', where: 'database', error })
+    }
+  }
+
+  async #drained(claims: readonly ClaimedPartition[], drainMs: number): Promise<boolean> {
+    const { clock } = this.#engine
+    const untilMs = clock.now() + drainMs
+    const busy = (): boolean => claims.some((claimed) => claimed.busy.size > 0 || claimed.lanes.size > 0)
+    while (busy() && clock.now() < untilMs) await sleep(clock, 5)
+    return !busy()
+  }
+
+  #pausedNow(): readonly Partition[] {
+    const { limits } = this.#engine
+    if (this.#isFull(1)) return this.claims
+    const tooMuchParked = this.#parking.count >= limits.parkedMax
+    const share = Math.max(100, (limits.recordsMax * 2) / Math.max(1, this.#claims.size))
+    return this.claims.filter(
+      (claimed) =>
+        claimed.held >= share ||
+        claimed.offsets.span >= limits.recordsMax * spanFactor ||
+        (tooMuchParked && claimed.parked.size > 0),
+    )
+  }
+
+  #isFull(fraction: number): boolean {
+    const { limits } = this.#engine
+    return this.#lanes.held >= limits.recordsMax * fraction || this.#outboxPending() >= limits.outboxMax * fraction
+  }
+
+  #commitSoon(): void {
+    this.#commitTimer ??= this.#engine.clock.schedule(commitEveryMs, () => {
+      this.#commitTimer = undefined
+      this.#commitToLog().catch((error) => this.#engine.tell({ kind: 'trouble', where: 'log', error }))
+    })
+  }
+
+  async #commitToLog(): Promise<void> {
+    const positions = this.claims.flatMap((claimed) => {
+      const { committedNext } = claimed.offsets
+      if (claimed.fenced || committedNext === null || this.#committed.get(claimed.id) === committedNext) return []
+      return [{ topic: claimed.topic, partition: claimed.partition, offset: committedNext }]
+    })
+    if (positions.length > 0) await this.#cursor?.commit(positions)
+    for (const position of positions) this.#committed.set(partitionId(position), position.offset)
+    if (this.#lanes.held > 0 && !this.#stop.signal.aborted) this.#commitSoon()
+  }
+}

@@ -1,0 +1,92 @@
+import type { DeadReason, Disposition } from '../contracts/disposition.ts'
+import { isFirebreakError } from '../contracts/errors.ts'
+import { backoffMs } from '../policy/backoff.ts'
+import type { RetryPolicy } from '../policy/retry.ts'
+
+/** How an error is treated. `infrastructure`: our own database or log is away, which is nobody's attempt. */
+export type ErrorClassification =
+  | { readonly kind: 'permanent'; readonly reason: DeadReason }
+  | { readonly kind: 'transient' }
+  | { readonly kind: 'throttled'; readonly afterMs: number }
+  | { readonly kind: 'infrastructure' }
+  | { readonly kind: 'fenced' }
+  | { readonly kind: 'halt'; readonly reason: string }
+
+const infrastructure = new Set([
+  'FB_DATABASE_BUSY',
+  'FB_DATABASE_FULL',
+  'FB_DATABASE_UNAVAILABLE',
+  'FB_LOG_UNAVAILABLE',
+  'FB_LOG_FULL',
+  'FB_OUTBOX_FULL',
+])
+const reasons: Readonly<Record<string, DeadReason>> = {
+  FB_UNDECODABLE: 'undecodable',
+  FB_CONTRACT_VIOLATED: 'contract',
+  FB_EVENT_UNKNOWN: 'unknown-event',
+  FB_UPCASTER_MISSING: 'upcaster',
+  FB_CRASH_SUSPECT: 'crash',
+}
+
+/** Unknown errors are transient: only what is known never to succeed is given up at once. */
+export function classify(error: unknown): ErrorClassification {
+  if (!isFirebreakError(error)) return { kind: 'transient' }
+  if (error.code === 'FB_HANDLER_THROTTLED')
+    return {
+      kind: 'throttled',
+      afterMs: Math.max(0, Number(error.detail['afterMs']) || 0),
+    }
+  if (error.code === 'FB_FENCED') return { kind: 'fenced' }
+  if (error.code === 'FB_INVARIANT' || error.kind === 'config') return { kind: 'halt', reason: error.message }
+  if (infrastructure.has(error.code)) return { kind: 'infrastructure' }
+  if (error.kind === 'transient') return { kind: 'transient' }
+  return { kind: 'permanent', reason: reasons[error.code] ?? 'permanent' }
+}
+
+/** What is known when an attempt has failed. */
+export interface Failure {
+  readonly classification: ErrorClassification
+  /** Attempts so far, this one included; throttled ones too. */
+  readonly attempts: number
+  readonly firstFailedAtMs: number
+  readonly previousDelayMs: number
+  readonly nowMs: number
+}
+
+const infrastructureRetry = {
+  baseMs: 50,
+  capMs: 1000,
+  jitter: 'full',
+} as const
+
+/** Pure: the same failure, policy and chance give the same disposition. */
+export function decide(
+  failure: Failure,
+  policy: RetryPolicy & { onExhausted: 'skip' | 'hold' },
+  random: () => number,
+): Disposition {
+  const { classification: c, attempts, nowMs } = failure
+  if (c.kind === 'halt') return { kind: 'halt', reason: c.reason }
+  if (c.kind === 'fenced') return { kind: 'halt', reason: 'fenced' }
+  if (c.kind === 'permanent')
+    return {
+      kind: 'dead-letter',
+      reason: c.reason,
+      hold: policy.onExhausted === 'hold' && c.reason === 'permanent',
+    }
+  if (c.kind === 'infrastructure') {
+    return {
+      kind: 'retry',
+      delayMs: Math.max(1, backoffMs(infrastructureRetry, Math.min(attempts, 6), 0, random)),
+    }
+  }
+  const exhausted = attempts >= policy.attemptsMax || nowMs - failure.firstFailedAtMs >= policy.ageMaxMs
+  if (exhausted)
+    return {
+      kind: 'dead-letter',
+      reason: 'exhausted',
+      hold: policy.onExhausted === 'hold',
+    }
+  const delayMs = c.kind === 'throttled' ? c.afterMs : backoffMs(policy, attempts, failure.previousDelayMs, random)
+  return delayMs <= policy.laneWaitMaxMs ? { kind: 'retry', delayMs } : { kind: 'park', dueAtMs: nowMs + delayMs }
+}

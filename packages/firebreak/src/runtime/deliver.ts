@@ -1,0 +1,176 @@
+import { sleep } from '../contracts/clock.ts'
+import type { Attempt, Disposition } from '../contracts/disposition.ts'
+import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { findHandled } from '../ledger/inbox.ts'
+import { retryDefaults } from '../policy/retry.ts'
+import { runAttempt } from './attempt.ts'
+import { classify, decide, type ErrorClassification } from './decide.ts'
+import type { Engine } from './engine.ts'
+import { describeError } from './fingerprint.ts'
+import { type Delivery, decode, type Message } from './message.ts'
+import { about, type History, settleAs, settleDead, settleParked, withAttempt } from './outcomes.ts'
+
+/** `held`: a dead letter holds its lane. `left`: not settled here; whoever has the partition next will see it again. */
+export type DeliveryEnd = 'finished' | 'held' | 'left' | { readonly parkedUntilMs: number }
+
+/**
+ * The hot path: what happens to one record, in nine steps. Every way out has committed the outcome, except `left`.
+ */
+export async function deliver(engine: Engine, delivery: Delivery): Promise<DeliveryEnd> {
+  const message = await decode(engine.service, delivery) //                           1 decode and validate
+  if (await alreadyDone(engine, message)) return end(settleAs(engine, message, 'duplicate')) // 2 already done?
+  if (message.handler === null && message.broken === undefined) return end(settleAs(engine, message, 'skipped'))
+  let tries = firstTry(message) //                                                    3 open the context
+  for (;;) {
+    const failure = await attempt(engine, message, tries) //                          4 run the handler under its policy
+    if (failure === undefined) return 'finished' //                                   5, 6 its unit of work is committed
+    tries = failed(engine, message, tries, failure)
+    const disposition = judge(engine, message, tries) //                              7 decide
+    const way = await follow(engine, message, disposition, tries) //                  8 wait, park or dead-letter
+    if (way !== 'again') return way //                                                9 the offset went with the commit
+  }
+}
+
+/** What is known between two attempts. */
+interface Tries extends History {
+  /** Attempts that count, this process or earlier ones. */
+  readonly count: number
+  readonly classification: ErrorClassification
+  readonly error: unknown
+  readonly previousDelayMs: number
+  readonly infrastructureFailures: number
+}
+
+function firstTry(message: Message): Tries {
+  const { attempts, firstFailedAtMs } = message
+  const count = attempts.at(-1)?.number ?? 0
+  const classification = { kind: 'transient' } as const
+  return {
+    attempts,
+    firstFailedAtMs,
+    count,
+    classification,
+    error: undefined,
+    previousDelayMs: 0,
+    infrastructureFailures: 0,
+  }
+}
+
+async function alreadyDone(engine: Engine, message: Message): Promise<boolean> {
+  const { handled } = message.delivery
+  if (handled !== 'ask' || message.inboxId === null) return handled === true
+  try {
+    return (await findHandled(engine.database, [message.inboxId])).size > 0
+  } catch {
+    return false // The commit looks again, with authority.
+  }
+}
+
+interface Failure {
+  readonly error: unknown
+  readonly startedAtMs: number
+}
+
+async function attempt(engine: Engine, message: Message, tries: Tries): Promise<Failure | undefined> {
+  const startedAtMs = engine.clock.now()
+  if (message.broken !== undefined) return { error: message.broken, startedAtMs }
+  const number = tries.count + 1
+  try {
+    const outcome = await runAttempt(engine, message, number)
+    engine.tell({
+      kind: outcome === 'committed' ? 'done' : 'duplicate',
+      attempt: number,
+      ...about(message),
+    })
+    return undefined
+  } catch (error) {
+    return { error: error ?? new Error('the handler threw nothing'), startedAtMs }
+  }
+}
+
+function failed(engine: Engine, message: Message, tries: Tries, { error, startedAtMs }: Failure): Tries {
+  const classification = classify(error)
+  if (classification.kind === 'infrastructure') {
+    engine.tell({
+      kind: 'trouble',
+      where: isFirebreakError(error) && error.code.startsWith('FB_LOG') ? 'log' : 'database',
+      error,
+    })
+    return {
+      ...tries,
+      classification,
+      error,
+      infrastructureFailures: tries.infrastructureFailures + 1,
+    }
+  }
+  if (classification.kind === 'fenced') return { ...tries, classification, error }
+  const nowMs = engine.clock.now()
+  const count = tries.count + 1
+  const seen: Attempt = {
+    number: count,
+    startedAtMs,
+    durationMs: nowMs - startedAtMs,
+    ...describeError(error),
+  }
+  engine.tell({ kind: 'failed', attempt: count, error, ...about(message) })
+  return {
+    ...tries,
+    count,
+    classification,
+    error,
+    attempts: withAttempt(tries.attempts, seen, engine.limits.attemptsKept),
+    firstFailedAtMs: tries.firstFailedAtMs ?? nowMs,
+    infrastructureFailures: 0,
+  }
+}
+
+function judge(engine: Engine, message: Message, tries: Tries): Disposition {
+  const policy = {
+    ...(message.handler?.retry ?? retryDefaults),
+    onExhausted: message.handler?.onExhausted ?? 'skip',
+  } as const
+  const nowMs = engine.clock.now()
+  const failure = {
+    classification: tries.classification,
+    attempts: tries.classification.kind === 'infrastructure' ? tries.infrastructureFailures : tries.count,
+    firstFailedAtMs: tries.firstFailedAtMs ?? nowMs,
+    previousDelayMs: tries.previousDelayMs,
+    nowMs,
+  }
+  return decide(failure, policy, engine.entropy.random)
+}
+
+async function follow(engine: Engine, message: Message, to: Disposition, tries: Tries): Promise<DeliveryEnd | 'again'> {
+  const { partition } = message.delivery
+  switch (to.kind) {
+    case 'retry':
+      await sleep(engine.clock, to.delayMs, partition.signal)
+      return partition.fenced ? 'left' : 'again'
+    case 'park':
+      return end(settleParked(engine, message, to.dueAtMs, tries), { parkedUntilMs: to.dueAtMs })
+    case 'dead-letter':
+      return end(
+        settleDead(engine, message, { reason: to.reason, hold: to.hold, error: tries.error }, tries),
+        to.hold ? 'held' : 'finished',
+      )
+    case 'halt':
+      if (tries.classification.kind !== 'fenced') engine.halt(asError(tries.error))
+      return 'left'
+    default:
+      return 'finished'
+  }
+}
+
+// A settlement fails only when the record is no longer ours, or when nothing can be settled at all.
+async function end(settled: Promise<void>, way: DeliveryEnd = 'finished'): Promise<DeliveryEnd> {
+  try {
+    await settled
+    return way
+  } catch (error) {
+    if (isFirebreakError(error, 'FB_FENCED')) return 'left'
+    throw error
+  }
+}
+
+const asError = (error: unknown): Error =>
+  error instanceof Error ? error : new FirebreakError('FB_INVARIANT', { claim: String(error) })

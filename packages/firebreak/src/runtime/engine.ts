@@ -1,0 +1,56 @@
+import type { Clock } from '../contracts/clock.ts'
+import type { Database } from '../contracts/database.ts'
+import type { Entropy } from '../contracts/entropy.ts'
+import type { Fact } from '../contracts/journal.ts'
+import type { Log } from '../contracts/log.ts'
+import type { ServiceDefinition } from '../define/service.ts'
+import type { DeadlineWatch } from '../policy/deadline-watch.ts'
+import type { Committer } from './committer.ts'
+import type { Publisher } from './publisher.ts'
+import type { Slots } from './slots.ts'
+
+/** Every queue and table has a bound; reaching one slows intake down, and loses nothing. */
+export interface Limits {
+  /** Records of one instance in memory, waiting or handled; above it, partitions pause. */
+  readonly recordsMax: number
+  /** Parked records of one instance; above it, its partitions pause. */
+  readonly parkedMax: number
+  /** Events committed but not yet in the log; above it, publishing and handling wait. */
+  readonly outboxMax: number
+  /** Bytes of one payload; more is `FB_RECORD_TOO_LARGE`. */
+  readonly payloadBytesMax: number
+  /** Attempts kept with a record; the oldest go first, the first of all stays. */
+  readonly attemptsKept: number
+  /** How long an event id is remembered: the window within which a duplicate has no effect. */
+  readonly inboxWindowMs: number
+  /** How long a partition that moves away, or a stop, waits for what is running. */
+  readonly drainMs: number
+}
+
+export const limitDefaults: Limits = {
+  recordsMax: 2000,
+  parkedMax: 10_000,
+  outboxMax: 50_000,
+  payloadBytesMax: 1024 * 1024,
+  attemptsKept: 20,
+  inboxWindowMs: 7 * 24 * 3_600_000,
+  drainMs: 2000,
+}
+
+/** What the parts of one running instance share. Built once by the runtime; nothing in it is looked up elsewhere. */
+export interface Engine {
+  readonly service: ServiceDefinition
+  readonly log: Log
+  readonly database: Database
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly limits: Limits
+  readonly instance: string
+  readonly publisher: Publisher
+  readonly committer: Committer
+  readonly slots: Slots
+  readonly watch: DeadlineWatch
+  readonly tell: (fact: Fact) => void
+  /** Stops everything: the set-up or the program is wrong, and going on would make it worse. */
+  readonly halt: (error: Error) => void
+}

@@ -1,0 +1,108 @@
+import type { LogEntry } from '../contracts/log.ts'
+import type { DeliveryEnd } from './deliver.ts'
+import type { Engine } from './engine.ts'
+import { type Delivery, unread } from './message.ts'
+import { settleParked } from './outcomes.ts'
+import type { Parking } from './parking.ts'
+import { type ClaimedPartition, type Lane, laneOf, type Waiting } from './partition.ts'
+
+/**
+ * The lanes of live records: one after the other per key, as many keys at once as there are records.
+ *
+ * I1 A lane has one runner; it lives while records wait.
+ * I2 Records are started in the order of their positions; a stop starts no more and drops what waits, because nothing
+ *    of it is finished and the log still has it.
+ */
+export class Lanes {
+  readonly #engine: Engine
+  readonly #parking: Parking
+  readonly #deliver: (delivery: Delivery) => Promise<DeliveryEnd>
+  readonly #onRoom: () => void
+  #stopped = false
+  /** Records in memory, over all partitions. */
+  held = 0
+
+  constructor(deps: {
+    engine: Engine
+    parking: Parking
+    deliver: (d: Delivery) => Promise<DeliveryEnd>
+    onRoom: () => void
+  }) {
+    this.#engine = deps.engine
+    this.#parking = deps.parking
+    this.#deliver = deps.deliver
+    this.#onRoom = deps.onRoom
+  }
+
+  push(partition: ClaimedPartition, entry: LogEntry, handled: Waiting['handled']): void {
+    const id = laneOf(entry)
+    let lane = partition.lanes.get(id)
+    if (lane === undefined) {
+      lane = { id, waiting: [], running: false }
+      partition.lanes.set(id, lane)
+    }
+    lane.waiting.push({ entry, handled })
+    partition.held++
+    this.held++
+    if (lane.running) return
+    lane.running = true
+    void this.#run(partition, lane)
+  }
+
+  /** Starts nothing more. */
+  stop(): void {
+    this.#stopped = true
+  }
+
+  /** Drops what waits in a lane of a partition that goes away. */
+  forget(partition: ClaimedPartition, lane: Lane): void {
+    this.#dropped(partition, lane.waiting.splice(0).length)
+  }
+
+  async #run(partition: ClaimedPartition, lane: Lane): Promise<void> {
+    try {
+      while (lane.waiting.length > 0 && !this.#stopped && !partition.fenced) {
+        await this.#next(partition, lane.id, lane.waiting.shift() as Waiting)
+        this.#dropped(partition, 1)
+      }
+    } catch (error) {
+      this.#engine.halt(error as Error)
+    }
+    this.#dropped(partition, lane.waiting.length)
+    lane.running = false
+    partition.lanes.delete(lane.id)
+  }
+
+  async #next(partition: ClaimedPartition, lane: string, { entry, handled }: Waiting): Promise<void> {
+    const delivery = { partition, entry, lane, handled, parked: null }
+    if (partition.parked.has(lane)) return this.#parkBehind(delivery)
+    partition.busy.add(lane)
+    const end = await this.#deliver(delivery)
+    partition.busy.delete(lane)
+    if (typeof end === 'object') this.#parking.parkedUntil(partition, lane, end.parkedUntilMs)
+    else if (end === 'held') this.#parking.hold(partition, lane)
+    else if (partition.parked.size > 0) this.#parking.kick()
+  }
+
+  /** Something of this key waits in the database: what comes later waits behind it, in order. */
+  async #parkBehind(delivery: Delivery): Promise<void> {
+    const state = this.#parking.stateOf(delivery.partition, delivery.lane)
+    state.count++
+    state.pending++
+    try {
+      await settleParked(this.#engine, unread(delivery), null, { attempts: [], firstFailedAtMs: null })
+    } catch (error) {
+      state.count--
+      if (!delivery.partition.fenced) throw error
+    } finally {
+      state.pending--
+    }
+    this.#parking.kick()
+  }
+
+  #dropped(partition: ClaimedPartition, count: number): void {
+    partition.held -= count
+    this.held -= count
+    this.#onRoom()
+  }
+}

@@ -1,0 +1,161 @@
+import type { Clock } from '../contracts/clock.ts'
+import type { Database, Sql } from '../contracts/database.ts'
+import type { Entropy } from '../contracts/entropy.ts'
+import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import type { LogEntry } from '../contracts/log.ts'
+import type { ServiceDefinition } from '../define/service.ts'
+import { moveAccounts } from '../ledger/accounts.ts'
+import {
+  changeLetter,
+  type DeadLetter,
+  findLetter,
+  type LetterAction,
+  type LetterFilter,
+  listLetters,
+} from '../ledger/letters.ts'
+import { park } from '../ledger/parked.ts'
+import { check } from './contract.ts'
+
+/** Who does it and why: kept with the letter. */
+export interface Decision {
+  readonly by: string
+  readonly note: string
+}
+
+/** What a person does about dead letters. Every action is one commit, safe beside the running service. */
+export interface LetterDesk {
+  /** Newest first; 100 unless `max` says otherwise. */
+  list(filter?: LetterFilter): Promise<readonly DeadLetter[]>
+  /** By id or a unique prefix of it. **Errors** `FB_LETTER_NOT_FOUND`. */
+  get(id: string): Promise<DeadLetter>
+  /**
+   * Hands the original bytes to the one service that failed, under their old event id; no other consumer sees them again.
+   *
+   * **Errors** `FB_LETTER_NOT_FOUND`, `FB_LETTER_STATE` when somebody else decided first.
+   */
+  replay(id: string, decision: Decision): Promise<void>
+  /** Replays a changed payload as a new event caused by the old one. **Errors** as replay, and `FB_REPLAY_INVALID`. */
+  edit(id: string, payload: unknown, decision: Decision): Promise<void>
+  /** Gives the record up. `note` is the reason and must not be empty. */
+  discard(id: string, decision: Decision): Promise<void>
+}
+
+export interface DeskDeps {
+  readonly database: Database
+  readonly service: ServiceDefinition
+  readonly clock: Clock
+  readonly entropy: Entropy
+  /** After a change, so that a runtime in this process goes on at once. */
+  readonly onChange: () => void
+}
+
+export function letterDesk(deps: DeskDeps): LetterDesk {
+  const get = async (id: string): Promise<DeadLetter> => {
+    const letter = await findLetter(deps.database, id)
+    if (letter === undefined) throw new FirebreakError('FB_LETTER_NOT_FOUND', { id })
+    return letter
+  }
+  const act = async (
+    id: string,
+    action: (letter: DeadLetter) => Promise<(sql: Sql) => Promise<void>>,
+  ): Promise<void> => {
+    const [verdict] = await deps.database.commit([await action(await get(id))])
+    if (verdict?.ok === false) throw verdict.error
+    deps.onChange()
+  }
+  return {
+    list: (filter) => listLetters(deps.database, filter),
+    get,
+    replay: (id, by) => act(id, async (letter) => replayed(deps, letter, by)),
+    edit: (id, payload, by) => act(id, (letter) => edited(deps, letter, payload, by)),
+    discard: (id, by) => act(id, async (letter) => discarded(deps, letter, by)),
+  }
+}
+
+function replayed(deps: DeskDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
+  return async (sql) => {
+    await change(sql, letter, { to: 'replaying', action: actionOf(deps, 'replayed', by) })
+    await reenter(deps, sql, letter, letter.entry)
+  }
+}
+
+async function edited(
+  deps: DeskDeps,
+  letter: DeadLetter,
+  payload: unknown,
+  by: Decision,
+): Promise<(sql: Sql) => Promise<void>> {
+  const value = await validated(deps.service, letter, payload)
+  const id = deps.entropy.uuid()
+  const version = deps.service.handlers.get(letter.eventType ?? '')?.event.version ?? 1
+  const headers: Record<string, string> = { ...letter.entry.headers, ce_id: id, ce_schemaversion: String(version) }
+  if (letter.eventId !== null) headers['ce_causationid'] = letter.eventId
+  return async (sql) => {
+    await change(sql, letter, {
+      to: 'superseded',
+      action: actionOf(deps, 'edited', { ...by, note: `${by.note} (as ${id})` }),
+    })
+    await reenter(deps, sql, letter, {
+      ...letter.entry,
+      headers,
+      value: new TextEncoder().encode(JSON.stringify(value)),
+    })
+  }
+}
+
+function discarded(deps: DeskDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
+  return async (sql) => {
+    await change(sql, letter, { to: 'discarded', action: actionOf(deps, 'discarded', by) })
+    await moveAccounts(sql, { topic: letter.entry.topic, part: letter.entry.partition }, { dead: -1, discarded: 1 })
+  }
+}
+
+async function change(
+  sql: Sql,
+  letter: DeadLetter,
+  to: { to: 'replaying' | 'superseded' | 'discarded'; action: LetterAction },
+): Promise<void> {
+  const refused = (state: string): FirebreakError =>
+    new FirebreakError('FB_LETTER_STATE', { id: letter.id, state, action: to.action.action })
+  if (letter.state !== 'open') throw refused(letter.state)
+  if (!(await changeLetter(sql, letter, { from: 'open', ...to }))) throw refused('being handled by somebody else')
+}
+
+// At its old position: before everything of its key that came later and still waits.
+async function reenter(deps: DeskDeps, sql: Sql, letter: DeadLetter, entry: LogEntry): Promise<void> {
+  const isCopy = entry !== letter.entry
+  const letterId = isCopy ? null : letter.id
+  const row = { entry, lane: letter.lane, dueAtMs: deps.clock.now(), attempts: [], firstFailedAtMs: null, letterId }
+  await park(sql, row)
+  await moveAccounts(sql, { topic: entry.topic, part: entry.partition }, { dead: -1, parked: 1 })
+}
+
+async function validated(service: ServiceDefinition, letter: DeadLetter, payload: unknown): Promise<unknown> {
+  const handler = service.handlers.get(letter.eventType ?? '')
+  const type = letter.eventType ?? 'unknown'
+  if (handler === undefined) {
+    throw new FirebreakError('FB_REPLAY_INVALID', {
+      type,
+      version: '?',
+      issues: `${service.name} has no handler for it`,
+    })
+  }
+  try {
+    await check(handler.event, payload)
+    return payload
+  } catch (error) {
+    if (!isFirebreakError(error, 'FB_CONTRACT_VIOLATED')) throw error
+    throw new FirebreakError(
+      'FB_REPLAY_INVALID',
+      { type, version: handler.event.version, issues: error.detail['issues'] },
+      error,
+    )
+  }
+}
+
+const actionOf = (deps: DeskDeps, action: LetterAction['action'], by: Decision): LetterAction => ({
+  atMs: deps.clock.now(),
+  action,
+  by: by.by,
+  note: by.note,
+})

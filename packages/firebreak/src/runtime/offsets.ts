@@ -1,0 +1,144 @@
+import { invariant } from '../contracts/errors.ts'
+
+/**
+ * Which positions of a partition are finished, when they finish out of order.
+ *
+ * I1 `next` is the smallest position that is not finished; everything below it is.
+ * I2 `above` holds the finished positions beyond `next` as sorted, disjoint, non-touching ranges.
+ * I3 A position is accepted once; positions jumped over (compaction, control records) count as finished gaps.
+ *
+ * Text of `above`, relative to `next` so that it stays short: `a-b,c,d-e`, inclusive, ascending. Empty when none.
+ */
+export class Offsets {
+  #next: number | null
+  #accepted: number | null = null
+  #ranges: [from: number, to: number][]
+  #gaps = 0
+  #committedNext: number | null
+
+  constructor(next: number | null, above: string) {
+    this.#next = next
+    this.#committedNext = next
+    this.#ranges = next === null ? [] : parse(next, above)
+  }
+
+  /** The smallest unfinished position; null before the first record. */
+  get next(): number | null {
+    return this.#next
+  }
+
+  /** `next` as of the last commit that succeeded; null before the first. */
+  get committedNext(): number | null {
+    return this.#committedNext
+  }
+
+  /** What has been finished so far is durable. */
+  committed(): void {
+    this.#committedNext = this.#next
+  }
+
+  /** Positions between the smallest unfinished and the highest accepted one: what a restart may see again. */
+  get span(): number {
+    return this.#next === null || this.#accepted === null ? 0 : Math.max(0, this.#accepted + 1 - this.#next)
+  }
+
+  /** False when the position is finished already: a redelivery after a restart. */
+  accept(position: number): boolean {
+    if (this.#next === null) this.#next = position
+    const expected = this.#accepted === null ? this.#next : this.#accepted + 1
+    for (let gap = expected; gap < position; gap++) {
+      if (this.#has(gap)) continue
+      this.#gaps++
+      this.finish(gap)
+    }
+    this.#accepted = Math.max(position, this.#accepted ?? position)
+    return !this.#has(position)
+  }
+
+  finish(position: number): void {
+    invariant(this.#next !== null && position >= this.#next, `position ${position} finishes once`)
+    if (position === this.#next) {
+      const first = this.#ranges[0]
+      if (first !== undefined && first[0] === position + 1) {
+        this.#next = first[1] + 1
+        this.#ranges.shift()
+      } else this.#next = position + 1
+      return
+    }
+    this.#insert(position)
+  }
+
+  /** Gaps finished since the last call. */
+  takeGaps(): number {
+    const gaps = this.#gaps
+    this.#gaps = 0
+    return gaps
+  }
+
+  above(): string {
+    const base = this.#next ?? 0
+    let text = ''
+    for (const [from, to] of this.#ranges) {
+      text += `${text === '' ? '' : ','}${from - base}${to > from ? `-${to - base}` : ''}`
+    }
+    return text
+  }
+
+  /** To undo what a commit that failed had finished. */
+  snapshot(): () => void {
+    const { next, gaps } = { next: this.#next, gaps: this.#gaps }
+    const ranges = this.#ranges.map(([from, to]): [number, number] => [from, to])
+    return () => {
+      this.#next = next
+      this.#gaps = gaps
+      this.#ranges = ranges
+    }
+  }
+
+  #has(position: number): boolean {
+    if (this.#next !== null && position < this.#next) return true
+    const index = this.#indexAfter(position) - 1
+    const range = this.#ranges[index]
+    return range !== undefined && position <= range[1]
+  }
+
+  // Index of the first range that starts beyond `position`.
+  #indexAfter(position: number): number {
+    let low = 0
+    let high = this.#ranges.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#ranges[middle] as [number, number])[0] <= position) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #insert(position: number): void {
+    const at = this.#indexAfter(position)
+    const left = this.#ranges[at - 1]
+    const right = this.#ranges[at]
+    invariant(left === undefined || position > left[1], `position ${position} finishes once`)
+    const joinsLeft = left !== undefined && left[1] === position - 1
+    const joinsRight = right !== undefined && right[0] === position + 1
+    if (joinsLeft && joinsRight) {
+      left[1] = right[1]
+      this.#ranges.splice(at, 1)
+    } else if (joinsLeft) left[1] = position
+    else if (joinsRight) right[0] = position
+    else this.#ranges.splice(at, 0, [position, position])
+  }
+}
+
+function parse(next: number, above: string): [number, number][] {
+  if (above === '') return []
+  return above.split(',').map((part) => {
+    const [from, to] = part.split('-').map(Number)
+    return [next + (from as number), next + (to ?? (from as number))]
+  })
+}
+
+/** How many positions a text of `above` holds. */
+export function countAbove(above: string): number {
+  return parse(0, above).reduce((sum, [from, to]) => sum + to - from + 1, 0)
+}

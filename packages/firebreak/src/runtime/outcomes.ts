@@ -1,0 +1,207 @@
+import { sleep } from '../contracts/clock.ts'
+import type { Sql } from '../contracts/database.ts'
+import type { Attempt, DeadReason } from '../contracts/disposition.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import type { Accounts } from '../ledger/accounts.ts'
+import { changeLetter, type DeadLetter, findLetter, insertLetter, reopenLetter } from '../ledger/letters.ts'
+import { park, repark, unpark } from '../ledger/parked.ts'
+import { clearSuspect } from '../ledger/suspects.ts'
+import type { Unit, UnitOutcome } from './committer.ts'
+import { classify } from './decide.ts'
+import type { Engine } from './engine.ts'
+import { describeError, fingerprintOf } from './fingerprint.ts'
+import type { Message } from './message.ts'
+
+type FinalAccount = 'done' | 'duplicate' | 'skipped' | 'dead'
+
+const doneOnce: Readonly<Partial<Accounts>> = { done: 1 }
+
+/** The unit that ends a delivery under an account; the caller adds body and events. */
+export function finalUnit(message: Message, account: FinalAccount, own?: (sql: Sql) => Promise<void>): Unit {
+  const { partition, entry, parked } = message.delivery
+  const marks = account === 'done' ? message.inboxId : null
+  const suspected = partition.suspects.has(entry.offset)
+  const plain = { partition, inboxId: marks, body: null, records: null }
+  if (parked === null && !suspected && own === undefined) {
+    return {
+      ...plain,
+      position: entry.offset,
+      delta: account === 'done' ? doneOnce : { [account]: 1 },
+      settle: null,
+    }
+  }
+  return {
+    ...plain,
+    position: parked === null ? entry.offset : null,
+    delta: parked === null ? { [account]: 1 } : { parked: -1, [account]: 1 },
+    settle: async (sql) => {
+      if (suspected) await clearSuspect(sql, partition, entry.offset)
+      if (parked !== null) await unpark(sql, entry)
+      if (parked?.letterId && account !== 'dead') await resolveLetter(sql, parked.letterId, message)
+      await own?.(sql)
+    },
+  }
+}
+
+/** Commits and waits as long as the database is away: an outcome that is known must not be lost. */
+export async function commitUntilDone(engine: Engine, unit: Unit): Promise<UnitOutcome> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await engine.committer.commit(unit)
+    } catch (error) {
+      if (classify(error).kind !== 'infrastructure') throw error
+      engine.tell({ kind: 'trouble', where: 'database', error })
+      await sleep(engine.clock, Math.min(1000, 50 * failures), unit.partition?.signal)
+    }
+  }
+}
+
+export async function settleAs(engine: Engine, message: Message, account: 'duplicate' | 'skipped'): Promise<void> {
+  await commitUntilDone(engine, finalUnit(message, account))
+  engine.tell({
+    kind: account,
+    attempt: message.attempts.length,
+    ...about(message),
+  })
+}
+
+/** What has happened to a record so far: what parks with it, or dies with it. */
+export interface History {
+  readonly attempts: readonly Attempt[]
+  readonly firstFailedAtMs: number | null
+}
+
+/** Moves a record to the parked table, or gives a parked one a new date. */
+export async function settleParked(
+  engine: Engine,
+  message: Message,
+  dueAtMs: number | null,
+  history: History,
+): Promise<void> {
+  const { partition, entry, lane, parked } = message.delivery
+  const row = {
+    entry,
+    lane,
+    dueAtMs,
+    ...history,
+    letterId: parked?.letterId ?? null,
+  }
+  const suspected = partition.suspects.has(entry.offset)
+  await commitUntilDone(engine, {
+    partition,
+    position: parked === null ? entry.offset : null,
+    delta: parked === null ? { parked: 1 } : {},
+    inboxId: null,
+    body: null,
+    records: null,
+    settle: async (sql) => {
+      if (suspected) await clearSuspect(sql, partition, entry.offset)
+      await (parked === null ? park(sql, row) : repark(sql, row))
+    },
+  })
+  engine.tell({ kind: 'parked', dueAtMs, ...about(message) })
+}
+
+/** Keeps a record as a dead letter, with its bytes and its attempts; a replay that failed goes back into its letter. */
+export async function settleDead(
+  engine: Engine,
+  message: Message,
+  verdict: { reason: DeadReason; hold: boolean; error: unknown },
+  history: History,
+): Promise<void> {
+  const letter = letterOf(engine, message, verdict, history)
+  const own = async (sql: Sql): Promise<void> => {
+    const before = message.delivery.parked?.letterId ? await findLetter(sql, letter.id) : undefined
+    if (before === undefined) return insertLetter(sql, letter)
+    const attempts = [...before.attempts, ...letter.attempts].slice(-engine.limits.attemptsKept)
+    await reopenLetter(sql, {
+      ...letter,
+      attempts,
+      history: [...before.history, ...letter.history],
+    })
+  }
+  await commitUntilDone(engine, finalUnit(message, 'dead', own))
+  engine.tell({
+    kind: 'dead-lettered',
+    letterId: letter.id,
+    reason: letter.reason,
+    error: verdict.error,
+    ...about(message),
+  })
+}
+
+function letterOf(
+  engine: Engine,
+  message: Message,
+  verdict: { reason: DeadReason; hold: boolean; error: unknown },
+  history: History,
+): DeadLetter {
+  const { entry, lane, parked } = message.delivery
+  const described = describeError(verdict.error)
+  const nowMs = engine.clock.now()
+  return {
+    id: parked?.letterId ?? engine.entropy.uuid(),
+    state: 'open',
+    reason: verdict.reason,
+    crash: verdict.reason === 'crash',
+    hold: verdict.hold,
+    entry,
+    lane,
+    eventId: message.envelope?.id ?? null,
+    eventType: message.envelope?.type ?? null,
+    correlationId: message.envelope?.correlationId ?? null,
+    errorClass: described.errorClass,
+    message: described.message,
+    fingerprint: fingerprintOf(described),
+    attempts: history.attempts,
+    replays: 0,
+    atMs: nowMs,
+    history: [
+      {
+        atMs: nowMs,
+        action: 'dead-lettered',
+        by: engine.instance,
+        note: verdict.reason,
+      },
+    ],
+  }
+}
+
+async function resolveLetter(sql: Sql, id: string, message: Message): Promise<void> {
+  const letter = await findLetter(sql, id)
+  if (letter === undefined) return
+  const action = {
+    atMs: message.delivery.entry.atMs,
+    action: 'resolved',
+    by: 'replay',
+    note: '',
+  } as const
+  await changeLetter(sql, letter, {
+    from: 'replaying',
+    to: 'resolved',
+    action,
+  })
+}
+
+/** Adds an attempt to a bounded history: the first one stays, because it often says more than the last. */
+export function withAttempt(attempts: readonly Attempt[], attempt: Attempt, max: number): readonly Attempt[] {
+  if (attempts.length < max) return [...attempts, attempt]
+  return [attempts[0] as Attempt, ...attempts.slice(attempts.length - max + 2), attempt]
+}
+
+export function about(message: Message): {
+  at: { topic: string; partition: number; offset: number }
+  key: string | null
+  eventId: string | null
+  eventType: string | null
+} {
+  const { topic, partition, offset, key } = message.delivery.entry
+  return {
+    at: { topic, partition, offset },
+    key,
+    eventId: message.envelope?.id ?? null,
+    eventType: message.envelope?.type ?? null,
+  }
+}
+
+export const crashError = (): FirebreakError => new FirebreakError('FB_CRASH_SUSPECT', { deaths: 3 })

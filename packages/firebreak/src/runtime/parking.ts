@@ -1,0 +1,193 @@
+import type { Timer } from '../contracts/clock.ts'
+import { heldLanes } from '../ledger/letters.ts'
+import { type ParkedRow, readLane, readLanes } from '../ledger/parked.ts'
+import { classify } from './decide.ts'
+import type { DeliveryEnd } from './deliver.ts'
+import type { Engine } from './engine.ts'
+import type { Delivery } from './message.ts'
+import type { ClaimedPartition, ParkedState } from './partition.ts'
+
+const rowsPerRead = 64
+const readAgainMs = 1000
+
+/**
+ * Brings parked lanes back when they are due, one record after the other, and lets a lane go live again when nothing of
+ * it is left in the database.
+ *
+ * I1 A lane is drained by one loop at a time, and only while no live record of it is being handled (`busy`).
+ * I2 A lane leaves `parked` and `busy` in the turn in which its last row is gone: no live record can slip between.
+ * I3 One timer for all lanes, armed for the earliest date; none while nothing waits for a date.
+ */
+export class Parking {
+  readonly #engine: Engine
+  readonly #deliver: (delivery: Delivery) => Promise<DeliveryEnd>
+  readonly #partitions = new Set<ClaimedPartition>()
+  #timer: Timer | undefined
+  #timerAtMs = Number.POSITIVE_INFINITY
+  #stopped = false
+
+  constructor(engine: Engine, deliver: (delivery: Delivery) => Promise<DeliveryEnd>) {
+    this.#engine = engine
+    this.#deliver = deliver
+  }
+
+  get count(): number {
+    let count = 0
+    for (const partition of this.#partitions) count += partition.parkedCount
+    return count
+  }
+
+  /** Takes over what is parked in a partition that has just been claimed. */
+  async adopt(partition: ClaimedPartition): Promise<void> {
+    this.#partitions.add(partition)
+    await this.#load(partition)
+    this.kick()
+  }
+
+  drop(partition: ClaimedPartition): void {
+    this.#partitions.delete(partition)
+  }
+
+  /** A live record was parked: its lane waits until `dueAtMs`. */
+  parkedUntil(partition: ClaimedPartition, lane: string, dueAtMs: number): void {
+    const state = this.stateOf(partition, lane)
+    state.count++
+    state.headDueAtMs = dueAtMs
+    this.kick()
+  }
+
+  /** A dead letter holds its lane until a person decides. */
+  hold(partition: ClaimedPartition, lane: string): void {
+    this.stateOf(partition, lane).held = true
+  }
+
+  stateOf(partition: ClaimedPartition, lane: string): ParkedState {
+    const known = partition.parked.get(lane)
+    if (known !== undefined) return known
+    const state = { count: 0, pending: 0, headDueAtMs: null, draining: false, held: false }
+    partition.parked.set(lane, state)
+    return state
+  }
+
+  /** Reads again what another process may have changed: replays and discards. */
+  async reload(): Promise<void> {
+    for (const partition of this.#partitions) await this.#load(partition)
+    this.kick()
+  }
+
+  /** Starts nothing more; what runs is waited for by whoever waits for `busy`. */
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+  }
+
+  /** Starts the lanes that are due and arms the timer for the next one. */
+  kick(): void {
+    if (this.#stopped) return
+    const now = this.#engine.clock.now()
+    let earliest = Number.POSITIVE_INFINITY
+    for (const partition of this.#partitions) {
+      if (partition.parked.size === 0) continue
+      for (const [lane, state] of partition.parked) {
+        const due = partition.busy.has(lane) ? Number.POSITIVE_INFINITY : dueOf(state)
+        if (due <= now) this.#start(partition, lane, state)
+        else if (due < earliest) earliest = due
+      }
+    }
+    this.#arm(earliest, now)
+  }
+
+  #arm(atMs: number, now: number): void {
+    if (atMs === this.#timerAtMs) return
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#timerAtMs = atMs
+    if (atMs === Number.POSITIVE_INFINITY) return
+    this.#timer = this.#engine.clock.schedule(atMs - now, () => {
+      this.#timerAtMs = Number.POSITIVE_INFINITY
+      this.kick()
+    })
+  }
+
+  async #load(partition: ClaimedPartition): Promise<void> {
+    const { database } = this.#engine
+    const rows = new Map((await readLanes(database, partition)).map((row) => [row.lane, row]))
+    const held = new Set(await heldLanes(database, partition))
+    for (const lane of new Set([...rows.keys(), ...held, ...partition.parked.keys()])) {
+      const known = partition.parked.get(lane)
+      // Its own loop, a live record of it, or an insert under way knows better than what was just read.
+      if (known !== undefined && (known.draining || known.pending > 0 || partition.busy.has(lane))) continue
+      const row = rows.get(lane)
+      if (row === undefined && !held.has(lane)) {
+        partition.parked.delete(lane)
+        continue
+      }
+      const state = this.stateOf(partition, lane)
+      state.count = row?.count ?? 0
+      state.held = held.has(lane)
+      // A head without a date stands behind a hold that is over: what it waited for is gone.
+      state.headDueAtMs = row?.headDueAtMs ?? 0
+    }
+  }
+
+  #start(partition: ClaimedPartition, lane: string, state: ParkedState): void {
+    state.draining = true
+    partition.busy.add(lane)
+    this.#drain(partition, lane, state).then(
+      () => partition.fenced || this.kick(),
+      (error) => this.#engine.halt(error),
+    )
+  }
+
+  async #drain(partition: ClaimedPartition, lane: string, state: ParkedState): Promise<void> {
+    let goesOn = true
+    while (goesOn && !this.#stopped && !partition.fenced) goesOn = await this.#drainSome(partition, lane, state)
+    state.draining = false
+    partition.busy.delete(lane)
+    if (state.count === 0 && !state.held) partition.parked.delete(lane)
+  }
+
+  /** False when the lane must wait, or is empty. */
+  async #drainSome(partition: ClaimedPartition, lane: string, state: ParkedState): Promise<boolean> {
+    const rows = await this.#read(partition, lane)
+    if (rows === undefined || rows.length === 0) {
+      // Inserts under way will kick when they land; they wait for nothing that is before them any more.
+      state.headDueAtMs = rows === undefined ? this.#engine.clock.now() + readAgainMs : 0
+      return false
+    }
+    for (const row of rows) if (!(await this.#handle(partition, state, row))) return false
+    return true
+  }
+
+  async #handle(partition: ClaimedPartition, state: ParkedState, row: ParkedRow): Promise<boolean> {
+    if (this.#stopped || partition.fenced) return false
+    if (row.dueAtMs !== null && row.dueAtMs > this.#engine.clock.now()) {
+      state.headDueAtMs = row.dueAtMs
+      return false
+    }
+    const end = await this.#deliver({ partition, entry: row.entry, lane: row.lane, handled: 'ask', parked: row })
+    if (typeof end === 'object') {
+      state.headDueAtMs = end.parkedUntilMs
+      return false
+    }
+    if (end === 'left') return false
+    state.count--
+    state.held = end === 'held'
+    return !state.held
+  }
+
+  async #read(partition: ClaimedPartition, lane: string): Promise<readonly ParkedRow[] | undefined> {
+    try {
+      return await readLane(this.#engine.database, partition, lane, rowsPerRead)
+    } catch (error) {
+      if (classify(error).kind === 'halt') this.#engine.halt(error as Error)
+      this.#engine.tell({ kind: 'trouble', where: 'database', error })
+      return undefined
+    }
+  }
+}
+
+function dueOf(state: ParkedState): number {
+  if (state.draining || state.held || state.count <= state.pending) return Number.POSITIVE_INFINITY
+  return state.headDueAtMs ?? 0
+}

@@ -1,0 +1,93 @@
+import { FirebreakError } from '../contracts/errors.ts'
+import { type LogEntry, type Partition, partitionId } from '../contracts/log.ts'
+import type { Claim } from '../ledger/partitions.ts'
+import type { Suspect } from '../ledger/suspects.ts'
+import { Offsets } from './offsets.ts'
+
+/** A record in memory, waiting in its lane. */
+export interface Waiting {
+  readonly entry: LogEntry
+  /** The inbox knew its event when it was polled; `ask` when another copy was in memory at that time. */
+  readonly handled: boolean | 'ask'
+}
+
+/** The sequential line of one key. Written by the consumer (push) and by its own runner (shift) alone. */
+export interface Lane {
+  readonly id: string
+  readonly waiting: Waiting[]
+  running: boolean
+}
+
+/** A lane whose head waits in the database. */
+export interface ParkedState {
+  /** Rows in the database plus inserts under way. */
+  count: number
+  /** Inserts under way. */
+  pending: number
+  /** Null while it waits for a person. */
+  headDueAtMs: number | null
+  draining: boolean
+  held: boolean
+}
+
+/**
+ * One claimed partition: a new object for every claim, so that nothing of an older claim can leak into it.
+ *
+ * I1 A lane runs at most one handler at a time: live from `lanes`, or parked from the database, never both (`busy`).
+ * I2 While `parked` has a lane, its live records join the parked ones instead of running.
+ * I3 After `fence()` nothing of this object commits any more.
+ */
+export class ClaimedPartition implements Partition {
+  readonly topic: string
+  readonly partition: number
+  readonly id: string
+  readonly epoch: number
+  readonly offsets: Offsets
+  readonly lanes: Map<string, Lane> = new Map()
+  readonly parked: Map<string, ParkedState> = new Map()
+  readonly busy: Set<string> = new Set()
+  /** Records in memory. */
+  held = 0
+  /** How many more starts are noted after an unclean claim; see `ledger/suspects.ts`. */
+  suspectWindow: number
+  /** Positions in the suspects table; `loaded` ones were there when the partition was claimed. */
+  readonly suspects: Map<number, Suspect & { readonly loaded: boolean }>
+  readonly #abort = new AbortController()
+
+  constructor(at: Partition, claim: Claim, suspicion: { window: number; suspects: readonly Suspect[] }) {
+    this.topic = at.topic
+    this.partition = at.partition
+    this.id = partitionId(at)
+    this.epoch = claim.epoch
+    this.offsets = new Offsets(claim.next, claim.above)
+    this.suspectWindow = suspicion.window
+    this.suspects = new Map(suspicion.suspects.map((s) => [s.position, { ...s, loaded: true }]))
+  }
+
+  /** Normal running is not: nothing is noted and nobody runs alone. */
+  get suspicious(): boolean {
+    return this.suspectWindow > 0 || this.suspects.size > 0
+  }
+
+  get fenced(): boolean {
+    return this.#abort.signal.aborted
+  }
+
+  /** Aborts when the partition goes away. */
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  fence(): void {
+    if (!this.fenced) this.#abort.abort(new FirebreakError('FB_FENCED', { partition: this.id }))
+  }
+
+  get parkedCount(): number {
+    let count = 0
+    for (const lane of this.parked.values()) count += lane.count
+    return count
+  }
+}
+
+/** Records of one key share a lane; a record without a key has one of its own, because nothing orders it. */
+export const laneOf = (entry: LogEntry): string => (entry.key === null ? `#${entry.offset}` : `=${entry.key}`)

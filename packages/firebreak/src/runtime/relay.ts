@@ -1,0 +1,193 @@
+import { sleep, type Timer } from '../contracts/clock.ts'
+import { dropLease, takeLease } from '../ledger/leases.ts'
+import { type OutboxRow, readOutbox, removeFromOutbox } from '../ledger/outbox.ts'
+import { nextTurn } from '../node/turn.ts'
+import { backoffMs } from '../policy/backoff.ts'
+import { classify } from './decide.ts'
+import type { Engine } from './engine.ts'
+
+const batchMax = 1000
+const memoryMax = 5000
+const leaseMs = 2000
+const retry = { baseMs: 50, capMs: 2000, jitter: 'full' } as const
+
+/**
+ * Brings committed events from the outbox into the log, in commit order.
+ *
+ * I1 Only the holder of the lease sends; one batch is under way at a time.
+ * I2 A key stops at its first failed send: nothing of it is sent before what failed.
+ * I3 A row leaves the outbox after the log has it. Between the two a crash sends it again, with the same event id.
+ * I4 `#queue` is a prefix of what the outbox holds; `#more` says that the outbox holds rows beyond it.
+ */
+export class Relay {
+  readonly #engine: Engine
+  #queue: OutboxRow[] = []
+  /** Rows in the queue, being sent, or sent and not yet removed. */
+  readonly #known = new Set<number>()
+  #more = true
+  #leasedUntilMs = 0
+  #running: Promise<void> | undefined
+  #stopped = false
+  #failures = 0
+  #tryLease: Timer | undefined
+  readonly #stop = new AbortController()
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  /** Rows that the log has not confirmed, as far as this instance knows. */
+  get pending(): number {
+    return this.#known.size
+  }
+
+  /** Rows that have just been committed here. */
+  push(rows: readonly OutboxRow[]): void {
+    if (this.#more || this.#queue.length > memoryMax) this.#more = true
+    else for (const row of rows) this.#enqueue(row)
+    this.kick()
+  }
+
+  /** The outbox may hold rows that this instance has not seen. */
+  refill(): void {
+    this.#more = true
+    this.kick()
+  }
+
+  kick(): void {
+    if (this.#stopped || this.#running !== undefined) return
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined
+      if (this.#queue.length > 0) this.kick()
+    })
+  }
+
+  /** Sends what is left while the log takes it, for at most `withinMs`. */
+  async stop(withinMs: number): Promise<void> {
+    const timer = this.#engine.clock.schedule(withinMs, () => this.#stop.abort())
+    while (this.#running !== undefined && !this.#stop.signal.aborted) await this.#running
+    this.#stopped = true
+    this.#stop.abort()
+    timer.cancel()
+    this.#tryLease?.cancel()
+    if (this.#leasedUntilMs > 0) {
+      await this.#engine.database
+        .commit([(sql) => dropLease(sql, 'relay', this.#engine.instance)])
+        .catch(() => undefined)
+    }
+  }
+
+  #enqueue(row: OutboxRow): void {
+    if (this.#known.has(row.seq)) return
+    this.#known.add(row.seq)
+    this.#queue.push(row)
+  }
+
+  async #run(): Promise<void> {
+    // What is committed in this turn goes out together.
+    await new Promise<void>((resolve) => nextTurn(resolve))
+    while (!this.#stop.signal.aborted) {
+      try {
+        if (!(await this.#lease())) return
+        if (this.#queue.length === 0 && this.#more) await this.#refill()
+        if (this.#queue.length === 0) return
+        await this.#send(this.#queue.splice(0, batchMax))
+        this.#failures = 0
+      } catch (error) {
+        const { clock, entropy, tell, halt } = this.#engine
+        if (classify(error).kind === 'halt') return halt(error as Error)
+        tell({ kind: 'trouble', where: 'relay', error })
+        this.#failures++
+        await sleep(clock, backoffMs(retry, this.#failures, 0, entropy.random), this.#stop.signal)
+      }
+    }
+  }
+
+  async #lease(): Promise<boolean> {
+    const { clock, database, instance } = this.#engine
+    const nowMs = clock.now()
+    if (nowMs < this.#leasedUntilMs - leaseMs / 2) return true
+    let held = false
+    await database.commit([
+      async (sql) => {
+        held = await takeLease(sql, { name: 'relay', holder: instance, nowMs, forMs: leaseMs })
+      },
+    ])
+    this.#leasedUntilMs = held ? nowMs + leaseMs : 0
+    if (!held) {
+      // The holder sends these rows; look again when its lease could have ended.
+      this.#forgetQueue()
+      this.#tryLease?.cancel()
+      this.#tryLease = clock.schedule(leaseMs, () => this.kick())
+    }
+    return held
+  }
+
+  #forgetQueue(): void {
+    for (const row of this.#queue) this.#known.delete(row.seq)
+    this.#queue = []
+    this.#more = true
+  }
+
+  async #refill(): Promise<void> {
+    this.#more = false
+    let after = 0
+    while (this.#queue.length < batchMax) {
+      const rows = await readOutbox(this.#engine.database, after, batchMax)
+      for (const row of rows) this.#enqueue(row)
+      if (rows.length < batchMax) return
+      after = rows.at(-1)?.seq ?? after
+    }
+    this.#more = true
+  }
+
+  async #send(rows: readonly OutboxRow[]): Promise<void> {
+    try {
+      await this.#engine.log.append(rows.map((row) => row.record))
+      this.#sent(rows)
+    } catch (error) {
+      const unsent = classify(error).kind === 'infrastructure' ? rows : await this.#sendByKey(rows)
+      this.#queue.unshift(...unsent)
+      if (unsent.length > 0) throw error
+    }
+  }
+
+  // Something in the batch is refused: find out which keys, and let the others go.
+  async #sendByKey(rows: readonly OutboxRow[]): Promise<readonly OutboxRow[]> {
+    const unsent: OutboxRow[] = []
+    const blocked = new Set<string>()
+    for (const row of rows) {
+      const lane = `${row.record.topic}\n${row.record.key ?? `#${row.seq}`}`
+      if (!blocked.has(lane)) {
+        try {
+          await this.#engine.log.append([row.record])
+          this.#sent([row])
+          continue
+        } catch {
+          blocked.add(lane)
+        }
+      }
+      unsent.push(row)
+    }
+    return unsent
+  }
+
+  #sent(rows: readonly OutboxRow[]): void {
+    const { committer, tell } = this.#engine
+    tell({ kind: 'published', count: rows.length })
+    const seqs = rows.map((row) => row.seq)
+    const unit = { partition: null, position: null, delta: {}, inboxId: null, body: null, records: null }
+    // Not awaited: the next batch need not wait for the broom. A failure leaves rows that are sent again, as duplicates.
+    committer.commit({ ...unit, settle: (sql) => removeFromOutbox(sql, seqs) }).then(
+      () => this.#removed(seqs),
+      () => {
+        this.#removed(seqs)
+        this.#more = true
+      },
+    )
+  }
+
+  #removed(seqs: readonly number[]): void {
+    for (const seq of seqs) this.#known.delete(seq)
+  }
+}

@@ -1,0 +1,255 @@
+import type { Clock, Timer } from '../contracts/clock.ts'
+import type { Database, Sql } from '../contracts/database.ts'
+import type { Entropy } from '../contracts/entropy.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import type { AnyEvent, PayloadInput } from '../contracts/event.ts'
+import type { Observer } from '../contracts/journal.ts'
+import type { Log, LogRecord } from '../contracts/log.ts'
+import type { ServiceDefinition } from '../define/service.ts'
+import { topicsOf } from '../define/topics-of.ts'
+import { openLedger } from '../ledger/schema.ts'
+import { systemClock } from '../node/clock.ts'
+import { systemEntropy } from '../node/entropy.ts'
+import { nextTurn } from '../node/turn.ts'
+import { DeadlineWatch } from '../policy/deadline-watch.ts'
+import { bootProblems } from './boot-checks.ts'
+import { Committer } from './committer.ts'
+import { Consumer } from './consumer.ts'
+import { deliver } from './deliver.ts'
+import { type Engine, type Limits, limitDefaults } from './engine.ts'
+import type { Cause } from './envelope-codec.ts'
+import { Lanes } from './lanes.ts'
+import { type LetterDesk, letterDesk } from './letter-desk.ts'
+import type { Delivery } from './message.ts'
+import { noDatabase } from './no-database.ts'
+import { Parking } from './parking.ts'
+import { Publisher } from './publisher.ts'
+import { Relay } from './relay.ts'
+import { Slots } from './slots.ts'
+import { type RuntimeStats, statsOf } from './stats.ts'
+
+export interface RuntimeOptions {
+  readonly service: ServiceDefinition
+  readonly log: Log
+  /** The service's own; needed for handlers and for `transaction`. */
+  readonly database?: Database
+  readonly limits?: Partial<Limits>
+  /** Told what happened to each message. */
+  readonly observe?: Observer
+  /** Name of this instance among those of its service; default random. */
+  readonly instance?: string
+  readonly clock?: Clock
+  readonly entropy?: Entropy
+}
+
+export type Publish = <E extends AnyEvent>(event: E, payload: PayloadInput<E>) => void
+
+/** A running service: the composition root of its parts. Does not own the log and the database: close them after it. */
+export interface Runtime {
+  /** Checks the set-up, creates topics and ledger, joins the group. **Errors** `FB_CONFIG` with every problem at once. */
+  start(): Promise<void>
+  /**
+   * Stops intake, lets running handlers end within `drainMs` (default from limits), sends the outbox, leaves the group.
+   * Idempotent. What did not end is redelivered by the next start.
+   */
+  stop(options?: { readonly drainMs?: number }): Promise<void>
+  /**
+   * Publishes one event straight to the log; durable when it resolves to the event id. For state and event together use
+   * `transaction`.
+   *
+   * **Errors** `FB_CONTRACT_VIOLATED`, `FB_NOT_PUBLISHABLE`, `FB_RECORD_TOO_LARGE`, those of `Log.append`.
+   */
+  publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>, cause?: Partial<Cause>): Promise<string>
+  /** SQL and events in one commit, from outside a handler: an HTTP request, a script. */
+  transaction<T>(body: (sql: Sql, publish: Publish) => Promise<T>, cause?: Partial<Cause>): Promise<T>
+  readonly letters: LetterDesk
+  stats(): RuntimeStats
+  /** Resolves when the runtime has stopped, rejects when it had to halt. */
+  readonly done: Promise<void>
+}
+
+const changePollMs = 500
+
+/** Builds the runtime of one service instance; nothing happens before `start()`. */
+export function createRuntime(options: RuntimeOptions): Runtime {
+  return new ServiceRuntime(options)
+}
+
+class ServiceRuntime implements Runtime {
+  readonly #options: RuntimeOptions
+  readonly #engine: Engine
+  readonly #relay: Relay
+  readonly #parking: Parking
+  readonly #lanes: Lanes
+  readonly #consumer: Consumer
+  readonly letters: LetterDesk
+  readonly done: Promise<void>
+  #settleDone: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} }
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+  #changeTimer: Timer | undefined
+  #changes = 0
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options
+    const engine = this.#build(options)
+    this.#engine = engine
+    const deliverOne = (delivery: Delivery): ReturnType<typeof deliver> => deliver(engine, delivery)
+    this.#relay = new Relay(engine)
+    this.#parking = new Parking(engine, deliverOne)
+    this.#lanes = new Lanes({
+      engine,
+      parking: this.#parking,
+      deliver: deliverOne,
+      onRoom: () => this.#consumer.onRoom(),
+    })
+    this.#consumer = new Consumer({
+      engine,
+      lanes: this.#lanes,
+      parking: this.#parking,
+      outboxPending: () => this.#relay.pending,
+    })
+    const { database, service, clock, entropy } = engine
+    this.letters = letterDesk({ database, service, clock, entropy, onChange: () => this.#reload() })
+    this.done = new Promise((resolve, reject) => {
+      this.#settleDone = { resolve, reject }
+    })
+  }
+
+  #build(options: RuntimeOptions): Engine {
+    const clock = options.clock ?? systemClock
+    const entropy = options.entropy ?? systemEntropy
+    const limits = { ...limitDefaults, ...options.limits }
+    const database = options.database ?? noDatabase
+    const onOutbox = (rows: Parameters<Relay['push']>[0]): void => this.#relay.push(rows)
+    const observe = options.observe
+    return {
+      service: options.service,
+      log: options.log,
+      database,
+      clock,
+      entropy,
+      limits,
+      instance: options.instance ?? `${options.service.name}-${entropy.hex(4)}`,
+      publisher: new Publisher(options.service, { clock, entropy }, limits.payloadBytesMax),
+      committer: new Committer({ database, clock, inboxWindowMs: limits.inboxWindowMs, onOutbox }),
+      slots: new Slots(options.service.handlersMax),
+      watch: new DeadlineWatch(clock),
+      tell: observe ?? (() => {}),
+      halt: (error) => this.#halt(error),
+    }
+  }
+
+  start(): Promise<void> {
+    this.#starting ??= this.#start()
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
+    const { service, log, database, instance } = this.#engine
+    const problems = bootProblems(this.#options, this.#engine.limits)
+    if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
+    if (this.#options.database !== undefined) await openLedger(database, service.name)
+    await log.ensureTopics(topicsOf(service))
+    this.#engine.tell({ kind: 'started', instance })
+    if (this.#options.database === undefined) return
+    this.#relay.refill()
+    await this.#consumer.start()
+    if (database.capabilities.durable) await this.#watchChanges()
+  }
+
+  stop(options: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#stop(options.drainMs ?? this.#engine.limits.drainMs)
+    return this.#stopping
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    await this.#starting?.catch(() => undefined)
+    this.#changeTimer?.cancel()
+    this.#lanes.stop()
+    this.#parking.stop()
+    const drained = await this.#consumer.stop(drainMs)
+    if (this.#options.database !== undefined) await this.#relay.stop(drainMs)
+    await this.#engine.committer.idle()
+    this.#engine.watch.stop()
+    this.#engine.tell({ kind: 'stopped', drained })
+    this.#settleDone.resolve()
+  }
+
+  async publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>, cause?: Partial<Cause>): Promise<string> {
+    this.#refuseWhenStopped()
+    const made = this.#engine.publisher.record(event, payload, causeOf(cause))
+    const record = made instanceof Promise ? await made : made
+    await this.#engine.log.append([record])
+    return record.headers['ce_id'] as string
+  }
+
+  async transaction<T>(body: (sql: Sql, publish: Publish) => Promise<T>, cause?: Partial<Cause>): Promise<T> {
+    this.#refuseWhenStopped()
+    const { committer, publisher, limits } = this.#engine
+    if (this.#relay.pending >= limits.outboxMax)
+      throw new FirebreakError('FB_OUTBOX_FULL', { rows: this.#relay.pending })
+    const records: (LogRecord | Promise<LogRecord>)[] = []
+    const publish: Publish = (event, payload) => void records.push(publisher.record(event, payload, causeOf(cause)))
+    let result: { value: T } | undefined
+    const run = async (sql: Sql): Promise<void> => {
+      result = { value: await body(sql, publish) }
+    }
+    const unit = { partition: null, position: null, delta: {}, inboxId: null, settle: null }
+    await committer.commit({ ...unit, body: run, records: () => Promise.all(records) })
+    return (result as unknown as { value: T }).value
+  }
+
+  stats(): RuntimeStats {
+    return statsOf(this.#engine, {
+      claims: this.#consumer.claims,
+      held: this.#lanes.held,
+      parked: this.#parking.count,
+      outboxPending: this.#relay.pending,
+    })
+  }
+
+  #reload(): void {
+    if (this.#starting === undefined || this.#stopping !== undefined) return
+    this.#parking.reload().catch((error) => this.#engine.tell({ kind: 'trouble', where: 'database', error }))
+  }
+
+  // Another process may have replayed a letter or left outbox rows behind; it has no other way to say so.
+  async #watchChanges(): Promise<void> {
+    this.#changes = await this.#engine.database.changeCounter()
+    const look = async (): Promise<void> => {
+      try {
+        const now = await this.#engine.database.changeCounter()
+        if (now !== this.#changes) {
+          this.#changes = now
+          await this.#parking.reload()
+          this.#relay.refill()
+        }
+      } catch (error) {
+        this.#engine.tell({ kind: 'trouble', where: 'database', error })
+      }
+      if (this.#stopping === undefined) this.#changeTimer = this.#engine.clock.schedule(changePollMs, () => void look())
+    }
+    this.#changeTimer = this.#engine.clock.schedule(changePollMs, () => void look())
+  }
+
+  #halt(error: Error): void {
+    this.#engine.tell({ kind: 'halted', error })
+    this.#settleDone.reject(error)
+    nextTurn(() => void this.stop({ drainMs: 0 }))
+  }
+
+  #refuseWhenStopped(): void {
+    if (this.#stopping !== undefined)
+      throw new FirebreakError('FB_CLOSED', { what: `the runtime of ${this.#engine.service.name}` })
+  }
+}
+
+function causeOf(cause: Partial<Cause> | undefined): Cause | null {
+  if (cause?.correlationId === undefined) return null
+  return {
+    correlationId: cause.correlationId,
+    causationId: cause.causationId ?? null,
+    traceparent: cause.traceparent ?? null,
+  }
+}

@@ -1,0 +1,43 @@
+import type { Engine } from './engine.ts'
+import type { ClaimedPartition } from './partition.ts'
+
+/** A snapshot of one instance, for pages and tests. */
+export interface RuntimeStats {
+  readonly instance: string
+  /** Handlers running now. */
+  readonly running: number
+  /** Records in memory, waiting or handled. */
+  readonly heldRecords: number
+  readonly parkedRecords: number
+  readonly outboxPending: number
+  readonly partitions: readonly {
+    readonly topic: string
+    readonly partition: number
+    /** Everything below is finished; null before the first record. */
+    readonly next: number | null
+    readonly heldRecords: number
+    readonly parkedKeys: number
+    readonly isSuspicious: boolean
+  }[]
+}
+
+export function statsOf(
+  engine: Engine,
+  now: { claims: readonly ClaimedPartition[]; held: number; parked: number; outboxPending: number },
+): RuntimeStats {
+  return {
+    instance: engine.instance,
+    running: engine.slots.running,
+    heldRecords: now.held,
+    parkedRecords: now.parked,
+    outboxPending: now.outboxPending,
+    partitions: now.claims.map((claimed) => ({
+      topic: claimed.topic,
+      partition: claimed.partition,
+      next: claimed.offsets.committedNext,
+      heldRecords: claimed.held,
+      parkedKeys: claimed.parked.size,
+      isSuspicious: claimed.suspicious,
+    })),
+  }
+}
