@@ -28,6 +28,8 @@ export type SqlUnit = (sql: Sql) => Promise<void>
 /** A handle on the open transaction; dead as soon as its unit has ended (`FB_UNIT_ENDED`). */
 export interface Sql {
   query<Row = SqlRow>(sql: string, params?: readonly SqlValue[]): Promise<readonly Row[]>
+  /** The same statement for many parameter rows, in order. Resolves to the number of rows changed by all of them. */
+  run(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number>
   /** The same statement for many parameter rows, in order. Resolves to the rows all of them returned. */
   batch<Row = SqlRow>(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<readonly Row[]>
 }

@@ -3,7 +3,7 @@ import type { LogRecord } from '../contracts/log.ts'
 
 /** An event that is committed and not yet known to be in the log. */
 export interface OutboxRow {
-  /** Ascending in commit order of one service: the order in which a key's events leave. */
+  /** Ascending in commit order: the order in which a key's events leave. */
   readonly seq: number
   readonly record: LogRecord
 }
@@ -16,37 +16,44 @@ interface Row {
   readonly value: Uint8Array | null
 }
 
-const insert = 'INSERT INTO fb_outbox (topic, msg_key, headers, value, at_ms) VALUES ($1, $2, $3, $4, $5) RETURNING seq'
+const highest = 'SELECT MAX(seq) AS seq FROM fb_outbox'
+const insert = 'INSERT INTO fb_outbox (seq, topic, msg_key, headers, value, at_ms) VALUES ($1, $2, $3, $4, $5, $6)'
 const select = 'SELECT seq, topic, msg_key, headers, value FROM fb_outbox WHERE seq > $1 ORDER BY seq LIMIT $2'
 const remove = 'DELETE FROM fb_outbox WHERE seq = $1'
 
-export async function addToOutbox(
-  sql: Sql,
-  records: readonly LogRecord[],
-  nowMs: number,
-): Promise<readonly OutboxRow[]> {
-  const rows = await sql.batch<{ seq: number }>(
-    insert,
-    records.map((r) => [r.topic, r.key, JSON.stringify(r.headers), r.value, nowMs]),
-  )
-  return records.map((record, i) => ({ seq: rows[i]?.seq ?? 0, record }))
+/**
+ * Numbers and stores the events of units of work.
+ *
+ * The number is above every row that is still there, read inside the writing transaction, and above every number given
+ * here before: two instances on one database can reuse a number, but never one that stands for a row. Asking the database
+ * for a generated number of each row cost three times the insert.
+ */
+export class Outbox {
+  #last = 0
+
+  async add(sql: Sql, records: readonly LogRecord[], nowMs: number): Promise<readonly OutboxRow[]> {
+    const [top] = await sql.query<{ seq: number | null }>(highest)
+    this.#last = Math.max(this.#last, top?.seq ?? 0)
+    const rows = records.map((record) => ({ seq: ++this.#last, record }))
+    await sql.run(
+      insert,
+      rows.map(({ seq, record: r }) => [seq, r.topic, r.key, JSON.stringify(r.headers), r.value, nowMs]),
+    )
+    return rows
+  }
 }
 
+/** Events after `afterSeq` that wait for the log, in order. */
 export async function readOutbox(database: Database, afterSeq: number, max: number): Promise<readonly OutboxRow[]> {
   const rows = await database.query<Row>(select, [afterSeq, max])
-  return rows.map((row) => ({
-    seq: row.seq,
-    record: {
-      topic: row.topic,
-      key: row.msg_key,
-      value: row.value,
-      headers: JSON.parse(row.headers) as Record<string, string>,
-    },
-  }))
+  return rows.map((row) => {
+    const headers = JSON.parse(row.headers) as Record<string, string>
+    return { seq: row.seq, record: { topic: row.topic, key: row.msg_key, value: row.value, headers } }
+  })
 }
 
 export async function removeFromOutbox(sql: Sql, seqs: readonly number[]): Promise<void> {
-  await sql.batch(
+  await sql.run(
     remove,
     seqs.map((seq) => [seq]),
   )

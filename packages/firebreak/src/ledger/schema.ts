@@ -13,7 +13,7 @@ export async function openLedger(database: Database, service: string): Promise<v
   const [verdict] = await database.commit([
     async (sql) => {
       for (const statement of statements(database.capabilities.dialect)) await sql.query(statement)
-      await sql.batch('INSERT INTO fb_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING', [
+      await sql.run('INSERT INTO fb_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING', [
         ['service', service],
         ['ledger-version', String(ledgerVersion)],
       ])
@@ -43,8 +43,6 @@ export async function ledgerOwner(database: Database): Promise<string | undefine
 }
 
 function statements(dialect: 'sqlite' | 'postgres'): readonly string[] {
-  const identity =
-    dialect === 'sqlite' ? 'INTEGER PRIMARY KEY AUTOINCREMENT' : 'BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY'
   // The inbox is its primary key and little else: storing it inside the key's tree halves its size and its writes.
   const clustered = dialect === 'sqlite' ? ' WITHOUT ROWID' : ''
   return [
@@ -56,9 +54,9 @@ function statements(dialect: 'sqlite' | 'postgres'): readonly string[] {
       done BIGINT NOT NULL DEFAULT 0, duplicate BIGINT NOT NULL DEFAULT 0, skipped BIGINT NOT NULL DEFAULT 0,
       parked BIGINT NOT NULL DEFAULT 0, dead BIGINT NOT NULL DEFAULT 0, discarded BIGINT NOT NULL DEFAULT 0,
       PRIMARY KEY (topic, part))`,
-    `CREATE TABLE IF NOT EXISTS fb_inbox (event_id TEXT PRIMARY KEY, at_ms BIGINT NOT NULL)${clustered}`,
+    `CREATE TABLE IF NOT EXISTS fb_inbox (event_id TEXT PRIMARY KEY, at_ms BIGINT NOT NULL, mark BIGINT NOT NULL)${clustered}`,
     `CREATE TABLE IF NOT EXISTS fb_outbox (
-      seq ${identity}, topic TEXT NOT NULL, msg_key TEXT, headers TEXT NOT NULL, value BYTEA, at_ms BIGINT NOT NULL)`,
+      seq BIGINT PRIMARY KEY, topic TEXT NOT NULL, msg_key TEXT, headers TEXT NOT NULL, value BYTEA, at_ms BIGINT NOT NULL)`,
     `CREATE TABLE IF NOT EXISTS fb_parked (
       topic TEXT NOT NULL, part BIGINT NOT NULL, position BIGINT NOT NULL, lane TEXT NOT NULL,
       msg_key TEXT, headers TEXT NOT NULL, value BYTEA, log_at_ms BIGINT NOT NULL,

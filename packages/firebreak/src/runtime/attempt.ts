@@ -21,13 +21,13 @@ export async function runAttempt(engine: Engine, message: Message, number: numbe
   try {
     if (partition.fenced) throw new FirebreakError('FB_FENCED', { partition: partition.id })
     if (screened !== 'trusted') await note(engine, message, screened === 'alone')
-    await untilExpired(unit, run(message, unit))
-    await unit.complete()
-    return unit.outcome ?? 'committed'
+    const result = run(message, unit)
+    if (result instanceof Promise) await untilExpired(unit, result)
+    return await unit.complete()
   } catch (error) {
     if (error instanceof AlreadyHandled || unit.outcome === 'duplicate') return 'duplicate'
     if (unit.committed) {
-      engine.tell({ kind: 'late-error', error, ...about(message) })
+      engine.tell?.({ kind: 'late-error', error, ...about(message) })
       return 'committed'
     }
     throw unit.failure ?? error
@@ -43,24 +43,13 @@ function run(message: Message, unit: UnitOfWork): Promise<void> | void {
 }
 
 function openUnit(engine: Engine, message: Message, number: number): UnitOfWork {
-  const { envelope, handler, delivery } = message
+  const { envelope, handler } = message
   invariant(envelope !== null && handler !== null, 'only what could be decoded is run')
   const unit = finalUnit(message, 'done')
-  return new UnitOfWork({
-    envelope,
-    attempt: number,
-    deadlineMs: handler.deadlineMs,
-    deadlineAtMs: engine.clock.now() + handler.deadlineMs,
-    partitionSignal: delivery.partition.signal,
-    keepsSlot: delivery.partition.suspicious,
-    record: (event, payload, cause) => engine.publisher.record(event, payload, cause),
-    commit: (body, records) => engine.committer.commit({ ...unit, body, records }),
-    releaseSlot: () => engine.slots.release(),
-  })
+  return new UnitOfWork(engine, { envelope, attempt: number, deadlineMs: handler.deadlineMs, unit })
 }
 
-function untilExpired(unit: UnitOfWork, result: Promise<void> | void): Promise<void> | undefined {
-  if (!(result instanceof Promise)) return undefined
+function untilExpired(unit: UnitOfWork, result: Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
     unit.onExpire = reject
     result.then(resolve, reject)

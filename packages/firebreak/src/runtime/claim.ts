@@ -17,6 +17,6 @@ export async function claim(engine: Engine, at: Partition): Promise<ClaimedParti
   if (verdict?.ok === false) throw verdict.error
   invariant(taken !== undefined, 'a claim that was committed has a result')
   const suspects: readonly Suspect[] = taken.unclean ? await readSuspects(engine.database, at) : []
-  engine.tell({ kind: 'claimed', partition: at, unclean: taken.unclean })
+  engine.tell?.({ kind: 'claimed', partition: at, unclean: taken.unclean })
   return new ClaimedPartition(at, taken, { window: taken.unclean ? engine.limits.recordsMax : 0, suspects })
 }

@@ -3,8 +3,8 @@ import type { Database, Sql, SqlUnit } from '../contracts/database.ts'
 import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { LogRecord } from '../contracts/log.ts'
 import { type Accounts, noAccounts } from '../ledger/accounts.ts'
-import { markHandled, sweepInbox } from '../ledger/inbox.ts'
-import { addToOutbox, type OutboxRow } from '../ledger/outbox.ts'
+import { Inbox } from '../ledger/inbox.ts'
+import { Outbox, type OutboxRow } from '../ledger/outbox.ts'
 import { recordProgress, stillHeld } from '../ledger/partitions.ts'
 import { nextTurn } from '../node/turn.ts'
 import type { ClaimedPartition } from './partition.ts'
@@ -27,7 +27,9 @@ export interface Unit {
 
 export type UnitOutcome = 'committed' | 'duplicate'
 
-interface Waiting extends Unit {
+/** A unit on its way, and what is known of it so far. */
+interface Pending {
+  readonly unit: Unit
   outcome: UnitOutcome
   error: unknown
   rows: readonly OutboxRow[]
@@ -39,12 +41,13 @@ export interface CommitterOptions {
   readonly database: Database
   readonly clock: Clock
   readonly inboxWindowMs: number
+  readonly random: () => number
   /** Gets the outbox rows of each commit, in commit order, before the units learn of it. */
   readonly onOutbox: (rows: readonly OutboxRow[]) => void
 }
 
 const groupMax = 1024
-const sweepEvery = 5000
+const none: readonly never[] = []
 
 /**
  * Commits units of work in groups: all that arrive in one turn of the event loop share one transaction and one fsync.
@@ -55,26 +58,21 @@ const sweepEvery = 5000
  */
 export class Committer {
   readonly #options: CommitterOptions
-  #queue: Waiting[] = []
+  readonly inbox: Inbox
+  readonly #outbox = new Outbox()
+  #queue: Pending[] = []
   #running = false
-  #marks = 0
-  #sweptTo = ''
 
   constructor(options: CommitterOptions) {
     this.#options = options
+    const { database, inboxWindowMs: windowMs, random } = options
+    this.inbox = new Inbox(database, { windowMs, random })
   }
 
   /** Resolves when the unit is durable; rejects with the error of its body, `FB_FENCED`, or that of the database. */
   commit(unit: Unit): Promise<UnitOutcome> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({
-        ...unit,
-        outcome: 'committed',
-        error: undefined,
-        rows: none,
-        resolve,
-        reject,
-      })
+      this.#queue.push({ unit, outcome: 'committed', error: undefined, rows: none, resolve, reject })
       if (this.#running) return
       this.#running = true
       nextTurn(this.#run)
@@ -91,147 +89,141 @@ export class Committer {
       const group = this.#queue.length <= groupMax ? this.#queue : this.#queue.slice(0, groupMax)
       this.#queue = this.#queue.length <= groupMax ? [] : this.#queue.slice(groupMax)
       await this.#commitGroup(group)
+      await this.inbox.sweepWhenDue(this.#options.clock.now())
     }
     this.#running = false
-    if (this.#marks >= sweepEvery) void this.#sweep()
   }
 
-  async #commitGroup(group: readonly Waiting[]): Promise<void> {
+  async #commitGroup(group: readonly Pending[]): Promise<void> {
     const undo: (() => void)[] = []
     try {
       await this.#options.database.commit(this.#sqlOf(group, undo))
     } catch (error) {
       for (const restore of undo) restore()
-      for (const unit of group) unit.reject(error)
+      await this.#afterFailure(group, error)
       return
     }
-    for (const unit of group) unit.partition?.offsets.committed()
-    const rows = group.flatMap((unit) => (unit.error === undefined ? unit.rows : none))
+    const rows: OutboxRow[] = []
+    for (const { unit, error, rows: own } of group) {
+      unit.partition?.offsets.committed()
+      if (error === undefined && own.length > 0) rows.push(...own)
+    }
     if (rows.length > 0) this.#options.onOutbox(rows)
-    for (const unit of group) {
-      if (unit.error === undefined) unit.resolve(unit.outcome)
-      else unit.reject(unit.error)
+    for (const pending of group) {
+      if (pending.error === undefined) pending.resolve(pending.outcome)
+      else pending.reject(pending.error)
     }
   }
 
-  #sqlOf(group: readonly Waiting[], undo: (() => void)[]): readonly SqlUnit[] {
-    const nowMs = this.#options.clock.now()
-    const marksOnly = group.filter((unit) => unit.body === null && unit.settle === null && unit.records === null)
-    const withSql = group.filter((unit) => unit.body !== null || unit.settle !== null || unit.records !== null)
-    return [
-      (sql) =>
-        allOrNothing(async () => {
-          await fenceAll(sql, group)
-          await this.#mark(sql, marksOnly, nowMs)
-        }),
-      ...withSql.map(
-        (unit): SqlUnit =>
-          (sql) =>
-            this.#runUnit(sql, unit, nowMs),
-      ),
-      (sql) => allOrNothing(() => progressAll(sql, group, undo)),
-    ]
+  // A constraint that is checked only at the commit fails the whole group: each unit alone shows whose it was.
+  async #afterFailure(group: readonly Pending[], error: unknown): Promise<void> {
+    if (group.length === 1 || isFirebreakError(error)) {
+      for (const pending of group) pending.reject(error)
+      return
+    }
+    for (const { unit, resolve, reject } of group) {
+      await this.#commitGroup([{ unit, outcome: 'committed', error: undefined, rows: none, resolve, reject }])
+    }
   }
 
   // Most units are a mark and nothing else: one batch serves them all, without a savepoint each.
-  async #mark(sql: Sql, units: readonly Waiting[], nowMs: number): Promise<void> {
-    const marking = units.filter((unit) => unit.inboxId !== null && unit.error === undefined)
-    if (marking.length === 0) return
-    this.#marks += marking.length
-    const fresh = await markHandled(
-      sql,
-      marking.map((unit) => unit.inboxId as string),
-      nowMs,
-    )
-    if (fresh.length === marking.length) return
-    const left = new Set(fresh)
-    for (const unit of marking) if (!left.delete(unit.inboxId as string)) unit.outcome = 'duplicate'
+  #sqlOf(group: readonly Pending[], undo: (() => void)[]): readonly SqlUnit[] {
+    const nowMs = this.#options.clock.now()
+    const marksOnly: Pending[] = []
+    const units: SqlUnit[] = []
+    for (const pending of group) {
+      const { body, settle, records } = pending.unit
+      if (body === null && settle === null && records === null) marksOnly.push(pending)
+      else units.push((sql) => this.#runUnit(sql, pending, nowMs))
+    }
+    const open = async (sql: Sql): Promise<void> => {
+      await fenceAll(sql, group)
+      await this.#mark(sql, marksOnly, nowMs)
+    }
+    return [allOrNothing(open), ...units, allOrNothing((sql) => progressAll(sql, group, undo))]
   }
 
-  async #runUnit(sql: Sql, unit: Waiting, nowMs: number): Promise<void> {
-    if (unit.error !== undefined) throw unit.error
+  async #mark(sql: Sql, pendings: readonly Pending[], nowMs: number): Promise<void> {
+    const marking = pendings.filter(({ unit, error }) => unit.inboxId !== null && error === undefined)
+    if (marking.length === 0) return
+    const known = await this.inbox.mark(
+      sql,
+      marking.map(({ unit }) => unit.inboxId as string),
+      nowMs,
+    )
+    if (known === undefined) return
+    for (const [i, pending] of marking.entries()) if (known[i]) pending.outcome = 'duplicate'
+  }
+
+  async #runUnit(sql: Sql, pending: Pending, nowMs: number): Promise<void> {
+    const { unit } = pending
+    if (pending.error !== undefined) throw pending.error
     try {
-      if (unit.inboxId !== null) {
-        this.#marks++
-        const fresh = await markHandled(sql, [unit.inboxId], nowMs)
-        if (fresh.length === 0) unit.outcome = 'duplicate'
+      if (unit.inboxId !== null && (await this.inbox.mark(sql, [unit.inboxId], nowMs)) !== undefined) {
+        pending.outcome = 'duplicate'
       }
       if (unit.settle !== null) await unit.settle(sql)
-      if (unit.outcome === 'duplicate') return
+      if (pending.outcome === 'duplicate') return
       if (unit.body !== null) await unit.body(sql)
       const records = unit.records === null ? none : await unit.records()
-      if (records.length > 0) unit.rows = await addToOutbox(sql, records, nowMs)
+      if (records.length > 0) pending.rows = await this.#outbox.add(sql, records, nowMs)
     } catch (error) {
-      unit.error = error ?? new Error('a transaction body threw nothing')
+      pending.error = error ?? new Error('a transaction body threw nothing')
       throw error
     }
   }
+}
 
-  async #sweep(): Promise<void> {
-    this.#marks = 0
-    const { database, clock, inboxWindowMs } = this.#options
+// The ledger's own statements carry the whole group: an error with a database code undoes every unit of it (I2).
+function allOrNothing(run: SqlUnit): SqlUnit {
+  return async (sql) => {
     try {
-      this.#sweptTo = await sweepInbox(database, this.#sweptTo, clock.now() - inboxWindowMs, sweepEvery * 2)
-    } catch {
-      // Forgetting late is harmless; the next sweep goes over the same marks.
+      await run(sql)
+    } catch (error) {
+      if (isFirebreakError(error)) throw error
+      throw new FirebreakError('FB_DATABASE_UNAVAILABLE', { path: 'ledger', reason: errorMessage(error) }, error)
     }
   }
 }
 
-const none: readonly never[] = []
-
-// The ledger's own statements carry the whole group: an error with a database code undoes every unit of it (I2).
-async function allOrNothing(run: () => Promise<void>): Promise<void> {
-  try {
-    await run()
-  } catch (error) {
-    if (isFirebreakError(error)) throw error
-    throw new FirebreakError('FB_DATABASE_UNAVAILABLE', { path: 'ledger', reason: errorMessage(error) }, error)
-  }
-}
-
-async function fenceAll(sql: Sql, group: readonly Waiting[]): Promise<void> {
-  const partitions = new Set(group.flatMap((unit) => unit.partition ?? none))
+async function fenceAll(sql: Sql, group: readonly Pending[]): Promise<void> {
+  const partitions = new Set<ClaimedPartition>()
+  for (const { unit } of group) if (unit.partition !== null) partitions.add(unit.partition)
   for (const partition of partitions) {
-    if (partition.fenced || !(await stillHeld(sql, partition, partition.epoch))) partition.fence()
+    if (!partition.fenced && !(await stillHeld(sql, partition, partition.epoch))) partition.fence()
   }
-  for (const unit of group) {
-    if (unit.partition?.fenced)
-      unit.error = new FirebreakError('FB_FENCED', {
-        partition: unit.partition.id,
-      })
+  for (const pending of group) {
+    const { partition } = pending.unit
+    if (partition?.fenced) pending.error = new FirebreakError('FB_FENCED', { partition: partition.id })
   }
 }
 
-async function progressAll(sql: Sql, group: readonly Waiting[], undo: (() => void)[]): Promise<void> {
+async function progressAll(sql: Sql, group: readonly Pending[], undo: (() => void)[]): Promise<void> {
   const byPartition = new Map<ClaimedPartition, { delta: Accounts; positions: number[] }>()
-  for (const unit of group) {
-    if (unit.partition === null || unit.error !== undefined) continue
-    const progress = byPartition.get(unit.partition) ?? { delta: noAccounts(), positions: [] }
-    byPartition.set(unit.partition, progress)
-    addDelta(progress.delta, unit)
+  for (const { unit, outcome, error } of group) {
+    if (unit.partition === null || error !== undefined) continue
+    let progress = byPartition.get(unit.partition)
+    if (progress === undefined) {
+      progress = { delta: noAccounts(), positions: [] }
+      byPartition.set(unit.partition, progress)
+    }
+    addDelta(progress.delta, unit.delta, outcome)
     if (unit.position !== null) progress.positions.push(unit.position)
   }
   for (const [partition, { delta, positions }] of byPartition) {
-    undo.push(partition.offsets.snapshot())
-    const first = partition.offsets.next ?? 0
-    for (const position of positions) partition.offsets.finish(position)
-    const next = partition.offsets.next ?? 0
-    const gaps = partition.offsets.takeGaps()
-    await recordProgress(sql, partition, {
-      first,
-      next,
-      above: partition.offsets.above(),
-      gaps,
-      delta,
-    })
+    const { offsets } = partition
+    undo.push(offsets.snapshot())
+    const first = offsets.next ?? 0
+    for (const position of positions) offsets.finish(position)
+    const gaps = offsets.takeGaps()
+    await recordProgress(sql, partition, { first, next: offsets.next ?? 0, above: offsets.above(), gaps, delta })
   }
 }
 
 // A unit that turned out to be a duplicate changes only which account its `done` goes to.
-function addDelta(sum: Accounts, unit: Waiting): void {
-  for (const name of Object.keys(unit.delta) as (keyof Accounts)[]) {
-    const account = unit.outcome === 'duplicate' && name === 'done' ? 'duplicate' : name
-    sum[account] += unit.delta[name] ?? 0
+function addDelta(sum: Accounts, delta: Readonly<Partial<Accounts>>, outcome: UnitOutcome): void {
+  for (const name in delta) {
+    const count = delta[name as keyof Accounts] ?? 0
+    sum[outcome === 'duplicate' && name === 'done' ? 'duplicate' : (name as keyof Accounts)] += count
   }
 }

@@ -1,7 +1,6 @@
 import { sleep, type Timer } from '../contracts/clock.ts'
 import { errorMessage } from '../contracts/errors.ts'
 import { type Cursor, type LogEntry, type Partition, partitionId } from '../contracts/log.ts'
-import { findHandled } from '../ledger/inbox.ts'
 import { releasePartition } from '../ledger/partitions.ts'
 import { claim } from './claim.ts'
 import { classify } from './decide.ts'
@@ -90,7 +89,7 @@ export class Consumer {
       } catch (error) {
         if (this.#stop.signal.aborted) return
         if (classify(error).kind === 'halt') return this.#engine.halt(error as Error)
-        this.#engine.tell({
+        this.#engine.tell?.({
           kind: 'trouble',
           where: errorMessage(error).includes('database') ? 'database' : 'log',
           error,
@@ -131,7 +130,7 @@ export class Consumer {
       } catch (error) {
         if (this.#stop.signal.aborted) return undefined
         if (classify(error).kind !== 'infrastructure') throw error
-        this.#engine.tell({ kind: 'trouble', where: 'database', error })
+        this.#engine.tell?.({ kind: 'trouble', where: 'database', error })
         await sleep(this.#engine.clock, Math.min(1000, 50 * failures), this.#stop.signal)
       }
     }
@@ -140,13 +139,14 @@ export class Consumer {
   async #accept(entries: readonly LogEntry[]): Promise<void> {
     const ids = entries.map(inboxIdOf)
     const known = ids.filter((id) => id !== null)
-    const handled = await this.#persist(() => findHandled(this.#engine.database, known))
+    const handled = await this.#persist(() => this.#engine.committer.inbox.find(known))
     if (handled === undefined) return
     for (const [i, entry] of entries.entries()) {
       const claimed = this.#claims.get(partitionId(entry))
       if (claimed === undefined || claimed.fenced || !claimed.offsets.accept(entry.offset)) continue
       const id = ids[i] ?? null
-      this.#lanes.push(claimed, entry, id === null ? false : handled.has(id) || this.#seen(id))
+      const before = id !== null && (handled.has(id) || this.#seen(id))
+      this.#lanes.push(claimed, { entry, inboxId: id, handled: before })
     }
     this.#commitSoon()
   }
@@ -189,14 +189,14 @@ export class Consumer {
     const drained = await this.#drained(claims, drainMs)
     for (const claimed of claims) if (claimed.busy.size > 0) claimed.fence()
     await this.#engine.committer.idle()
-    await this.#commitToLog().catch((error) => this.#engine.tell({ kind: 'trouble', where: 'log', error }))
+    await this.#commitToLog().catch((error) => this.#engine.tell?.({ kind: 'trouble', where: 'log', error }))
     for (const claimed of claims) {
       const clean = !claimed.fenced
       this.#claims.delete(claimed.id)
       this.#committed.delete(claimed.id)
       claimed.fence()
       if (clean) await this.#letGo(claimed)
-      this.#engine.tell({ kind: 'released', partition: claimed, drained: clean })
+      this.#engine.tell?.({ kind: 'released', partition: claimed, drained: clean })
     }
     return drained
   }
@@ -206,7 +206,7 @@ export class Consumer {
     try {
       await this.#engine.database.commit([(sql) => releasePartition(sql, claimed, claimed.epoch)])
     } catch (error) {
-      this.#engine.tell({ kind: 'trouble', where: 'database', error })
+      this.#engine.tell?.({ kind: 'trouble', where: 'database', error })
     }
   }
 
@@ -239,7 +239,7 @@ export class Consumer {
   #commitSoon(): void {
     this.#commitTimer ??= this.#engine.clock.schedule(commitEveryMs, () => {
       this.#commitTimer = undefined
-      this.#commitToLog().catch((error) => this.#engine.tell({ kind: 'trouble', where: 'log', error }))
+      this.#commitToLog().catch((error) => this.#engine.tell?.({ kind: 'trouble', where: 'log', error }))
     })
   }
 

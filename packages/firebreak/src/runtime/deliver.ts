@@ -1,7 +1,6 @@
 import { sleep } from '../contracts/clock.ts'
 import type { Attempt, Disposition } from '../contracts/disposition.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
-import { findHandled } from '../ledger/inbox.ts'
 import { retryDefaults } from '../policy/retry.ts'
 import { runAttempt } from './attempt.ts'
 import { classify, decide, type ErrorClassification } from './decide.ts'
@@ -17,17 +16,25 @@ export type DeliveryEnd = 'finished' | 'held' | 'left' | { readonly parkedUntilM
  * The hot path: what happens to one record, in nine steps. Every way out has committed the outcome, except `left`.
  */
 export async function deliver(engine: Engine, delivery: Delivery): Promise<DeliveryEnd> {
-  const message = await decode(engine.service, delivery) //                           1 decode and validate
-  if (await alreadyDone(engine, message)) return end(settleAs(engine, message, 'duplicate')) // 2 already done?
+  // 1 Decode and validate. Synchronous schemas cost no turn of the event loop.
+  const decoded = decode(engine.service, delivery)
+  const message = decoded instanceof Promise ? await decoded : decoded
+  // 2 Already done? The commit asks again, with authority.
+  if (delivery.handled !== false && (await alreadyDone(engine, message)))
+    return end(settleAs(engine, message, 'duplicate'))
   if (message.handler === null && message.broken === undefined) return end(settleAs(engine, message, 'skipped'))
-  let tries = firstTry(message) //                                                    3 open the context
+  // 3 Open the context: what earlier attempts left.
+  let tries = firstTry(message)
   for (;;) {
-    const failure = await attempt(engine, message, tries) //                          4 run the handler under its policy
-    if (failure === undefined) return 'finished' //                                   5, 6 its unit of work is committed
+    // 4 Run the handler under its policy; 5 collect its unit of work; 6 commit it, with the position.
+    const failure = await attempt(engine, message, tries)
+    if (failure === undefined) return 'finished'
+    // 7 Decide.
     tries = failed(engine, message, tries, failure)
-    const disposition = judge(engine, message, tries) //                              7 decide
-    const way = await follow(engine, message, disposition, tries) //                  8 wait, park or dead-letter
-    if (way !== 'again') return way //                                                9 the offset went with the commit
+    const disposition = judge(engine, message, tries)
+    // 8 Wait, park or dead-letter; 9 which completes the offset in the same commit.
+    const way = await follow(engine, message, disposition, tries)
+    if (way !== 'again') return way
   }
 }
 
@@ -58,9 +65,9 @@ function firstTry(message: Message): Tries {
 
 async function alreadyDone(engine: Engine, message: Message): Promise<boolean> {
   const { handled } = message.delivery
-  if (handled !== 'ask' || message.inboxId === null) return handled === true
+  if (handled !== 'ask' || message.delivery.inboxId === null) return handled === true
   try {
-    return (await findHandled(engine.database, [message.inboxId])).size > 0
+    return (await engine.committer.inbox.find([message.delivery.inboxId])).size > 0
   } catch {
     return false // The commit looks again, with authority.
   }
@@ -77,7 +84,7 @@ async function attempt(engine: Engine, message: Message, tries: Tries): Promise<
   const number = tries.count + 1
   try {
     const outcome = await runAttempt(engine, message, number)
-    engine.tell({
+    engine.tell?.({
       kind: outcome === 'committed' ? 'done' : 'duplicate',
       attempt: number,
       ...about(message),
@@ -91,7 +98,7 @@ async function attempt(engine: Engine, message: Message, tries: Tries): Promise<
 function failed(engine: Engine, message: Message, tries: Tries, { error, startedAtMs }: Failure): Tries {
   const classification = classify(error)
   if (classification.kind === 'infrastructure') {
-    engine.tell({
+    engine.tell?.({
       kind: 'trouble',
       where: isFirebreakError(error) && error.code.startsWith('FB_LOG') ? 'log' : 'database',
       error,
@@ -112,7 +119,7 @@ function failed(engine: Engine, message: Message, tries: Tries, { error, started
     durationMs: nowMs - startedAtMs,
     ...describeError(error),
   }
-  engine.tell({ kind: 'failed', attempt: count, error, ...about(message) })
+  engine.tell?.({ kind: 'failed', attempt: count, error, ...about(message) })
   return {
     ...tries,
     count,

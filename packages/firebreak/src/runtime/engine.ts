@@ -50,7 +50,8 @@ export interface Engine {
   readonly committer: Committer
   readonly slots: Slots
   readonly watch: DeadlineWatch
-  readonly tell: (fact: Fact) => void
+  /** Undefined when nobody listens: then no fact is even built. */
+  readonly tell: ((fact: Fact) => void) | undefined
   /** Stops everything: the set-up or the program is wrong, and going on would make it worse. */
   readonly halt: (error: Error) => void
 }

@@ -45,24 +45,23 @@ export function envelopeOf(entry: LogEntry): Envelope {
   }
 }
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-
 /**
- * The identity by which the inbox knows an event. CloudEvents promises only that source and id together are unique; a
- * UUID is unique alone and keeps the inbox small and in time order.
+ * The identity by which the inbox knows an event; null where a record has none. CloudEvents promises only that source and
+ * id together are unique; a UUID is unique alone and keeps the inbox small and in time order.
  */
-export function inboxId(envelope: Envelope): string {
-  return uuid.test(envelope.id) ? envelope.id : `${envelope.source}#${envelope.id}`
-}
-
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
-
-/** The same without reading the whole envelope; null where there is none. */
 export function inboxIdOf(entry: LogEntry): string | null {
   const id = entry.headers['ce_id']
   if (id === undefined || id === '') return null
-  return uuid.test(id) ? id : `${entry.headers['ce_source']}#${id}`
+  return looksLikeUuid(id) ? id : `${entry.headers['ce_source']}#${id}`
 }
+
+// By its dashes: a regular expression took 4 % of an empty handler's time.
+function looksLikeUuid(id: string): boolean {
+  const isDash = (at: number): boolean => id.charCodeAt(at) === 45
+  return id.length === 36 && isDash(8) && isDash(13) && isDash(18) && isDash(23)
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** Parses the payload. **Errors** `FB_UNDECODABLE`: invalid UTF-8 is an error, never a replacement character. */
 export function parsePayload(value: Uint8Array | null): unknown {

@@ -1,4 +1,3 @@
-import type { LogEntry } from '../contracts/log.ts'
 import type { DeliveryEnd } from './deliver.ts'
 import type { Engine } from './engine.ts'
 import { type Delivery, unread } from './message.ts'
@@ -34,14 +33,14 @@ export class Lanes {
     this.#onRoom = deps.onRoom
   }
 
-  push(partition: ClaimedPartition, entry: LogEntry, handled: Waiting['handled']): void {
-    const id = laneOf(entry)
+  push(partition: ClaimedPartition, record: Waiting): void {
+    const id = laneOf(record.entry)
     let lane = partition.lanes.get(id)
     if (lane === undefined) {
       lane = { id, waiting: [], running: false }
       partition.lanes.set(id, lane)
     }
-    lane.waiting.push({ entry, handled })
+    lane.waiting.push(record)
     partition.held++
     this.held++
     if (lane.running) return
@@ -73,8 +72,9 @@ export class Lanes {
     partition.lanes.delete(lane.id)
   }
 
-  async #next(partition: ClaimedPartition, lane: string, { entry, handled }: Waiting): Promise<void> {
-    const delivery = { partition, entry, lane, handled, parked: null }
+  async #next(partition: ClaimedPartition, lane: string, record: Waiting): Promise<void> {
+    const { entry, inboxId, handled } = record
+    const delivery = { partition, entry, lane, inboxId, handled, parked: null }
     if (partition.parked.has(lane)) return this.#parkBehind(delivery)
     partition.busy.add(lane)
     const end = await this.#deliver(delivery)

@@ -6,7 +6,7 @@ import type { Handler } from '../define/handle.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import type { ParkedRow } from '../ledger/parked.ts'
 import { readPayload } from './contract.ts'
-import { envelopeOf, inboxId, parsePayload } from './envelope-codec.ts'
+import { envelopeOf, parsePayload } from './envelope-codec.ts'
 import type { ClaimedPartition } from './partition.ts'
 
 /** One record offered to its service: from the log, or from the parked table. */
@@ -14,6 +14,7 @@ export interface Delivery {
   readonly partition: ClaimedPartition
   readonly entry: LogEntry
   readonly lane: string
+  readonly inboxId: string | null
   readonly handled: boolean | 'ask'
   readonly parked: ParkedRow | null
 }
@@ -22,7 +23,6 @@ export interface Delivery {
 export interface Message {
   readonly delivery: Delivery
   readonly envelope: Envelope | null
-  readonly inboxId: string | null
   readonly handler: Handler | null
   readonly payload: unknown
   /** Why it cannot be handled at all. */
@@ -31,54 +31,62 @@ export interface Message {
   readonly firstFailedAtMs: number | null
 }
 
-/** A delivery that nobody has looked into yet. */
-export function unread(delivery: Delivery): Message {
-  const past = { attempts: delivery.parked?.attempts ?? [], firstFailedAtMs: delivery.parked?.firstFailedAtMs ?? null }
-  return { delivery, envelope: null, inboxId: null, handler: null, payload: null, broken: undefined, ...past }
+interface Read {
+  readonly envelope: Envelope | null
+  readonly handler: Handler | null
+  readonly payload?: unknown
+  readonly broken?: unknown
 }
 
-/** Reads a delivery; never throws. A null handler without `broken` is an event that this service skips. */
-export async function decode(service: ServiceDefinition, delivery: Delivery): Promise<Message> {
-  const past = {
-    attempts: delivery.parked?.attempts ?? [],
-    firstFailedAtMs: delivery.parked?.firstFailedAtMs ?? null,
-  }
-  const nothing = {
+function messageOf(delivery: Delivery, read: Read): Message {
+  const { parked } = delivery
+  return {
     delivery,
-    envelope: null,
-    inboxId: null,
-    handler: null,
-    payload: null,
-    broken: undefined,
-    ...past,
+    envelope: read.envelope,
+    handler: read.handler,
+    payload: read.payload,
+    broken: read.broken,
+    attempts: parked === null ? none : parked.attempts,
+    firstFailedAtMs: parked === null ? null : parked.firstFailedAtMs,
   }
+}
+
+const none: readonly never[] = []
+
+/** A delivery that nobody has looked into yet. */
+export const unread = (delivery: Delivery): Message => messageOf(delivery, { envelope: null, handler: null })
+
+/**
+ * Reads a delivery; never throws. A null handler without `broken` is an event that this service skips. A promise only when
+ * the schema validates asynchronously.
+ */
+export function decode(service: ServiceDefinition, delivery: Delivery): Message | Promise<Message> {
   let envelope: Envelope
   try {
     envelope = envelopeOf(delivery.entry)
   } catch (broken) {
-    return { ...nothing, broken }
+    return messageOf(delivery, { envelope: null, handler: null, broken })
   }
-  const known = { ...nothing, envelope, inboxId: inboxId(envelope) }
-  const handler = service.handlers.get(envelope.type)
-  if (handler === undefined || handler.event.topic !== delivery.entry.topic) {
-    if (service.unknownEvents === 'skip') return known
-    return {
-      ...known,
-      broken: new FirebreakError('FB_EVENT_UNKNOWN', {
-        type: envelope.type,
-        version: envelope.schemaVersion,
-      }),
-    }
+  const handler = service.handlers.get(envelope.type) ?? null
+  if (handler === null || handler.event.topic !== delivery.entry.topic) {
+    if (service.unknownEvents === 'skip') return messageOf(delivery, { envelope, handler: null })
+    const detail = { type: envelope.type, version: envelope.schemaVersion }
+    return messageOf(delivery, { envelope, handler: null, broken: new FirebreakError('FB_EVENT_UNKNOWN', detail) })
   }
+  return withPayload(delivery, envelope, handler)
+}
+
+function withPayload(delivery: Delivery, envelope: Envelope, handler: Handler): Message | Promise<Message> {
+  const broken = (error: unknown): Message =>
+    messageOf(delivery, { envelope, handler, broken: asPermanent(error, envelope) })
   try {
     const payload = readPayload(handler.event, envelope.schemaVersion, parsePayload(delivery.entry.value))
-    return {
-      ...known,
-      handler,
-      payload: payload instanceof Promise ? await payload : payload,
+    if (payload instanceof Promise) {
+      return payload.then((value) => messageOf(delivery, { envelope, handler, payload: value }), broken)
     }
+    return messageOf(delivery, { envelope, handler, payload })
   } catch (error) {
-    return { ...known, handler, broken: asPermanent(error, envelope) }
+    return broken(error)
   }
 }
 

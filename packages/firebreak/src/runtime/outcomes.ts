@@ -19,7 +19,7 @@ const doneOnce: Readonly<Partial<Accounts>> = { done: 1 }
 /** The unit that ends a delivery under an account; the caller adds body and events. */
 export function finalUnit(message: Message, account: FinalAccount, own?: (sql: Sql) => Promise<void>): Unit {
   const { partition, entry, parked } = message.delivery
-  const marks = account === 'done' ? message.inboxId : null
+  const marks = account === 'done' ? message.delivery.inboxId : null
   const suspected = partition.suspects.has(entry.offset)
   const plain = { partition, inboxId: marks, body: null, records: null }
   if (parked === null && !suspected && own === undefined) {
@@ -50,7 +50,7 @@ export async function commitUntilDone(engine: Engine, unit: Unit): Promise<UnitO
       return await engine.committer.commit(unit)
     } catch (error) {
       if (classify(error).kind !== 'infrastructure') throw error
-      engine.tell({ kind: 'trouble', where: 'database', error })
+      engine.tell?.({ kind: 'trouble', where: 'database', error })
       await sleep(engine.clock, Math.min(1000, 50 * failures), unit.partition?.signal)
     }
   }
@@ -58,7 +58,7 @@ export async function commitUntilDone(engine: Engine, unit: Unit): Promise<UnitO
 
 export async function settleAs(engine: Engine, message: Message, account: 'duplicate' | 'skipped'): Promise<void> {
   await commitUntilDone(engine, finalUnit(message, account))
-  engine.tell({
+  engine.tell?.({
     kind: account,
     attempt: message.attempts.length,
     ...about(message),
@@ -99,7 +99,7 @@ export async function settleParked(
       await (parked === null ? park(sql, row) : repark(sql, row))
     },
   })
-  engine.tell({ kind: 'parked', dueAtMs, ...about(message) })
+  engine.tell?.({ kind: 'parked', dueAtMs, ...about(message) })
 }
 
 /** Keeps a record as a dead letter, with its bytes and its attempts; a replay that failed goes back into its letter. */
@@ -121,7 +121,7 @@ export async function settleDead(
     })
   }
   await commitUntilDone(engine, finalUnit(message, 'dead', own))
-  engine.tell({
+  engine.tell?.({
     kind: 'dead-lettered',
     letterId: letter.id,
     reason: letter.reason,

@@ -4,6 +4,7 @@ import { type ParkedRow, readLane, readLanes } from '../ledger/parked.ts'
 import { classify } from './decide.ts'
 import type { DeliveryEnd } from './deliver.ts'
 import type { Engine } from './engine.ts'
+import { inboxIdOf } from './envelope-codec.ts'
 import type { Delivery } from './message.ts'
 import type { ClaimedPartition, ParkedState } from './partition.ts'
 
@@ -165,7 +166,14 @@ export class Parking {
       state.headDueAtMs = row.dueAtMs
       return false
     }
-    const end = await this.#deliver({ partition, entry: row.entry, lane: row.lane, handled: 'ask', parked: row })
+    const end = await this.#deliver({
+      partition,
+      entry: row.entry,
+      lane: row.lane,
+      inboxId: inboxIdOf(row.entry),
+      handled: 'ask',
+      parked: row,
+    })
     if (typeof end === 'object') {
       state.headDueAtMs = end.parkedUntilMs
       return false
@@ -181,7 +189,7 @@ export class Parking {
       return await readLane(this.#engine.database, partition, lane, rowsPerRead)
     } catch (error) {
       if (classify(error).kind === 'halt') this.#engine.halt(error as Error)
-      this.#engine.tell({ kind: 'trouble', where: 'database', error })
+      this.#engine.tell?.({ kind: 'trouble', where: 'database', error })
       return undefined
     }
   }

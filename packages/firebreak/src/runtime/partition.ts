@@ -7,6 +7,8 @@ import { Offsets } from './offsets.ts'
 /** A record in memory, waiting in its lane. */
 export interface Waiting {
   readonly entry: LogEntry
+  /** Null where the record carries no event id. */
+  readonly inboxId: string | null
   /** The inbox knew its event when it was polled; `ask` when another copy was in memory at that time. */
   readonly handled: boolean | 'ask'
 }

@@ -23,7 +23,7 @@ export class Relay {
   readonly #engine: Engine
   #queue: OutboxRow[] = []
   /** Rows in the queue, being sent, or sent and not yet removed. */
-  readonly #known = new Set<number>()
+  readonly #known = new Set<string>()
   #more = true
   #leasedUntilMs = 0
   #running: Promise<void> | undefined
@@ -78,8 +78,9 @@ export class Relay {
   }
 
   #enqueue(row: OutboxRow): void {
-    if (this.#known.has(row.seq)) return
-    this.#known.add(row.seq)
+    const id = identityOf(row)
+    if (this.#known.has(id)) return
+    this.#known.add(id)
     this.#queue.push(row)
   }
 
@@ -96,7 +97,7 @@ export class Relay {
       } catch (error) {
         const { clock, entropy, tell, halt } = this.#engine
         if (classify(error).kind === 'halt') return halt(error as Error)
-        tell({ kind: 'trouble', where: 'relay', error })
+        tell?.({ kind: 'trouble', where: 'relay', error })
         this.#failures++
         await sleep(clock, backoffMs(retry, this.#failures, 0, entropy.random), this.#stop.signal)
       }
@@ -124,7 +125,7 @@ export class Relay {
   }
 
   #forgetQueue(): void {
-    for (const row of this.#queue) this.#known.delete(row.seq)
+    for (const row of this.#queue) this.#known.delete(identityOf(row))
     this.#queue = []
     this.#more = true
   }
@@ -174,20 +175,23 @@ export class Relay {
 
   #sent(rows: readonly OutboxRow[]): void {
     const { committer, tell } = this.#engine
-    tell({ kind: 'published', count: rows.length })
+    tell?.({ kind: 'published', count: rows.length })
     const seqs = rows.map((row) => row.seq)
     const unit = { partition: null, position: null, delta: {}, inboxId: null, body: null, records: null }
     // Not awaited: the next batch need not wait for the broom. A failure leaves rows that are sent again, as duplicates.
     committer.commit({ ...unit, settle: (sql) => removeFromOutbox(sql, seqs) }).then(
-      () => this.#removed(seqs),
+      () => this.#removed(rows),
       () => {
-        this.#removed(seqs)
+        this.#removed(rows)
         this.#more = true
       },
     )
   }
 
-  #removed(seqs: readonly number[]): void {
-    for (const seq of seqs) this.#known.delete(seq)
+  #removed(rows: readonly OutboxRow[]): void {
+    for (const row of rows) this.#known.delete(identityOf(row))
   }
 }
+
+// The event, not the number: a number can come back once its row is gone.
+const identityOf = (row: OutboxRow): string => row.record.headers['ce_id'] ?? String(row.seq)

@@ -122,7 +122,6 @@ class ServiceRuntime implements Runtime {
     const limits = { ...limitDefaults, ...options.limits }
     const database = options.database ?? noDatabase
     const onOutbox = (rows: Parameters<Relay['push']>[0]): void => this.#relay.push(rows)
-    const observe = options.observe
     return {
       service: options.service,
       log: options.log,
@@ -132,10 +131,16 @@ class ServiceRuntime implements Runtime {
       limits,
       instance: options.instance ?? `${options.service.name}-${entropy.hex(4)}`,
       publisher: new Publisher(options.service, { clock, entropy }, limits.payloadBytesMax),
-      committer: new Committer({ database, clock, inboxWindowMs: limits.inboxWindowMs, onOutbox }),
+      committer: new Committer({
+        database,
+        clock,
+        inboxWindowMs: limits.inboxWindowMs,
+        random: entropy.random,
+        onOutbox,
+      }),
       slots: new Slots(options.service.handlersMax),
       watch: new DeadlineWatch(clock),
-      tell: observe ?? (() => {}),
+      tell: options.observe,
       halt: (error) => this.#halt(error),
     }
   }
@@ -151,7 +156,7 @@ class ServiceRuntime implements Runtime {
     if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
     if (this.#options.database !== undefined) await openLedger(database, service.name)
     await log.ensureTopics(topicsOf(service))
-    this.#engine.tell({ kind: 'started', instance })
+    this.#engine.tell?.({ kind: 'started', instance })
     if (this.#options.database === undefined) return
     this.#relay.refill()
     await this.#consumer.start()
@@ -172,7 +177,7 @@ class ServiceRuntime implements Runtime {
     if (this.#options.database !== undefined) await this.#relay.stop(drainMs)
     await this.#engine.committer.idle()
     this.#engine.watch.stop()
-    this.#engine.tell({ kind: 'stopped', drained })
+    this.#engine.tell?.({ kind: 'stopped', drained })
     this.#settleDone.resolve()
   }
 
@@ -211,7 +216,7 @@ class ServiceRuntime implements Runtime {
 
   #reload(): void {
     if (this.#starting === undefined || this.#stopping !== undefined) return
-    this.#parking.reload().catch((error) => this.#engine.tell({ kind: 'trouble', where: 'database', error }))
+    this.#parking.reload().catch((error) => this.#engine.tell?.({ kind: 'trouble', where: 'database', error }))
   }
 
   // Another process may have replayed a letter or left outbox rows behind; it has no other way to say so.
@@ -226,7 +231,7 @@ class ServiceRuntime implements Runtime {
           this.#relay.refill()
         }
       } catch (error) {
-        this.#engine.tell({ kind: 'trouble', where: 'database', error })
+        this.#engine.tell?.({ kind: 'trouble', where: 'database', error })
       }
       if (this.#stopping === undefined) this.#changeTimer = this.#engine.clock.schedule(changePollMs, () => void look())
     }
@@ -234,7 +239,7 @@ class ServiceRuntime implements Runtime {
   }
 
   #halt(error: Error): void {
-    this.#engine.tell({ kind: 'halted', error })
+    this.#engine.tell?.({ kind: 'halted', error })
     this.#settleDone.reject(error)
     nextTurn(() => void this.stop({ drainMs: 0 }))
   }

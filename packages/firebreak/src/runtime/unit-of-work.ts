@@ -5,25 +5,16 @@ import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, PayloadInput } from '../contracts/event.ts'
 import type { LogRecord } from '../contracts/log.ts'
 import type { Expiring } from '../policy/deadline-watch.ts'
-import type { UnitOutcome } from './committer.ts'
-import type { Cause } from './envelope-codec.ts'
+import type { Unit, UnitOutcome } from './committer.ts'
+import type { Engine } from './engine.ts'
 
-export interface UnitSpec {
+/** What one attempt is about. */
+export interface AttemptSpec {
   readonly envelope: Envelope
   readonly attempt: number
-  readonly deadlineAtMs: number
   readonly deadlineMs: number
-  /** Aborts when the partition goes away. */
-  readonly partitionSignal: AbortSignal
-  readonly record: (event: AnyEvent, payload: unknown, cause: Cause) => LogRecord | Promise<LogRecord>
-  readonly commit: (
-    body: ((sql: Sql) => Promise<void>) | null,
-    records: () => Promise<readonly LogRecord[]>,
-  ) => Promise<UnitOutcome>
-  /** Keeps its place during the commit too: somebody may have to run alone. */
-  readonly keepsSlot: boolean
-  /** Called once, when the handler no longer needs its place. */
-  readonly releaseSlot: () => void
+  /** What is committed whatever the handler does: the mark, the account, the position. */
+  readonly unit: Unit
 }
 
 /**
@@ -34,9 +25,11 @@ export interface UnitSpec {
  *     open -> ended                       deadline, fence or an error of the handler; every call is refused from here on
  */
 export class UnitOfWork implements Context, Expiring {
-  readonly #spec: UnitSpec
+  readonly #engine: Engine
+  readonly #spec: AttemptSpec
+  readonly deadlineAtMs: number
   #mode: 'open' | 'committing' | 'committed' | 'failed' | 'ended' = 'open'
-  #records: (LogRecord | Promise<LogRecord>)[] = []
+  #records: (LogRecord | Promise<LogRecord>)[] | undefined
   #abort: AbortController | undefined
   #slotHeld = true
   #committing: Promise<UnitOutcome> | undefined
@@ -45,8 +38,10 @@ export class UnitOfWork implements Context, Expiring {
   /** Set by whoever waits for the handler; called at most once. */
   onExpire: ((error: unknown) => void) | undefined
 
-  constructor(spec: UnitSpec) {
+  constructor(engine: Engine, spec: AttemptSpec) {
+    this.#engine = engine
     this.#spec = spec
+    this.deadlineAtMs = engine.clock.now() + spec.deadlineMs
   }
 
   get envelope(): Envelope {
@@ -57,17 +52,14 @@ export class UnitOfWork implements Context, Expiring {
     return this.#spec.attempt
   }
 
-  get deadlineAtMs(): number {
-    return this.#spec.deadlineAtMs
-  }
-
   // Made on demand: most handlers never look at it, and a controller costs more than an empty handler.
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
+      const partition = this.#partitionSignal
       this.#abort = new AbortController()
       if (this.#mode === 'ended') this.#abort.abort()
-      else if (this.#spec.partitionSignal.aborted) this.#abort.abort(this.#spec.partitionSignal.reason)
-      else this.#spec.partitionSignal.addEventListener('abort', this.#abortWithPartition, { once: true })
+      else if (partition?.aborted) this.#abort.abort(partition.reason)
+      else partition?.addEventListener('abort', this.#abortWithPartition, { once: true })
     }
     return this.#abort.signal
   }
@@ -84,32 +76,28 @@ export class UnitOfWork implements Context, Expiring {
 
   publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>): void {
     if (this.#mode !== 'open' && this.#mode !== 'committing') throw this.#ended()
-    const { envelope, record } = this.#spec
-    const { correlationId, id, traceparent } = envelope
-    const made = record(event, payload, {
-      correlationId,
-      causationId: id,
-      traceparent,
-    })
+    const { correlationId, id, traceparent } = this.#spec.envelope
+    const made = this.#engine.publisher.record(event, payload, { correlationId, causationId: id, traceparent })
     if (made instanceof Promise) made.catch(() => undefined)
+    this.#records ??= []
     this.#records.push(made)
   }
 
   /** Ends the attempt after its handler has: commits what it has not committed itself. */
-  async complete(): Promise<void> {
-    if (this.#mode === 'open') await this.#commit(null)
+  complete(): Promise<UnitOutcome> {
+    if (this.#mode === 'open') return this.#commit(null)
     // The handler did not await its transaction: its outcome is still the outcome of the attempt.
-    else if (this.#mode === 'committing') await this.#committing
-    if (this.#mode === 'failed') throw this.failure
+    if (this.#mode === 'committing' && this.#committing !== undefined) return this.#committing
+    if (this.#mode === 'committed' && this.outcome !== undefined) return Promise.resolve(this.outcome)
+    return Promise.reject(this.failure ?? this.#ended())
   }
 
   /** The deadline has passed. A commit under way decides by itself: its outcome is known soon and is the truth. */
   expire(): void {
     if (this.#mode !== 'open') return
-    const { envelope, deadlineMs } = this.#spec
     const error = new FirebreakError('FB_DELIVERY_TIMEOUT', {
-      type: envelope.type,
-      deadlineMs,
+      type: this.#spec.envelope.type,
+      deadlineMs: this.#spec.deadlineMs,
     })
     this.end(error)
     this.onExpire?.(error)
@@ -117,45 +105,67 @@ export class UnitOfWork implements Context, Expiring {
 
   end(reason?: unknown): void {
     if (this.#mode === 'open') this.#mode = 'ended'
-    if (reason !== undefined) this.#abort?.abort(reason)
-    if (this.#abort) this.#spec.partitionSignal.removeEventListener('abort', this.#abortWithPartition)
-    this.releaseSlot()
+    if (this.#abort !== undefined) {
+      if (reason !== undefined) this.#abort.abort(reason)
+      this.#partitionSignal?.removeEventListener('abort', this.#abortWithPartition)
+    }
+    this.#releaseSlot()
   }
 
   get committed(): boolean {
     return this.#mode === 'committed'
   }
 
-  releaseSlot(): void {
+  #releaseSlot(): void {
     if (!this.#slotHeld) return
     this.#slotHeld = false
-    this.#spec.releaseSlot()
+    this.#engine.slots.release()
   }
 
-  async #commit(body: ((sql: Sql) => Promise<void>) | null): Promise<UnitOutcome> {
-    if (this.#mode !== 'open') throw this.#ended()
+  #commit(body: ((sql: Sql) => Promise<void>) | null): Promise<UnitOutcome> {
+    if (this.#mode !== 'open') return Promise.reject(this.#ended())
     this.#mode = 'committing'
-    if (!this.#spec.keepsSlot) this.releaseSlot()
-    try {
-      this.#committing = this.#spec.commit(body, () => Promise.all(this.#records))
-      this.outcome = await this.#committing
-      this.#mode = 'committed'
-      return this.outcome
-    } catch (error) {
-      this.#mode = 'failed'
-      this.failure = error
-      throw error
-    }
+    // While somebody is under suspicion it keeps its place to the end, so that who runs alone is alone.
+    if (!this.#spec.unit.partition?.suspicious) this.#releaseSlot()
+    const { unit } = this.#spec
+    // Asked for after the body, which may publish too.
+    const records = body === null && this.#records === undefined ? null : () => this.#made()
+    this.#committing = this.#engine.committer
+      .commit(body === null && records === null ? unit : { ...unit, body, records })
+      .then(
+        (outcome) => {
+          this.#mode = 'committed'
+          this.outcome = outcome
+          return outcome
+        },
+        (error) => {
+          this.#mode = 'failed'
+          this.failure = error
+          throw error
+        },
+      )
+    return this.#committing
   }
 
-  readonly #abortWithPartition = (): void => this.#abort?.abort(this.#spec.partitionSignal.reason)
+  #made(): readonly LogRecord[] | Promise<readonly LogRecord[]> {
+    if (this.#records === undefined) return none
+    if (this.#records.some((record) => record instanceof Promise)) return Promise.all(this.#records)
+    return this.#records as readonly LogRecord[]
+  }
+
+  get #partitionSignal(): AbortSignal | undefined {
+    return this.#spec.unit.partition?.signal
+  }
+
+  readonly #abortWithPartition = (): void => this.#abort?.abort(this.#partitionSignal?.reason)
 
   #ended(): FirebreakError {
-    return new FirebreakError('FB_UNIT_ENDED', {
-      what: `${this.#spec.envelope.type} (attempt ${this.#spec.attempt})`,
-    })
+    const what = `${this.#spec.envelope.type} (attempt ${this.#spec.attempt})`
+    return new FirebreakError('FB_UNIT_ENDED', { what })
   }
 }
+
+const none: readonly never[] = []
 
 /** Not an error of anybody: leaves a handler whose event was handled elsewhere while it ran. */
 export class AlreadyHandled extends Error {

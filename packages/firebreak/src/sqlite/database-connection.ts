@@ -1,0 +1,109 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { SqlRow, SqlValue } from '../contracts/database.ts'
+import { errorMessage, FirebreakError } from '../contracts/errors.ts'
+import { databaseError } from './database-errors.ts'
+import { runBatch, runMany, runStatement, StatementCache } from './database-statement.ts'
+
+export interface ConnectionSettings {
+  readonly path: string
+  readonly durability: 'full' | 'survives-process-crash-only'
+}
+
+// Longer waits are made on the clock, not inside SQLite: there they would stop the event loop.
+const blockingMs = 5
+const statementsMax = 200
+// 16 MB of log between checkpoints: they run on the committing thread, so they should be rare.
+const checkpointPages = 4000
+
+export type ControlStatements = Readonly<Record<'begin' | 'commit' | 'savepoint' | 'undo' | 'release', StatementSync>>
+
+/** One connection with its prepared statements. Errors of the engine leave it as firebreak errors. */
+export class Connection {
+  readonly raw: DatabaseSync
+  readonly control: ControlStatements
+  readonly #path: string
+  readonly #statements: StatementCache
+
+  constructor(raw: DatabaseSync, path: string) {
+    this.raw = raw
+    this.control = {
+      begin: raw.prepare('begin immediate'),
+      commit: raw.prepare('commit'),
+      savepoint: raw.prepare('savepoint unit'),
+      undo: raw.prepare('rollback to unit'),
+      release: raw.prepare('release unit'),
+    }
+    this.#path = path
+    this.#statements = new StatementCache(raw, statementsMax)
+  }
+
+  rows(sql: string, values: readonly SqlValue[]): readonly SqlRow[] {
+    return runStatement(this.#statements.get(sql), values)
+  }
+
+  run(sql: string, rows: readonly (readonly SqlValue[])[]): number {
+    return runMany(this.#statements.get(sql), rows)
+  }
+
+  batch(sql: string, rows: readonly (readonly SqlValue[])[]): readonly SqlRow[] {
+    return runBatch(this.#statements.get(sql), rows)
+  }
+
+  mapped(error: unknown): unknown {
+    return databaseError(error, this.#path)
+  }
+}
+
+/** Throws the engine's own error, so that the caller can tell a busy file from a broken one. */
+export function openWriter(settings: ConnectionSettings): Connection {
+  const { path } = settings
+  makeParent(path)
+  const raw = new DatabaseSync(path, {
+    timeout: blockingMs,
+    enableForeignKeyConstraints: true,
+  })
+  try {
+    const mode = raw.prepare('pragma journal_mode = wal').get()?.journal_mode
+    if (path !== ':memory:' && mode !== 'wal') {
+      throw new FirebreakError('FB_DATABASE_READONLY', {
+        path,
+        reason: `its file system allows only journal ${mode}`,
+      })
+    }
+    raw.exec(`pragma synchronous = ${settings.durability === 'full' ? 'full' : 'normal'}`)
+    raw.exec(`pragma temp_store = memory; pragma wal_autocheckpoint = ${checkpointPages}`)
+    return new Connection(raw, path)
+  } catch (error) {
+    raw.close()
+    throw error
+  }
+}
+
+/** A second connection for reads beside an open transaction; it sees what is committed and can change nothing. */
+export function openReader(path: string): Connection {
+  const raw = new DatabaseSync(path, { timeout: blockingMs, readOnly: true })
+  raw.exec('pragma temp_store = memory')
+  return new Connection(raw, path)
+}
+
+function makeParent(path: string): void {
+  if (path === ':memory:') return
+  try {
+    makeFolder(dirname(path))
+  } catch (error) {
+    throw new FirebreakError('FB_DATABASE_READONLY', { path, reason: errorMessage(error) }, error)
+  }
+}
+
+// By hand, because mkdir's own `recursive` never returns where a file system says ENOENT for a new name, as /proc does.
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return
+  makeFolder(dirname(folder))
+  try {
+    mkdirSync(folder)
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EEXIST') throw error
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * The `Database` port on node:sqlite.
+ *
+ * I1  The writing connection has one owner at a time, first come first served: a commit, or a statement on its own. So a
+ *     statement of `query` never lands inside the transaction of a `commit`.
+ * I2  While a commit owns it, a SELECT runs on a second, read-only connection: it sees what is committed. A private
+ *     ':memory:' database has no second connection, so there it waits.
+ * I3  Waiting for a lock of another process is done on the clock; SQLite itself blocks for 5 ms at most.
+ * I4  A connection whose transaction could not be ended is thrown away.
+ */
+import { resolve } from 'node:path'
+import { type Clock, sleep } from '../contracts/clock.ts'
+import type { Database, DatabaseCapabilities, SqlRow, SqlUnit, SqlValue, Verdict } from '../contracts/database.ts'
+import type { Entropy } from '../contracts/entropy.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import { systemClock } from '../node/clock.ts'
+import { systemEntropy } from '../node/entropy.ts'
+import { type Connection, openReader, openWriter } from './database-connection.ts'
+import { databaseError, isBusy } from './database-errors.ts'
+import { readsOnly } from './database-statement.ts'
+import { runUnits } from './database-transaction.ts'
+
+export interface SqliteDatabaseOptions {
+  /** A file, created with its folder on first use, or ':memory:'. */
+  readonly path: string
+  /** `full` (default): an acknowledged commit survives a power cut. The other gives that up for fewer fsyncs. */
+  readonly durability?: 'full' | 'survives-process-crash-only'
+  /** How long to wait for another process that holds the file, default 5000. */
+  readonly busyTimeoutMs?: number
+  /** How long one unit may hold the transaction open, default 5000. */
+  readonly transactionMaxMs?: number
+  readonly clock?: Clock
+  readonly entropy?: Entropy
+}
+
+/**
+ * A database in one file, or in memory.
+ *
+ * **Shape** Integers are read as numbers wherever a number holds them exactly and as bigint beyond 2^53; a number is
+ * bound as a REAL, as SQLite's columns with INTEGER affinity turn it back. Blobs are read as Uint8Array.
+ * **Errors** On first use, never from the constructor: `FB_DATABASE_READONLY`, `FB_DATABASE_CORRUPT`.
+ */
+export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
+  return new SqliteDatabase(options)
+}
+
+const noValues: readonly SqlValue[] = Object.freeze([])
+const counterSql = 'pragma data_version'
+
+class SqliteDatabase implements Database {
+  readonly capabilities: DatabaseCapabilities
+  readonly #options: Required<SqliteDatabaseOptions>
+  #writer: Connection | undefined
+  #reader: Connection | undefined
+  #owned = false
+  readonly #line: (() => void)[] = []
+  #closing: Promise<void> | undefined
+
+  constructor(options: SqliteDatabaseOptions) {
+    const inMemory = options.path === ':memory:'
+    this.capabilities = {
+      name: 'sqlite',
+      dialect: 'sqlite',
+      durable: !inMemory,
+      shared: false,
+    }
+    this.#options = {
+      durability: 'full',
+      busyTimeoutMs: 5000,
+      transactionMaxMs: 5000,
+      clock: systemClock,
+      entropy: systemEntropy,
+      ...options,
+      path: inMemory ? options.path : resolve(options.path),
+    }
+  }
+
+  async query<Row = SqlRow>(sql: string, params: readonly SqlValue[] = noValues): Promise<readonly Row[]> {
+    this.#open()
+    const rows = this.#besideCommit(sql)
+      ? await this.#patiently(() => this.#readerNow().rows(sql, params))
+      : await this.#alone(() => this.#patiently(() => this.#writerNow().rows(sql, params)))
+    return rows as readonly Row[]
+  }
+
+  async commit(units: readonly SqlUnit[]): Promise<readonly Verdict[]> {
+    this.#open()
+    return this.#alone(async () => {
+      const { clock, transactionMaxMs } = this.#options
+      const writer = await this.#patiently(() => this.#begin())
+      try {
+        return await runUnits(writer, units, clock, transactionMaxMs)
+      } finally {
+        if (writer.raw.isTransaction) this.#abandon(writer)
+      }
+    })
+  }
+
+  async changeCounter(): Promise<number> {
+    this.#open()
+    const [row] = await this.#alone(() => this.#patiently(() => this.#writerNow().rows(counterSql, noValues)))
+    return Number(row?.data_version)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#alone(async () => this.#shut())
+    return this.#closing
+  }
+
+  #open(): void {
+    if (this.#closing !== undefined)
+      throw new FirebreakError('FB_CLOSED', {
+        what: `database ${this.#options.path}`,
+      })
+  }
+
+  #besideCommit(sql: string): boolean {
+    if (!this.#owned || this.#writer === undefined || !this.capabilities.durable) return false
+    return readsOnly(sql)
+  }
+
+  #begin(): Connection {
+    const writer = this.#writerNow()
+    writer.control.begin.run()
+    return writer
+  }
+
+  #writerNow(): Connection {
+    this.#writer ??= openWriter(this.#options)
+    return this.#writer
+  }
+
+  #readerNow(): Connection {
+    this.#reader ??= openReader(this.#options.path)
+    return this.#reader
+  }
+
+  /** I1. `work` starts within this call when nobody owns the connection. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#owned) await new Promise<void>((proceed) => this.#line.push(proceed))
+    this.#owned = true
+    try {
+      return await work()
+    } finally {
+      const next = this.#line.shift()
+      if (next === undefined) this.#owned = false
+      else next()
+    }
+  }
+
+  /** I3. Runs again while the file is locked; any other failure leaves as it is. */
+  async #patiently<T>(run: () => T): Promise<T> {
+    const { clock, entropy, busyTimeoutMs, path } = this.#options
+    let startedAtMs: number | undefined
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return run()
+      } catch (error) {
+        if (!isBusy(error)) throw databaseError(error, path)
+        startedAtMs ??= clock.now()
+        const waitedMs = clock.now() - startedAtMs
+        if (waitedMs >= busyTimeoutMs) throw new FirebreakError('FB_DATABASE_BUSY', { path, waitedMs }, error)
+        // Half fixed, half chance: two processes that wait for each other must not stay in step.
+        const stepMs = Math.min(20, 2 ** attempt)
+        await sleep(clock, stepMs * (0.5 + entropy.random()))
+      }
+    }
+  }
+
+  #abandon(writer: Connection): void {
+    this.#writer = undefined
+    closeQuietly(writer)
+  }
+
+  #shut(): void {
+    if (this.#reader !== undefined) closeQuietly(this.#reader)
+    if (this.#writer === undefined) return
+    try {
+      // Best effort: without it the next process that opens the file reads the log again.
+      if (this.capabilities.durable) this.#writer.raw.exec('pragma wal_checkpoint(truncate)')
+    } catch {}
+    closeQuietly(this.#writer)
+  }
+}
+
+function closeQuietly({ raw }: Connection): void {
+  try {
+    raw.close()
+  } catch {}
+}

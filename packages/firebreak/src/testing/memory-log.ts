@@ -1,0 +1,150 @@
+import type { Clock } from '../contracts/clock.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import type {
+  Cursor,
+  Log,
+  LogCapabilities,
+  LogEntry,
+  LogInspection,
+  LogRecord,
+  OpenOptions,
+  Position,
+  TopicInfo,
+  TopicSpec,
+} from '../contracts/log.ts'
+import { systemClock } from '../node/clock.ts'
+import { MemoryCursor } from './memory-log-cursor.ts'
+import { type MemoryLogStore, memoryLogStore } from './memory-log-store.ts'
+import { bytesOf, type StoredPartition, StoredTopic } from './memory-log-topic.ts'
+
+export interface MemoryLogOptions {
+  readonly clock?: Clock
+  /** What several handles share: pass the same one to stand for processes that come and go before one broker. */
+  readonly store?: MemoryLogStore
+  /** Default 1 MiB. */
+  readonly recordBytesMax?: number
+}
+
+/**
+ * The `Log` port in memory: all of it, and nothing on disk. Woken by appends, never polling, waiting only on its clock,
+ * so it runs in virtual time. Readers share the bytes of a record: treat them as read-only.
+ */
+export function memoryLog(options: MemoryLogOptions = {}): Log {
+  return new MemoryLog(options)
+}
+
+class MemoryLog implements Log {
+  readonly capabilities: LogCapabilities
+  readonly #clock: Clock
+  readonly #store: MemoryLogStore
+  readonly #cursors = new Set<MemoryCursor>()
+  #closed = false
+
+  constructor(options: MemoryLogOptions) {
+    this.#clock = options.clock ?? systemClock
+    this.#store = options.store ?? memoryLogStore()
+    this.capabilities = {
+      name: 'memory',
+      durable: false,
+      multiProcess: false,
+      contiguousOffsets: true,
+      atomicAppend: true,
+      retention: { byTime: true, bySize: true },
+      recordBytesMax: options.recordBytesMax ?? 1_048_576,
+    }
+  }
+
+  async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
+    this.#open()
+    for (const { name: topic, partitions: expected = 0 } of topics) {
+      const found = this.#store.topics.get(topic)?.partitions.length
+      if (found !== undefined && expected > found) {
+        throw new FirebreakError('FB_TOPIC_MISMATCH', {
+          topic,
+          found,
+          expected,
+        })
+      }
+    }
+    for (const spec of topics) {
+      if (!this.#store.topics.has(spec.name)) this.#store.topics.set(spec.name, new StoredTopic(spec))
+    }
+  }
+
+  async append(records: readonly LogRecord[]): Promise<readonly Position[]> {
+    this.#open()
+    const sizes: number[] = []
+    const places: StoredPartition[] = []
+    for (const record of records) {
+      places.push(this.#store.topic(record.topic).partitionOf(record))
+      sizes.push(this.#fitting(record))
+    }
+    const atMs = this.#clock.now()
+    const touched = new Set<StoredPartition>()
+    const positions = records.map((record, index) => {
+      const place = places[index] as StoredPartition
+      touched.add(place)
+      const offset = place.append(record, sizes[index] ?? 0, atMs)
+      return { topic: place.topic, partition: place.partition, offset }
+    })
+    for (const place of touched) {
+      const { retentionMs, retentionBytes } = this.#store.topic(place.topic).spec
+      place.retain(atMs, retentionMs, retentionBytes)
+      for (const reader of place.readers) reader.wake()
+    }
+    return positions
+  }
+
+  async open(group: string, topics: readonly string[], options: OpenOptions = {}): Promise<Cursor> {
+    this.#open()
+    const cursor = new MemoryCursor({
+      group: this.#store.group(group),
+      topics: [...new Set(topics)].map((name) => this.#store.topic(name)),
+      clock: this.#clock,
+      from: options.from ?? 'earliest',
+      onClose: (closed) => this.#cursors.delete(closed),
+    })
+    this.#cursors.add(cursor)
+    return cursor
+  }
+
+  inspect(): LogInspection {
+    const store = this.#store
+    const clock = this.#clock
+    const retained = (topic: StoredTopic): StoredTopic => {
+      topic.retain(clock.now())
+      return topic
+    }
+    return {
+      async topics(): Promise<readonly TopicInfo[]> {
+        return [...store.topics.values()].map((topic) => retained(topic).info())
+      },
+      async committed(group: string): Promise<readonly Position[]> {
+        return [...(store.groups.get(group)?.committed.values() ?? [])]
+      },
+      async groups(): Promise<readonly string[]> {
+        return [...store.groups.keys()]
+      },
+      async read({ topic, partition, offset }: Position, max: number): Promise<readonly LogEntry[]> {
+        return retained(store.topic(topic)).partitions[partition]?.read(offset, max) ?? []
+      },
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const cursor of [...this.#cursors]) await cursor.close()
+  }
+
+  #open(): void {
+    if (this.#closed) throw new FirebreakError('FB_CLOSED', { what: 'log memory' })
+  }
+
+  #fitting(record: LogRecord): number {
+    const bytes = bytesOf(record)
+    const limit = this.capabilities.recordBytesMax
+    if (bytes <= limit) return bytes
+    const type = record.headers.ce_type ?? record.topic
+    throw new FirebreakError('FB_RECORD_TOO_LARGE', { type, bytes, limit })
+  }
+}
