@@ -30,8 +30,6 @@ export interface Sql {
   query<Row = SqlRow>(sql: string, params?: readonly SqlValue[]): Promise<readonly Row[]>
   /** The same statement for many parameter rows, in order. Resolves to the number of rows changed by all of them. */
   run(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number>
-  /** The same statement for many parameter rows, in order. Resolves to the rows all of them returned. */
-  batch<Row = SqlRow>(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<readonly Row[]>
 }
 
 export type SqlValue = string | number | bigint | Uint8Array | null

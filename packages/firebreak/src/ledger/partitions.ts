@@ -7,7 +7,7 @@ export interface Claim {
   readonly epoch: number
   /** The next position to finish; null before the first record. */
   readonly next: number | null
-  /** Finished positions above `next`; `runtime/offsets.ts` has the grammar. */
+  /** Finished positions above `next`; `above.ts` has the grammar. */
   readonly above: string
   /** The member before did not release it: it died, and something that it was handling may have killed it. */
   readonly unclean: boolean

@@ -69,7 +69,10 @@ export function parsePayload(value: Uint8Array | null): unknown {
   try {
     return JSON.parse(strictUtf8.decode(value))
   } catch (error) {
-    throw undecodable(error instanceof SyntaxError ? error.message : 'the bytes are not UTF-8', error)
+    if (error instanceof SyntaxError) throw undecodable(error.message, error)
+    if ((error as { code?: string }).code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+      throw undecodable('the bytes are not UTF-8', error)
+    throw error
   }
 }
 

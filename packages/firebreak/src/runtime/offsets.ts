@@ -1,4 +1,5 @@
 import { invariant } from '../contracts/errors.ts'
+import { formatAbove, parseAbove, type Range } from '../ledger/above.ts'
 
 /**
  * Which positions of a partition are finished, when they finish out of order.
@@ -6,20 +7,18 @@ import { invariant } from '../contracts/errors.ts'
  * I1 `next` is the smallest position that is not finished; everything below it is.
  * I2 `above` holds the finished positions beyond `next` as sorted, disjoint, non-touching ranges.
  * I3 A position is accepted once; positions jumped over (compaction, control records) count as finished gaps.
- *
- * Text of `above`, relative to `next` so that it stays short: `a-b,c,d-e`, inclusive, ascending. Empty when none.
  */
 export class Offsets {
   #next: number | null
   #accepted: number | null = null
-  #ranges: [from: number, to: number][]
+  #ranges: Range[]
   #gaps = 0
   #committedNext: number | null
 
   constructor(next: number | null, above: string) {
     this.#next = next
     this.#committedNext = next
-    this.#ranges = next === null ? [] : parse(next, above)
+    this.#ranges = next === null ? [] : parseAbove(next, above)
   }
 
   /** The smallest unfinished position; null before the first record. */
@@ -76,18 +75,13 @@ export class Offsets {
   }
 
   above(): string {
-    const base = this.#next ?? 0
-    let text = ''
-    for (const [from, to] of this.#ranges) {
-      text += `${text === '' ? '' : ','}${from - base}${to > from ? `-${to - base}` : ''}`
-    }
-    return text
+    return this.#ranges.length === 0 ? '' : formatAbove(this.#next ?? 0, this.#ranges)
   }
 
   /** To undo what a commit that failed had finished. */
   snapshot(): () => void {
     const { next, gaps } = { next: this.#next, gaps: this.#gaps }
-    const ranges = this.#ranges.map(([from, to]): [number, number] => [from, to])
+    const ranges = this.#ranges.map(([from, to]): Range => [from, to])
     return () => {
       this.#next = next
       this.#gaps = gaps
@@ -108,7 +102,7 @@ export class Offsets {
     let high = this.#ranges.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#ranges[middle] as [number, number])[0] <= position) low = middle + 1
+      if ((this.#ranges[middle] as Range)[0] <= position) low = middle + 1
       else high = middle
     }
     return low
@@ -128,17 +122,4 @@ export class Offsets {
     else if (joinsRight) right[0] = position
     else this.#ranges.splice(at, 0, [position, position])
   }
-}
-
-function parse(next: number, above: string): [number, number][] {
-  if (above === '') return []
-  return above.split(',').map((part) => {
-    const [from, to] = part.split('-').map(Number)
-    return [next + (from as number), next + (to ?? (from as number))]
-  })
-}
-
-/** How many positions a text of `above` holds. */
-export function countAbove(above: string): number {
-  return parse(0, above).reduce((sum, [from, to]) => sum + to - from + 1, 0)
 }

@@ -4,7 +4,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { SqlRow, SqlValue } from '../contracts/database.ts'
 import { errorMessage, FirebreakError } from '../contracts/errors.ts'
 import { databaseError } from './database-errors.ts'
-import { runBatch, runMany, runStatement, StatementCache } from './database-statement.ts'
+import { runMany, runStatement, StatementCache } from './database-statement.ts'
 
 export interface ConnectionSettings {
   readonly path: string
@@ -45,10 +45,6 @@ export class Connection {
 
   run(sql: string, rows: readonly (readonly SqlValue[])[]): number {
     return runMany(this.#statements.get(sql), rows)
-  }
-
-  batch(sql: string, rows: readonly (readonly SqlValue[])[]): readonly SqlRow[] {
-    return runBatch(this.#statements.get(sql), rows)
   }
 
   mapped(error: unknown): unknown {

@@ -123,21 +123,6 @@ export function runMany(prepared: PreparedStatement, rows: readonly (readonly Va
   return changes
 }
 
-/** The same statement for every row; the rows it returns, in order. */
-export function runBatch(prepared: PreparedStatement, rows: readonly (readonly Value[])[]): readonly Row[] {
-  if (prepared.returnsRows) {
-    const found: Row[] = []
-    for (const values of rows) for (const row of runStatement(prepared, values)) found.push(row)
-    return found
-  }
-  const { statement, parameters } = prepared
-  for (const values of rows) {
-    if (values.length !== parameters) throw parameterMismatch(prepared, values.length)
-    statement.run(...values)
-  }
-  return noRows
-}
-
 /** Integers are numbers wherever a number holds them exactly, and a bigint beyond. */
 function narrow(row: Row): void {
   for (const name in row) {

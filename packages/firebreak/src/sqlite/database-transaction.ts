@@ -87,15 +87,6 @@ class UnitHandle implements Sql {
     }
   }
 
-  async batch<Row = SqlRow>(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<readonly Row[]> {
-    this.#alive()
-    try {
-      return this.#transaction.connection.batch(sql, rows) as readonly Row[]
-    } catch (error) {
-      throw this.#failed(error)
-    }
-  }
-
   #alive(): void {
     if (this.ended) throw new FirebreakError('FB_UNIT_ENDED', { what: 'this handle' })
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { SqlValue } from '../contracts/database.ts'
-import { type DatabaseCase, databaseCase, insert, names, outcomes, plain } from './database-scene.ts'
+import { type DatabaseCase, databaseCase, insert, names, plain } from './database-scene.ts'
 
 const values: readonly { readonly type: string; readonly value: SqlValue }[] = [
   { type: 'text', value: 'plain' },
@@ -76,31 +76,21 @@ export const statementCases: readonly DatabaseCase[] = [
     assert.deepEqual(plain(await database.query(sql, [1, 'a'])), [{ id: 1 }])
     assert.deepEqual(plain(await database.query(sql, [1, 'a'])), [])
   }),
-  databaseCase('a batch runs its rows in order and returns the rows of all of them', async ({ database }) => {
-    const sql = 'insert into items (id, name) values ($1, $2) on conflict do nothing returning id'
-    let returned: unknown
-    const verdicts = await database.commit([
-      async (handle) => {
-        await handle.batch(insert, [
-          [3, 'c'],
-          [1, 'a'],
-        ])
-        assert.deepEqual(plain(await handle.batch(insert, [[9, 'i']])), [])
-        assert.deepEqual(plain(await handle.batch(sql, [])), [])
-        returned = plain(
-          await handle.batch(
-            sql,
-            [3, 2, 1, 4, 4].map((id) => [id, `name-${id}`]),
-          ),
-        )
-      },
+  databaseCase('run takes its rows in order', async ({ database }) => {
+    await database.commit([
+      (sql) =>
+        sql
+          .run(
+            insert,
+            [3, 1, 2].map((id) => [id, `name-${id}`]),
+          )
+          .then(() => {}),
+      (sql) => sql.run('update items set name = name || $1', [['-a'], ['-b']]).then(() => {}),
     ])
-    assert.deepEqual(outcomes(verdicts), ['ok'])
-    assert.deepEqual(returned, [{ id: 2 }, { id: 4 }])
-    const rows = await database.query('select id from items order by id')
+    const rows = await database.query('select id, name from items order by id')
     assert.deepEqual(
       plain(rows),
-      [1, 2, 3, 4, 9].map((id) => ({ id })),
+      [1, 2, 3].map((id) => ({ id, name: `name-${id}-a-b` })),
     )
   }),
   databaseCase('run counts the rows that all its statements have changed', async ({ database }) => {
@@ -122,10 +112,10 @@ export const statementCases: readonly DatabaseCase[] = [
     ])
     assert.deepEqual(counts, [3, 0, 2, 3, 0])
   }),
-  databaseCase('a batch that fails in the middle is undone with its unit', async ({ database }) => {
+  databaseCase('a run that fails in the middle is undone with its unit', async ({ database }) => {
     const [verdict] = await database.commit([
       async (sql) => {
-        await sql.batch(insert, [
+        await sql.run(insert, [
           [1, 'a'],
           [2, 'b'],
           [1, 'a'],

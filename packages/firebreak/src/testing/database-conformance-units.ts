@@ -180,7 +180,7 @@ export const unitCases: readonly DatabaseCase[] = [
     ])
     for (const handle of handles) {
       await rejectsWithCode(handle.query('select 1 as one'), 'FB_UNIT_ENDED')
-      await rejectsWithCode(handle.batch(insert, [[1, 'a']]), 'FB_UNIT_ENDED')
+      await rejectsWithCode(handle.run(insert, [[1, 'a']]), 'FB_UNIT_ENDED')
     }
   }),
   databaseCase(

@@ -134,7 +134,7 @@ test('a file of something else and a damaged one are FB_DATABASE_CORRUPT, and ar
   const first = sqliteDatabase({ path: damaged })
   await first.query('create table t (a integer primary key, b text)')
   await first.commit([
-    (sql) => sql.batch('insert into t (b) values ($1)', Array(500).fill(['x'.repeat(50)])).then(() => {}),
+    (sql) => sql.run('insert into t (b) values ($1)', Array(500).fill(['x'.repeat(50)])).then(() => {}),
   ])
   await first.close()
   const content = readFileSync(damaged)
@@ -275,7 +275,7 @@ test('a process that is killed inside a commit leaves what was committed before,
     `await database.query('create table t (a)')
     await database.query('insert into t values (1)')
     await database.commit([
-      async (sql) => { await sql.batch('insert into t values ($1)', Array.from({ length: 5000 }, (_, i) => [i])) },
+      async (sql) => { await sql.run('insert into t values ($1)', Array.from({ length: 5000 }, (_, i) => [i])) },
       async () => { say('inside'); process.stdin.resume(); await new Promise(() => {}) },
     ])`,
   )
