@@ -3,7 +3,8 @@ import type { Partition, Position } from './log.ts'
 
 /**
  * The facts of what happened to each message, for logs, metrics and tests. Facts are told after they have become
- * durable, in order; whoever listens must not throw and gets no chance to change anything.
+ * durable, in order; whoever listens must not throw and gets no chance to change anything. `gap`: positions that the log no
+ * longer has, or never showed; on a log without gaps of its own, retention took them before they were handled.
  */
 export type Fact =
   | { readonly kind: 'started'; readonly instance: string }
@@ -21,6 +22,7 @@ export type Fact =
       readonly error: unknown
     } & About)
   | ({ readonly kind: 'late-error'; readonly error: unknown } & About)
+  | { readonly kind: 'gap'; readonly partition: Partition; readonly from: number; readonly to: number }
   | { readonly kind: 'published'; readonly count: number }
   | { readonly kind: 'trouble'; readonly where: 'log' | 'database' | 'relay'; readonly error: unknown }
 

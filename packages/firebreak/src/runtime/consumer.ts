@@ -143,7 +143,11 @@ export class Consumer {
     if (handled === undefined) return
     for (const [i, entry] of entries.entries()) {
       const claimed = this.#claims.get(partitionId(entry))
-      if (claimed === undefined || claimed.fenced || !claimed.offsets.accept(entry.offset)) continue
+      if (claimed === undefined || claimed.fenced) continue
+      const from = claimed.offsets.expected
+      if (from !== null && from < entry.offset)
+        this.#engine.tell?.({ kind: 'gap', partition: claimed, from, to: entry.offset })
+      if (!claimed.offsets.accept(entry.offset)) continue
       const id = ids[i] ?? null
       const before = id !== null && (handled.has(id) || this.#seen(id))
       this.#lanes.push(claimed, { entry, inboxId: id, handled: before })

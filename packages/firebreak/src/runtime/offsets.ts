@@ -41,11 +41,15 @@ export class Offsets {
     return this.#next === null || this.#accepted === null ? 0 : Math.max(0, this.#accepted + 1 - this.#next)
   }
 
+  /** The position that should come next; null before the first record. */
+  get expected(): number | null {
+    return this.#accepted === null ? this.#next : this.#accepted + 1
+  }
+
   /** False when the position is finished already: a redelivery after a restart. */
   accept(position: number): boolean {
     if (this.#next === null) this.#next = position
-    const expected = this.#accepted === null ? this.#next : this.#accepted + 1
-    for (let gap = expected; gap < position; gap++) {
+    for (let gap = this.expected ?? position; gap < position; gap++) {
       if (this.#has(gap)) continue
       this.#gaps++
       this.finish(gap)

@@ -25,6 +25,7 @@ export class Relay {
   /** Rows in the queue, being sent, or sent and not yet removed. */
   readonly #known = new Set<string>()
   #more = true
+  #refilling = false
   #leasedUntilMs = 0
   #running: Promise<void> | undefined
   #stopped = false
@@ -43,7 +44,8 @@ export class Relay {
 
   /** Rows that have just been committed here. */
   push(rows: readonly OutboxRow[]): void {
-    if (this.#more || this.#queue.length > memoryMax) this.#more = true
+    // Behind rows that are only in the database yet, they wait there too: the queue stays a prefix (I4).
+    if (this.#more || this.#refilling || this.#queue.length > memoryMax) this.#more = true
     else for (const row of rows) this.#enqueue(row)
     this.kick()
   }
@@ -132,14 +134,21 @@ export class Relay {
 
   async #refill(): Promise<void> {
     this.#more = false
-    let after = 0
-    while (this.#queue.length < batchMax) {
-      const rows = await readOutbox(this.#engine.database, after, batchMax)
-      for (const row of rows) this.#enqueue(row)
-      if (rows.length < batchMax) return
-      after = rows.at(-1)?.seq ?? after
+    this.#refilling = true
+    try {
+      for (let after = 0; this.#queue.length < batchMax; ) {
+        const rows = await readOutbox(this.#engine.database, after, batchMax)
+        for (const row of rows) this.#enqueue(row)
+        if (rows.length < batchMax) return
+        after = rows.at(-1)?.seq ?? after
+      }
+      this.#more = true
+    } catch (error) {
+      this.#more = true
+      throw error
+    } finally {
+      this.#refilling = false
     }
-    this.#more = true
   }
 
   async #send(rows: readonly OutboxRow[]): Promise<void> {
