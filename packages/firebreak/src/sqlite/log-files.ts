@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto'
+import { chmodSync, existsSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import { FirebreakError } from '../contracts/errors.ts'
+import { asLogError } from './log-errors.ts'
+
+/** Where the parts of one log live; plain values, so that they can be sent to the owner's thread. */
+export interface LogFiles {
+  readonly database: string
+  /** A tiny SQLite file; whoever holds its exclusive lock owns the log. The system drops the lock when a process dies. */
+  readonly lock: string
+  readonly socket: string
+}
+
+// sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included.
+const socketBytesMax = 100
+
+/** `path` as the user gave it, a folder or `.../name.db`, without touching the disk. */
+export function databasePath(path: string): string {
+  return resolve(path.endsWith('.db') ? path : join(path, 'log.db'))
+}
+
+/** Creates the folder and names the files in it; the same log gives the same names through any symbolic link. */
+export function logFiles(path: string): LogFiles {
+  const database = databasePath(path)
+  try {
+    makeFolder(dirname(database))
+    const folder = realpathSync(dirname(database))
+    const stem = join(folder, basename(database, '.db'))
+    return { database: `${stem}.db`, lock: `${stem}.lock`, socket: socketOf(stem) }
+  } catch (error) {
+    throw asLogError(error, database)
+  }
+}
+
+// Step by step: Node's recursive mkdir never returns from a file system that refuses with ENOENT, as /proc does.
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return
+  if (dirname(folder) !== folder) makeFolder(dirname(folder))
+  try {
+    mkdirSync(folder)
+  } catch (error) {
+    // Another process was faster.
+    if ((error as { code?: string }).code !== 'EEXIST') throw error
+  }
+}
+
+function socketOf(stem: string): string {
+  const hash = createHash('sha256').update(stem).digest('hex').slice(0, 24)
+  if (process.platform === 'win32') return `\\\\.\\pipe\\firebreak-${hash}`
+  if (Buffer.byteLength(stem) + 5 <= socketBytesMax) return `${stem}.sock`
+  const folder = join(tmpdir(), `firebreak-${process.getuid?.() ?? 0}`)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const found = lstatSync(folder)
+  // The temporary folder is open to everybody: a folder that somebody else made there could listen in.
+  if (!found.isDirectory() || (process.getuid !== undefined && found.uid !== process.getuid())) {
+    throw new FirebreakError('FB_LOG_READONLY', { path: folder, reason: 'it belongs to another user' })
+  }
+  if ((found.mode & 0o077) !== 0) chmodSync(folder, 0o700)
+  return join(folder, `${hash}.sock`)
+}

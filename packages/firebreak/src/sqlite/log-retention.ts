@@ -1,0 +1,50 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { LogStore, StoredPartition } from './log-store.ts'
+
+// A chunk is one commit between two appends: large enough to keep up, small enough not to be felt.
+const chunkRecords = 1000
+
+/**
+ * Deletes the oldest records of a partition that are past its retention, one chunk. `true` when there may be more.
+ * The newest offset survives in `next_floor`, so that no offset is given twice.
+ */
+export function trimChunk(store: LogStore, partition: StoredPartition, nowMs: number): boolean {
+  const { id, retentionMs, retentionBytes } = partition
+  if (retentionMs === Number.POSITIVE_INFINITY && partition.bytes <= retentionBytes) return false
+  const cutoffMs = nowMs - retentionMs
+  let excess = partition.bytes - retentionBytes
+  let dropped = 0
+  let count = 0
+  let below = -1
+  for (const { offset, atMs, bytes } of oldest(store.db, id)) {
+    // By age all may go, by size the newest stays, however large.
+    if (atMs >= cutoffMs && (excess <= 0 || offset === partition.next - 1)) break
+    below = offset + 1
+    excess -= bytes
+    dropped += bytes
+    count++
+  }
+  if (count === 0) return false
+  const left = Math.max(0, partition.bytes - dropped)
+  store.transaction(() => {
+    store.db.prepare(`DELETE FROM records_${id} WHERE offset < ?`).run(below)
+    store.db.prepare('UPDATE partitions SET next_floor = ?, bytes = ? WHERE id = ?').run(partition.next, left, id)
+  })
+  partition.bytes = left
+  return count === chunkRecords
+}
+
+/** How often the ages are worth looking at, given the shortest retention. */
+export function sweepEveryMs(store: LogStore): number {
+  const shortestMs = Math.min(...[...store.partitions.values()].map(({ retentionMs }) => retentionMs))
+  return Math.max(100, Math.min(60_000, shortestMs / 10))
+}
+
+// Some slack, so that a full partition is not trimmed at every commit.
+export const isOversized = ({ bytes, retentionBytes }: StoredPartition): boolean => bytes > retentionBytes * 1.1
+
+function oldest(db: DatabaseSync, id: number): Iterable<{ offset: number; atMs: number; bytes: number }> {
+  const length = 'ifnull(octet_length(key), 0) + ifnull(octet_length(value), 0) + ifnull(octet_length(headers), 0)'
+  const sql = `SELECT offset, at_ms AS atMs, ${length} AS bytes FROM records_${id} ORDER BY offset LIMIT ${chunkRecords}`
+  return db.prepare(sql).iterate() as never
+}
