@@ -1,3 +1,4 @@
+export { type Config, type ConfiguredService, defineConfig } from './cli/config.ts'
 export type { Clock, Timer } from './contracts/clock.ts'
 export type { Context } from './contracts/context.ts'
 export type { Database, DatabaseCapabilities, Sql, SqlRow, SqlUnit, SqlValue, Verdict } from './contracts/database.ts'
@@ -22,10 +23,20 @@ export type {
   TopicSpec,
 } from './contracts/log.ts'
 export type { Schema } from './contracts/schema.ts'
+export { type AsyncApi, type AsyncApiInfo, asyncApiOf } from './define/asyncapi.ts'
 export { type EventSpec, event } from './define/event.ts'
 export { type Handler, type HandlerOptions, handle } from './define/handle.ts'
+export {
+  type Manifest,
+  type ManifestEvent,
+  type ManifestHandler,
+  type ManifestService,
+  type ManifestTopic,
+  manifestOf,
+} from './define/manifest-of.ts'
 export { type ServiceDefinition, type ServiceSpec, service } from './define/service.ts'
 export type { DeadLetter, LetterAction, LetterFilter, LetterState } from './ledger/letters.ts'
+export { type LedgerReport, type LogView, type PartitionLedger, verifyLedger } from './ledger/verify.ts'
 export type { RetryPolicy } from './policy/retry.ts'
 export type { Limits } from './runtime/engine.ts'
 export type { Decision, LetterDesk } from './runtime/letter-desk.ts'

@@ -1,0 +1,111 @@
+import { join } from 'node:path'
+import { errorMessage, isFirebreakError } from '../contracts/errors.ts'
+import type { Io } from '../node/process.ts'
+import { type Arguments, globalOptions, type OptionSpec, readArguments } from './args.ts'
+import type { Command } from './command.ts'
+import { commands } from './commands.ts'
+import { CommandError, type ExitCode, exit, exitOf, usageError } from './exit.ts'
+import { commandHelp, overview } from './help.ts'
+import { loadConfig } from './load-config.ts'
+import { type Output, outputOf } from './output.ts'
+import { openSession } from './session.ts'
+import { didYouMean } from './suggest.ts'
+
+/** Runs one command line; never throws. */
+export async function runCli(argv: readonly string[], io: Io): Promise<ExitCode> {
+  const output = outputOf(io, { json: argv.includes('--json'), color: !argv.includes('--no-color') })
+  try {
+    return await dispatch(readArguments(argv, everyOption()), io, output)
+  } catch (error) {
+    report(error, output)
+    return exitOf(error)
+  }
+}
+
+async function dispatch(args: Arguments, io: Io, output: Output): Promise<ExitCode> {
+  if (args.flag('version')) {
+    const { version } = JSON.parse(await io.readFile(join(import.meta.dirname, '../../package.json'))) as Version
+    if (output.json) output.document({ version })
+    else output.line(version)
+    return exit.ok
+  }
+  const words = args.operands[0] === 'help' ? args.operands.slice(1) : args.operands
+  const wantsHelp = args.flag('help') || args.operands[0] === 'help'
+  const command = commandOf(words)
+  if (typeof command === 'string') {
+    io.out(overview(commands, output.style, command))
+    return exit.ok
+  }
+  if (wantsHelp) {
+    io.out(commandHelp(command, output.style))
+    return exit.ok
+  }
+  return run(command, args, { io, output })
+}
+
+interface Version {
+  readonly version: string
+}
+
+async function run(command: Command, args: Arguments, at: { io: Io; output: Output }): Promise<ExitCode> {
+  const own = { ...command.options, ...globalOptions }
+  const foreign = args.names.find((name) => !Object.hasOwn(own, name))
+  if (foreign !== undefined) {
+    throw usageError(
+      `"${command.name}" has no option --${foreign}.${didYouMean(foreign, Object.keys(own), '--')}`,
+      helpLine(command),
+    )
+  }
+  const operands = args.operands.slice(command.name.split(' ').length)
+  if (operands.length < command.operandsMin) {
+    throw usageError(`"${command.name}" needs ${command.operands}.`, helpLine(command))
+  }
+  if (operands.length > command.operandsMax) {
+    throw usageError(`"${command.name}" has no use for "${operands[command.operandsMax]}".`, helpLine(command))
+  }
+  const session = openSession(at.io, () => loadConfig(at.io, args.text('config')))
+  try {
+    return await command.run({ ...at, args: { ...args, operands }, session })
+  } finally {
+    await session.close()
+  }
+}
+
+const helpLine = (command: Command): string => `See: firebreak ${command.name} --help`
+
+/** The command that the words begin with; a string is a noun that needs a verb behind it, '' no words at all. */
+function commandOf(words: readonly string[]): Command | string {
+  const [first = '', second] = words
+  const found =
+    commands.find(({ name }) => name === `${first} ${second}`) ?? commands.find(({ name }) => name === first)
+  if (found !== undefined) return found
+  const nouns = [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))]
+  if (first === '' || (nouns.includes(first) && second === undefined)) return first
+  if (!nouns.includes(first)) {
+    // `replay` alone means `dlq replay`.
+    const owner = commands.find(({ name }) => name.endsWith(` ${first}`))?.name
+    const meant = owner === undefined ? didYouMean(first, [...nouns, 'help']) : ` Did you mean "${owner}"?`
+    throw usageError(`There is no command "${first}".${meant}`, 'See: firebreak help')
+  }
+  const verbs = commands.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name.split(' ')[1] ?? '')
+  const meant = didYouMean(second ?? '', verbs, `${first} `)
+  throw usageError(`There is no command "${first} ${second}".${meant}`, `See: firebreak ${first} --help`)
+}
+
+// Before the command is known, any option of any command may stand on the line.
+const everyOption = (): Readonly<Record<string, OptionSpec>> =>
+  Object.assign({}, ...commands.map(({ options }) => options), globalOptions)
+
+function report(error: unknown, output: Output): void {
+  const hint = error instanceof CommandError ? error.hint : isFirebreakError(error) ? error.remedy : undefined
+  if (output.json) {
+    const code = isFirebreakError(error) ? error.code : null
+    output.note(JSON.stringify({ error: { exit: exitOf(error), code, message: errorMessage(error), hint } }))
+    return
+  }
+  const isOurs = error instanceof CommandError || isFirebreakError(error)
+  output.note(
+    `firebreak: ${isOurs || !(error instanceof Error) ? errorMessage(error) : (error.stack ?? error.message)}`,
+  )
+  if (hint !== undefined) output.note(hint)
+}

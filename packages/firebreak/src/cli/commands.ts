@@ -1,0 +1,23 @@
+import type { Command } from './command.ts'
+import { describeCommand } from './describe.ts'
+import { dlqDiscard } from './dlq-discard.ts'
+import { dlqEdit } from './dlq-edit.ts'
+import { dlqList } from './dlq-list.ts'
+import { dlqReplay } from './dlq-replay.ts'
+import { dlqShow } from './dlq-show.ts'
+import { tailCommand } from './tail.ts'
+import { topicsCommand } from './topics.ts'
+import { verifyCommand } from './verify.ts'
+
+/** All commands, in the order of the overview. */
+export const commands: readonly Command[] = [
+  dlqList,
+  dlqShow,
+  dlqReplay,
+  dlqEdit,
+  dlqDiscard,
+  verifyCommand,
+  topicsCommand,
+  tailCommand,
+  describeCommand,
+]

@@ -1,0 +1,38 @@
+import { isFirebreakError } from '../contracts/errors.ts'
+
+/** What the process says to scripts when it ends. */
+export const exit = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  conflict: 4,
+  partial: 5,
+  interrupted: 130,
+} as const
+
+export type ExitCode = (typeof exit)[keyof typeof exit]
+
+/** Ends a command with a message and, where there is one, the next step. */
+export class CommandError extends Error {
+  readonly exit: ExitCode
+  readonly hint: string | undefined
+
+  constructor(code: ExitCode, message: string, hint?: string) {
+    super(message)
+    this.name = 'CommandError'
+    this.exit = code
+    this.hint = hint
+  }
+}
+
+export const usageError = (message: string, hint?: string): CommandError => new CommandError(exit.usage, message, hint)
+
+/** The exit code that belongs to an error. */
+export function exitOf(error: unknown): ExitCode {
+  if (error instanceof CommandError) return error.exit
+  if (isFirebreakError(error, 'FB_LETTER_NOT_FOUND') || isFirebreakError(error, 'FB_TOPIC_UNKNOWN'))
+    return exit.notFound
+  if (isFirebreakError(error, 'FB_LETTER_STATE') || isFirebreakError(error, 'FB_REPLAY_INVALID')) return exit.conflict
+  return exit.failed
+}

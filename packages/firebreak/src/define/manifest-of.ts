@@ -1,0 +1,112 @@
+import type { AnyEvent } from '../contracts/event.ts'
+import type { RetryPolicy } from '../policy/retry.ts'
+import type { ServiceDefinition } from './service.ts'
+import { topicsOf } from './topics-of.ts'
+
+/** What a system of services consists of: plain JSON, drawn from the definitions alone, everything in stable order. */
+export interface Manifest {
+  readonly services: readonly ManifestService[]
+  readonly events: readonly ManifestEvent[]
+  readonly topics: readonly ManifestTopic[]
+}
+
+export interface ManifestService {
+  readonly name: string
+  readonly description: string
+  readonly handlersMax: number
+  readonly unknownEvents: 'skip' | 'dead-letter'
+  readonly handles: readonly ManifestHandler[]
+  /** Event types. */
+  readonly publishes: readonly string[]
+}
+
+export interface ManifestHandler {
+  readonly type: string
+  readonly retry: RetryPolicy
+  readonly deadlineMs: number
+  readonly onExhausted: 'skip' | 'hold'
+}
+
+export interface ManifestEvent {
+  readonly type: string
+  readonly version: number
+  readonly topic: string
+  /** The payload field whose value is the key. */
+  readonly key: string
+  readonly description: string
+  /** Names of services. */
+  readonly publishedBy: readonly string[]
+  readonly handledBy: readonly string[]
+}
+
+export interface ManifestTopic {
+  readonly name: string
+  readonly partitions: number
+  /** Null: records are kept for ever. */
+  readonly retentionMs: number | null
+  /** Event types. */
+  readonly events: readonly string[]
+}
+
+/** Reads the manifest off the definitions of services. */
+export function manifestOf(services: readonly ServiceDefinition[]): Manifest {
+  const sorted = [...services].sort((a, b) => (a.name < b.name ? -1 : 1))
+  const events = eventsOf(sorted)
+  return {
+    services: sorted.map(serviceOf),
+    events: events.map((event) => ({
+      type: event.type,
+      version: event.version,
+      topic: event.topic,
+      key: event.key,
+      description: event.description,
+      publishedBy: sorted.filter((s) => typesOf(s.publishes).includes(event.type)).map((s) => s.name),
+      handledBy: sorted.filter((s) => s.handlers.has(event.type)).map((s) => s.name),
+    })),
+    topics: topicList(sorted, events),
+  }
+}
+
+/** Every event that the services handle or publish, once per type, in order of type. */
+export function eventsOf(services: readonly ServiceDefinition[]): readonly AnyEvent[] {
+  const byType = new Map<string, AnyEvent>()
+  for (const service of services) {
+    for (const event of [...service.publishes, ...[...service.handlers.values()].map((handler) => handler.event)]) {
+      const known = byType.get(event.type)
+      // Services of different releases may carry different versions: the newest says what is published from now on.
+      if (known === undefined || known.version < event.version) byType.set(event.type, event)
+    }
+  }
+  return [...byType.keys()].sort().map((type) => byType.get(type) as AnyEvent)
+}
+
+function serviceOf(service: ServiceDefinition): ManifestService {
+  return {
+    name: service.name,
+    description: service.description,
+    handlersMax: service.handlersMax,
+    unknownEvents: service.unknownEvents,
+    handles: [...service.handlers.values()]
+      .map(({ event, retry, deadlineMs, onExhausted }) => ({ type: event.type, retry, deadlineMs, onExhausted }))
+      .sort((a, b) => (a.type < b.type ? -1 : 1)),
+    publishes: typesOf(service.publishes),
+  }
+}
+
+const typesOf = (events: ReadonlySet<AnyEvent>): string[] => [...events].map((event) => event.type).sort()
+
+function topicList(services: readonly ServiceDefinition[], events: readonly AnyEvent[]): readonly ManifestTopic[] {
+  const topics = new Map<string, { partitions: number; retentionMs: number }>()
+  for (const { name, partitions = 0, retentionMs = 0 } of services.flatMap((service) => topicsOf(service))) {
+    topics.set(name, { partitions, retentionMs: Math.max(retentionMs, topics.get(name)?.retentionMs ?? 0) })
+  }
+  return [...topics.keys()].sort().map((name) => {
+    const { partitions = 0, retentionMs = 0 } = topics.get(name) ?? {}
+    return {
+      name,
+      partitions,
+      retentionMs: Number.isFinite(retentionMs) ? retentionMs : null,
+      events: events.filter((event) => event.topic === name).map((event) => event.type),
+    }
+  })
+}

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { emptyScene, runServices } from './scene.js'
+
+const launcher = join(import.meta.dirname, '../../bin/firebreak.js')
+function start(t, cwd, args, env = {}) {
+  const child = spawn(process.execPath, [launcher, ...args], {
+    cwd,
+    env: { ...process.env, NODE_OPTIONS: '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  let out = ''
+  let err = ''
+  let wake = () => {}
+  child.stdout.on('data', (chunk) => {
+    out += chunk
+    wake()
+  })
+  child.stderr.on('data', (chunk) => {
+    err += chunk
+  })
+  return {
+    ended: new Promise((resolve) => child.on('close', (exit) => resolve({ exit, out, err }))),
+    async says(text) {
+      while (!out.includes(text)) {
+        await new Promise((resolve) => {
+          wake = resolve
+        })
+      }
+    },
+    interrupt: () => void child.kill('SIGINT'),
+  }
+}
+/** A config file that imports the package by its name, as a user writes it. */
+function writeConfig(folder) {
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(join(import.meta.dirname, '../..'), join(folder, 'node_modules', 'firebreak'))
+  const scene = JSON.stringify(join(import.meta.dirname, 'scene.ts'))
+  const lines = [
+    "import { sqliteLog } from 'firebreak'",
+    `import { sceneIn } from ${scene}`,
+    'const { services } = sceneIn(import.meta.dirname).config',
+    "export const config = { log: () => sqliteLog({ path: import.meta.dirname + '/log' }), services }",
+  ]
+  writeFileSync(join(folder, 'firebreak.config.ts'), lines.join('\n'))
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+}
+describe('the launcher', () => {
+  test('runs from a folder below the config, beside the running service', async (t) => {
+    const scene = emptyScene(t)
+    writeConfig(scene.folder)
+    const below = join(scene.folder, 'a', 'b')
+    mkdirSync(below, { recursive: true })
+    await runServices(scene, [{ orderId: 'K-2', weightKg: 90_000 }], async () => {
+      const { exit, out } = await start(t, below, ['dlq', 'list', '--json']).ended
+      assert.equal(exit, 0)
+      assert.equal(JSON.parse(out).letters[0].key, 'K-2')
+      const replayed = await start(t, below, ['dlq', 'replay', '--all']).ended
+      assert.deepEqual([replayed.exit, replayed.out], [2, ''])
+      assert.equal((await start(t, below, ['verify']).ended).exit, 0)
+    })
+  })
+  test('the exit code and --version come through, with the condition and without', async (t) => {
+    const { folder } = emptyScene(t)
+    const options = [{}, { NODE_OPTIONS: '--conditions=firebreak-source' }]
+    for (const env of options) {
+      const version = await start(t, folder, ['--version'], env).ended
+      assert.equal(version.exit, 0)
+      assert.match(version.out, /^\d+\.\d+\.\d+/)
+      assert.equal((await start(t, folder, ['topcis'], env).ended).exit, 2)
+    }
+  })
+  test('Ctrl-C ends a tail cleanly with 130', async (t) => {
+    const scene = emptyScene(t)
+    writeConfig(scene.folder)
+    await runServices(scene, [{ orderId: 'K-1', weightKg: 1 }])
+    const env = { NODE_OPTIONS: '--conditions=firebreak-source' }
+    const tail = start(t, scene.folder, ['tail', 'orders', '--from', 'earliest'], env)
+    await tail.says('K-1')
+    tail.interrupt()
+    const { exit, err } = await tail.ended
+    assert.deepEqual([exit, err], [130, ''])
+  })
+  test('the packed package runs from dist', async (t) => {
+    const { folder } = emptyScene(t)
+    mkdirSync(join(folder, 'bin'))
+    mkdirSync(join(folder, 'dist', 'cli'), { recursive: true })
+    copyFileSync(launcher, join(folder, 'bin', 'firebreak.js'))
+    writeFileSync(join(folder, 'package.json'), '{ "name": "firebreak", "type": "module" }')
+    writeFileSync(join(folder, 'dist', 'cli', 'main.js'), 'export const main = async () => console.log("from dist")')
+    const child = spawn(process.execPath, [join(folder, 'bin', 'firebreak.js')])
+    let out = ''
+    child.stdout.on('data', (chunk) => {
+      out += chunk
+    })
+    await new Promise((resolve) => child.on('close', resolve))
+    assert.equal(out, 'from dist\n')
+  })
+})

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { commands } from '../../src/cli/commands.js'
+import { defineConfig } from '../../src/cli/config.js'
+import { nearest } from '../../src/cli/suggest.js'
+import { invoicing, run, sceneIn, shop } from './scene.js'
+
+const scene = sceneIn('/tmp/firebreak-cli-never-opened')
+describe('help', () => {
+  test('every command has a page with examples before options', async () => {
+    for (const { name } of commands) {
+      for (const line of [
+        [...name.split(' '), '--help'],
+        ['help', ...name.split(' ')],
+        [...name.split(' '), '-h'],
+      ]) {
+        const { exit, out, err } = await run(scene, line)
+        assert.deepEqual([exit, err], [0, ''])
+        assert.ok(out.indexOf('Examples') > 0 && out.indexOf('Examples') < out.indexOf('Options'), name)
+        assert.ok(
+          out.split('\n').every((text) => text.length <= 100),
+          `${name} is too wide`,
+        )
+      }
+    }
+  })
+  test('the overview comes without arguments and with help; a noun alone shows its verbs', async () => {
+    const { out } = await run(scene, [])
+    assert.equal((await run(scene, ['help'])).out, out)
+    for (const { name } of commands) assert.ok(out.includes(`  ${name} `), name)
+    const dlq = (await run(scene, ['dlq'])).out
+    assert.ok(dlq.includes('dlq replay') && !dlq.includes('describe'))
+  })
+  test('--version is the version of the package', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+    assert.equal((await run(scene, ['--version'])).out, `${version}\n`)
+    assert.deepEqual(JSON.parse((await run(scene, ['--version', '--json'])).out), { version })
+  })
+  test('an option means the same in every command', () => {
+    const kinds = new Map()
+    for (const [name, spec] of commands.flatMap(({ options }) => Object.entries(options))) {
+      assert.equal(kinds.get(name) ?? spec.value !== undefined, spec.value !== undefined, name)
+      kinds.set(name, spec.value !== undefined)
+    }
+  })
+})
+describe('wrong usage ends with 2 and a suggestion', () => {
+  const wrong = [
+    ['dlq lsit', /Did you mean "dlq list"\?/],
+    ['replay x', /Did you mean "dlq replay"\?/],
+    ['topcis', /Did you mean "topics"\?/],
+    ['dlq list --servce x', /Did you mean "--service"\?/],
+    ['dlq list --yes', /"dlq list" has no option --yes/],
+    ['dlq list x', /has no use for "x"/],
+    ['dlq show', /"dlq show" needs <id>/],
+    ['dlq list --type', /--type needs a value/],
+    ['dlq list --type --json', /write --type=--json/],
+    ['dlq list --group=1', /--group takes no value/],
+    ['dlq list --max none', /--max must be a whole number from 1 on/],
+  ]
+  for (const [line, message] of wrong) {
+    test(line, async () => {
+      const { exit, out, err } = await run(scene, line.split(' '))
+      assert.deepEqual([exit, out], [2, ''])
+      assert.match(err, message)
+    })
+  }
+  test('with --json the error is one JSON line on stderr', async () => {
+    const { err } = await run(scene, ['topics', '--json', '--config', 'nope.ts'])
+    const { error } = JSON.parse(err)
+    assert.deepEqual([error.exit, error.message], [2, 'There is no config file /work/nope.ts.'])
+  })
+  test('nothing far away is suggested', () => {
+    assert.equal(nearest('xyzzy', ['list', 'show', 'replay']), undefined)
+    assert.equal(nearest('rep', ['list', 'replay']), 'replay')
+  })
+})
+describe('config', () => {
+  test('is found in a folder above, in order of names', async () => {
+    const asked = []
+    const exists = (path) => asked.push(path) > 0 && path === '/a/firebreak.config.mjs'
+    const loaded = []
+    const load = async (path) => {
+      loaded.push(path)
+      return { config: scene.config }
+    }
+    const { exit } = await run(scene, ['describe'], { cwd: '/a/b', exists, load })
+    assert.deepEqual([exit, loaded], [0, ['/a/firebreak.config.mjs']])
+    assert.deepEqual(
+      asked.slice(0, 3),
+      ['ts', 'js', 'mjs'].map((end) => `/a/b/firebreak.config.${end}`),
+    )
+  })
+  const refused = [
+    ['no export', {}, /does not export "config"/],
+    ['a default export', { default: {} }, /has a default export: name it/],
+    ['no object', { config: 1 }, /is not an object/],
+    ['no log and no services', { config: {} }, /"log" must be a function[\s\S]*"services" must list/],
+    ['no service', { config: { log() {}, services: [{}] } }, /services\[0\]\.service is not built with service\(\)/],
+    [
+      'a service twice',
+      { config: defineConfig({ log: scene.config.log, services: [{ service: shop }, { service: shop }] }) },
+      /"shop" is listed twice/,
+    ],
+    [
+      'handlers without a database',
+      { config: defineConfig({ log: scene.config.log, services: [{ service: invoicing }] }) },
+      /services\[0\]\.database is missing: invoicing has handlers/,
+    ],
+  ]
+  for (const [name, exports, message] of refused) {
+    test(`${name} is refused with 2`, async () => {
+      const { exit, err } = await run(scene, ['describe'], { load: async () => exports })
+      assert.equal(exit, 2)
+      assert.match(err, message)
+    })
+  }
+  test('none at all shows one to copy; one that throws is 1', async () => {
+    const none = await run(scene, ['describe'], { exists: () => false })
+    assert.equal(none.exit, 2)
+    assert.match(none.err, /export const config = defineConfig/)
+    const load = async () => {
+      throw new Error('no such module')
+    }
+    const broken = await run(scene, ['describe'], { load })
+    assert.deepEqual(
+      [broken.exit, broken.err],
+      [1, 'firebreak: /work/firebreak.config.ts cannot be loaded: no such module\n'],
+    )
+  })
+  test('nothing is opened by commands that need only the definitions', async () => {
+    const log = () => {
+      throw new Error('opened')
+    }
+    const { exit } = await run({ ...scene, config: { ...scene.config, log } }, ['describe'])
+    assert.equal(exit, 0)
+  })
+})
