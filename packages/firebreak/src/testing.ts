@@ -1,1 +1,22 @@
-export { sleep } from './contracts/clock.ts'
+export { type Around, aroundDatabase, aroundLog, type PortCall } from './testing/around.ts'
+export {
+  type ConformanceCase,
+  type ConformanceReport,
+  conformanceReport,
+} from './testing/conformance.ts'
+export { databaseConformance } from './testing/database-conformance.ts'
+export type { DatabaseCase, DatabaseHarness } from './testing/database-scene.ts'
+export { drawFaultRates, type FaultRates, Faults } from './testing/faults.ts'
+export { logConformance } from './testing/log-conformance.ts'
+export type { LogCase, LogHarness } from './testing/log-scene.ts'
+export { type MemoryLogOptions, memoryLog } from './testing/memory-log.ts'
+export { type MemoryLogStore, memoryLogStore } from './testing/memory-log-store.ts'
+export { seededEntropy } from './testing/seeded-entropy.ts'
+export { type Startable, type StartStopOptions, startStopStress } from './testing/start-stop.ts'
+export {
+  createTestRuntime,
+  type PublishedEvent,
+  type TestRuntime,
+  type TestRuntimeOptions,
+} from './testing/test-runtime.ts'
+export { type VirtualClock, virtualClock } from './testing/virtual-clock.ts'

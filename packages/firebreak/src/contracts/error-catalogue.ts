@@ -74,6 +74,11 @@ export const catalogue = {
     message: 'there is no dead letter {id}',
     remedy: 'List them with: firebreak dlq list',
   },
+  FB_LETTER_REASON: {
+    kind: 'permanent',
+    message: 'dead letter {id} is not discarded without a reason',
+    remedy: 'Say in the note why it may be given up.',
+  },
   FB_LETTER_STATE: {
     kind: 'permanent',
     message: 'dead letter {id} is {state}, so it cannot be {action}',

@@ -16,7 +16,8 @@ interface Row {
   readonly value: Uint8Array | null
 }
 
-const highest = 'SELECT MAX(seq) AS seq FROM fb_outbox'
+const advance = `UPDATE fb_meta SET value = CAST(CAST(value AS BIGINT) + CAST($1 AS BIGINT) AS TEXT)
+  WHERE name = 'outbox-seq' RETURNING value`
 const insert = 'INSERT INTO fb_outbox (seq, topic, msg_key, headers, value, at_ms) VALUES ($1, $2, $3, $4, $5, $6)'
 const select = 'SELECT seq, topic, msg_key, headers, value FROM fb_outbox WHERE seq > $1 ORDER BY seq LIMIT $2'
 const remove = 'DELETE FROM fb_outbox WHERE seq = $1'
@@ -24,23 +25,23 @@ const remove = 'DELETE FROM fb_outbox WHERE seq = $1'
 /**
  * Numbers and stores the events of units of work.
  *
- * The number is above every row that is still there, read inside the writing transaction, and above every number given
- * here before: two instances on one database can reuse a number, but never one that stands for a row. Asking the database
- * for a generated number of each row cost three times the insert.
+ * One counter for all instances, moved inside the writing transaction: a number is given once, in commit order, without a
+ * hole between the rows of two commits. So whoever holds consecutive numbers holds all rows, and a row that is removed late
+ * is never somebody else's. Asking the database for a generated number of each row cost three times the insert.
  */
-export class Outbox {
-  #last = 0
-
-  async add(sql: Sql, records: readonly LogRecord[], nowMs: number): Promise<readonly OutboxRow[]> {
-    const [top] = await sql.query<{ seq: number | null }>(highest)
-    this.#last = Math.max(this.#last, top?.seq ?? 0)
-    const rows = records.map((record) => ({ seq: ++this.#last, record }))
-    await sql.run(
-      insert,
-      rows.map(({ seq, record: r }) => [seq, r.topic, r.key, JSON.stringify(r.headers), r.value, nowMs]),
-    )
-    return rows
-  }
+export async function addToOutbox(
+  sql: Sql,
+  records: readonly LogRecord[],
+  nowMs: number,
+): Promise<readonly OutboxRow[]> {
+  const [counter] = await sql.query<{ value: string }>(advance, [records.length])
+  const first = Number(counter?.value) - records.length + 1
+  const rows = records.map((record, i) => ({ seq: first + i, record }))
+  await sql.run(
+    insert,
+    rows.map(({ seq, record: r }) => [seq, r.topic, r.key, JSON.stringify(r.headers), r.value, nowMs]),
+  )
+  return rows
 }
 
 /** Events after `afterSeq` that wait for the log, in order. */

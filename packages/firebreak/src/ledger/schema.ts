@@ -16,6 +16,8 @@ export async function openLedger(database: Database, service: string): Promise<v
       await sql.run('INSERT INTO fb_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING', [
         ['service', service],
         ['ledger-version', String(ledgerVersion)],
+        // The number of the last event that went into the outbox, whether it is still there or not.
+        ['outbox-seq', '0'],
       ])
     },
   ])

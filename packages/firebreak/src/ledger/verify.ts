@@ -2,6 +2,7 @@ import type { Database, Sql } from '../contracts/database.ts'
 import { type LogInspection, type Partition, partitionId } from '../contracts/log.ts'
 import { countAbove } from './above.ts'
 import { type Accounts, totalOf } from './accounts.ts'
+import { comparePositions } from './verify-positions.ts'
 
 /** The ledger of one partition, recomputed. */
 export interface PartitionLedger extends Accounts, Partition {
@@ -16,6 +17,8 @@ export interface LedgerReport {
   /** Sum of all differences found, without sign. */
   readonly imbalance: number
   readonly outbox: number
+  /** Event ids in the inbox; fewer than are done only once marks beyond the window are forgotten. */
+  readonly marks: number
   readonly partitions: readonly PartitionLedger[]
   /** What does not agree, in words; empty when `ok`. */
   readonly problems: readonly string[]
@@ -52,6 +55,7 @@ export async function verifyLedger(database: Database, log?: LogView): Promise<L
   // Before the snapshot: what the log has been told must be in it, however far the service goes on meanwhile.
   const committed = new Map((await log?.inspection.committed(log.group))?.map((p) => [partitionId(p), p.offset]))
   const found = await snapshot(database)
+  const topics = (await log?.inspection.topics()) ?? []
   const problems: string[] = []
   let imbalance = 0
   const differ = (what: string, difference: number): void => {
@@ -79,7 +83,15 @@ export async function verifyLedger(database: Database, log?: LogView): Promise<L
     return { ...at, consumed, done, duplicate, skipped, parked, dead, discarded, imbalance: difference }
   })
   differ(`${found.lost} dead letters are being replayed, but nothing of them is parked`, found.lost)
-  return { ok: problems.length === 0, imbalance, outbox: found.outbox, partitions, problems }
+  differ(`${found.strays} parked records or dead letters of partitions that were never claimed`, found.strays)
+  const done = partitions.reduce((sum, one) => sum + one.done, 0)
+  if (found.marks > done) differ(`${found.marks} events marked as handled, ${done} counted as done`, found.marks - done)
+  if (log !== undefined) {
+    for (const row of found.rows) {
+      for (const { what, difference } of await comparePositions(row, log.inspection, topics)) differ(what, difference)
+    }
+  }
+  return { ok: problems.length === 0, imbalance, outbox: found.outbox, marks: found.marks, partitions, problems }
 }
 
 interface Snapshot {
@@ -88,12 +100,16 @@ interface Snapshot {
   readonly outbox: number
   /** Letters in replay without a parked record. */
   readonly lost: number
+  readonly strays: number
+  readonly marks: number
 }
 
 const countsOf = `SELECT topic, part, 'parked' AS state, COUNT(*) AS n FROM fb_parked GROUP BY topic, part
   UNION ALL SELECT topic, part, state, COUNT(*) AS n FROM fb_dead_letters GROUP BY topic, part, state`
 const lostOf = `SELECT COUNT(*) AS n FROM fb_dead_letters l WHERE state = 'replaying'
   AND NOT EXISTS (SELECT 1 FROM fb_parked p WHERE p.letter_id = l.id)`
+const noPartition = 'NOT EXISTS (SELECT 1 FROM fb_partitions p WHERE p.topic = x.topic AND p.part = x.part)'
+const straysOf = `SELECT (SELECT COUNT(*) FROM fb_parked x WHERE ${noPartition}) + (SELECT COUNT(*) FROM fb_dead_letters x WHERE ${noPartition}) AS n`
 
 async function snapshot(database: Database): Promise<Snapshot> {
   let taken: Snapshot | undefined
@@ -102,10 +118,19 @@ async function snapshot(database: Database): Promise<Snapshot> {
     const counts = await sql.query<Counted>(countsOf)
     const [outbox] = await sql.query<{ n: number }>('SELECT COUNT(*) AS n FROM fb_outbox')
     const [lost] = await sql.query<{ n: number }>(lostOf)
+    const [strays] = await sql.query<{ n: number }>(straysOf)
+    const [marks] = await sql.query<{ n: number }>('SELECT COUNT(*) AS n FROM fb_inbox')
     const byState = new Map(
       counts.map((c) => [`${partitionId({ topic: c.topic, partition: c.part })}:${c.state}`, c.n]),
     )
-    taken = { rows, counts: byState, outbox: outbox?.n ?? 0, lost: lost?.n ?? 0 }
+    taken = {
+      rows,
+      counts: byState,
+      outbox: outbox?.n ?? 0,
+      lost: lost?.n ?? 0,
+      strays: strays?.n ?? 0,
+      marks: marks?.n ?? 0,
+    }
   }
   const [verdict] = await database.commit([read])
   if (verdict?.ok === false) throw verdict.error

@@ -25,8 +25,9 @@ export async function runAttempt(engine: Engine, message: Message, number: numbe
     if (result instanceof Promise) await untilExpired(unit, result)
     return await unit.complete()
   } catch (error) {
+    const committed = await unit.settled()
     if (error instanceof AlreadyHandled || unit.outcome === 'duplicate') return 'duplicate'
-    if (unit.committed) {
+    if (committed) {
       engine.tell?.({ kind: 'late-error', error, ...about(message) })
       return 'committed'
     }
@@ -45,7 +46,7 @@ function run(message: Message, unit: UnitOfWork): Promise<void> | void {
 function openUnit(engine: Engine, message: Message, number: number): UnitOfWork {
   const { envelope, handler } = message
   invariant(envelope !== null && handler !== null, 'only what could be decoded is run')
-  const unit = finalUnit(message, 'done')
+  const unit = finalUnit(engine, message, 'done')
   return new UnitOfWork(engine, { envelope, attempt: number, deadlineMs: handler.deadlineMs, unit })
 }
 

@@ -4,7 +4,7 @@ import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/err
 import type { LogRecord } from '../contracts/log.ts'
 import { type Accounts, noAccounts } from '../ledger/accounts.ts'
 import { Inbox } from '../ledger/inbox.ts'
-import { Outbox, type OutboxRow } from '../ledger/outbox.ts'
+import { addToOutbox, type OutboxRow } from '../ledger/outbox.ts'
 import { recordProgress, stillHeld } from '../ledger/partitions.ts'
 import { nextTurn } from '../node/turn.ts'
 import type { ClaimedPartition } from './partition.ts'
@@ -59,9 +59,9 @@ const none: readonly never[] = []
 export class Committer {
   readonly #options: CommitterOptions
   readonly inbox: Inbox
-  readonly #outbox = new Outbox()
   #queue: Pending[] = []
   #running = false
+  #idlers: (() => void)[] = []
 
   constructor(options: CommitterOptions) {
     this.#options = options
@@ -80,8 +80,9 @@ export class Committer {
   }
 
   /** Resolves when nothing waits or runs. */
-  async idle(): Promise<void> {
-    while (this.#running) await new Promise<void>((resolve) => nextTurn(resolve))
+  idle(): Promise<void> {
+    if (!this.#running) return Promise.resolve()
+    return new Promise((resolve) => this.#idlers.push(resolve))
   }
 
   readonly #run = async (): Promise<void> => {
@@ -92,6 +93,7 @@ export class Committer {
       await this.inbox.sweepWhenDue(this.#options.clock.now())
     }
     this.#running = false
+    for (const resolve of this.#idlers.splice(0)) resolve()
   }
 
   async #commitGroup(group: readonly Pending[]): Promise<void> {
@@ -100,7 +102,7 @@ export class Committer {
       await this.#options.database.commit(this.#sqlOf(group, undo))
     } catch (error) {
       for (const restore of undo) restore()
-      await this.#afterFailure(group, error)
+      await this.#afterFailure(group, ledgerError(error) ?? error)
       return
     }
     const rows: OutboxRow[] = []
@@ -166,7 +168,7 @@ export class Committer {
       if (pending.outcome === 'duplicate') return
       if (unit.body !== null) await unit.body(sql)
       const records = unit.records === null ? none : await unit.records()
-      if (records.length > 0) pending.rows = await this.#outbox.add(sql, records, nowMs)
+      if (records.length > 0) pending.rows = await addToOutbox(sql, records, nowMs)
     } catch (error) {
       pending.error = error ?? new Error('a transaction body threw nothing')
       throw error
@@ -180,10 +182,16 @@ function allOrNothing(run: SqlUnit): SqlUnit {
     try {
       await run(sql)
     } catch (error) {
-      if (isFirebreakError(error)) throw error
+      if (isFirebreakError(error) && error.code.startsWith('FB_DATABASE_')) throw error
       throw new FirebreakError('FB_DATABASE_UNAVAILABLE', { path: 'ledger', reason: errorMessage(error) }, error)
     }
   }
+}
+
+/** What broke in the ledger's own statements, when it is more than the database being away: a broken invariant. */
+function ledgerError(error: unknown): unknown {
+  const isLedger = isFirebreakError(error, 'FB_DATABASE_UNAVAILABLE') && error.detail['path'] === 'ledger'
+  return isLedger && isFirebreakError(error.cause) ? error.cause : undefined
 }
 
 async function fenceAll(sql: Sql, group: readonly Pending[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { sleep, type Timer } from '../contracts/clock.ts'
 import { errorMessage } from '../contracts/errors.ts'
-import { type Cursor, type LogEntry, type Partition, partitionId } from '../contracts/log.ts'
+import { type Cursor, type LogEntry, type Partition, type Position, partitionId } from '../contracts/log.ts'
 import { releasePartition } from '../ledger/partitions.ts'
 import { claim } from './claim.ts'
 import { classify } from './decide.ts'
@@ -36,6 +36,8 @@ export class Consumer {
   /** Event ids of records in memory, to notice copies that were polled together. */
   readonly #inMemory = new Set<string>()
   readonly #committed = new Map<string, number>()
+  /** The cursor has moved past records that are not accepted yet. */
+  #handedOut = false
   #cursor: Cursor | undefined
   #loop: Promise<void> = Promise.resolve()
   readonly #stop = new AbortController()
@@ -94,20 +96,28 @@ export class Consumer {
           where: errorMessage(error).includes('database') ? 'database' : 'log',
           error,
         })
+        if (this.#handedOut) await this.#rejoin()
         failures++
         await sleep(this.#engine.clock, Math.min(1000, 50 * failures), this.#stop.signal)
       }
     }
   }
 
-  /** The database gave a partition to somebody else while the log had not: start again from what is committed (I3). */
+  /**
+   * Starts again from what is committed (I3): the database gave a partition to somebody else while the log had not, or
+   * records that were handed out could not be accepted. The cursor goes even if closing it fails, because it is ahead.
+   */
   async #rejoin(): Promise<void> {
     await this.#release(this.claims, this.#engine.limits.drainMs)
-    await this.#cursor?.close()
+    const cursor = this.#cursor
     this.#cursor = undefined
+    this.#handedOut = false
+    await cursor?.close().catch((error) => this.#engine.tell?.({ kind: 'trouble', where: 'log', error }))
   }
 
   async #turn(cursor: Cursor): Promise<void> {
+    // A log may assign at once: what is parked there must not wait for the first record.
+    if (this.#claims.size === 0) await this.#persist(() => this.#followAssignment(cursor))
     const paused = this.#pausedNow()
     cursor.pause(paused)
     const wake = new AbortController()
@@ -118,8 +128,10 @@ export class Consumer {
     const entries = await cursor.poll({ recordsMax: Math.min(pollRecordsMax, room), waitMs, signal })
     this.#wake = undefined
     // The cursor has moved past these records: from here on they are ours to keep until they are accepted (I3).
+    this.#handedOut = entries.length > 0
     await this.#persist(() => this.#followAssignment(cursor))
     if (entries.length > 0) await this.#accept(entries)
+    this.#handedOut = false
   }
 
   /** Tries until it works or the consumer stops: what the database knows is needed before anything goes on. */
@@ -180,7 +192,9 @@ export class Consumer {
   async #claim(id: string, partition: Partition): Promise<void> {
     const claimed = await claim(this.#engine, partition)
     this.#claims.set(id, claimed)
-    await this.#parking.adopt(claimed)
+    // Tried on its own: claiming once more would make us suspicious of ourselves, and without what is parked in it a
+    // partition would let later records of a key run ahead.
+    await this.#persist(() => this.#parking.adopt(claimed))
   }
 
   /** Waits for what runs in these partitions, tells the log where they stand, and lets them go. */
@@ -243,18 +257,28 @@ export class Consumer {
   #commitSoon(): void {
     this.#commitTimer ??= this.#engine.clock.schedule(commitEveryMs, () => {
       this.#commitTimer = undefined
-      this.#commitToLog().catch((error) => this.#engine.tell?.({ kind: 'trouble', where: 'log', error }))
+      this.#commitToLog().catch((error) => {
+        this.#engine.tell?.({ kind: 'trouble', where: 'log', error })
+        if (!this.#stop.signal.aborted) this.#commitSoon()
+      })
     })
   }
 
   async #commitToLog(): Promise<void> {
-    const positions = this.claims.flatMap((claimed) => {
+    const positions = this.#untold()
+    if (positions.length > 0) await this.#cursor?.commit(positions)
+    for (const position of positions) this.#committed.set(partitionId(position), position.offset)
+    // Asked again: the log may have taken its time, and what finished meanwhile has nobody else to tell it.
+    const goesOn = this.#lanes.held > 0 || this.#untold().length > 0
+    if (goesOn && !this.#stop.signal.aborted) this.#commitSoon()
+  }
+
+  /** Where the database is ahead of what the log knows. */
+  #untold(): readonly Position[] {
+    return this.claims.flatMap((claimed) => {
       const { committedNext } = claimed.offsets
       if (claimed.fenced || committedNext === null || this.#committed.get(claimed.id) === committedNext) return []
       return [{ topic: claimed.topic, partition: claimed.partition, offset: committedNext }]
     })
-    if (positions.length > 0) await this.#cursor?.commit(positions)
-    for (const position of positions) this.#committed.set(partitionId(position), position.offset)
-    if (this.#lanes.held > 0 && !this.#stop.signal.aborted) this.#commitSoon()
   }
 }

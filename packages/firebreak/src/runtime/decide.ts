@@ -46,7 +46,7 @@ export function classify(error: unknown): ErrorClassification {
 /** What is known when an attempt has failed. */
 export interface Failure {
   readonly classification: ErrorClassification
-  /** Attempts so far, this one included; throttled ones too. */
+  /** Attempts that failed so far, this one included unless it was throttled. */
   readonly attempts: number
   readonly firstFailedAtMs: number
   readonly previousDelayMs: number
@@ -80,13 +80,14 @@ export function decide(
       delayMs: Math.max(1, backoffMs(infrastructureRetry, Math.min(attempts, 6), 0, random)),
     }
   }
-  const exhausted = attempts >= policy.attemptsMax || nowMs - failure.firstFailedAtMs >= policy.ageMaxMs
-  if (exhausted)
+  const wasThrottled = c.kind === 'throttled'
+  const delayMs = wasThrottled ? c.afterMs : backoffMs(policy, attempts, failure.previousDelayMs, random)
+  const nextAgeMs = nowMs + delayMs - failure.firstFailedAtMs
+  if ((!wasThrottled && attempts >= policy.attemptsMax) || nextAgeMs > policy.ageMaxMs)
     return {
       kind: 'dead-letter',
       reason: 'exhausted',
       hold: policy.onExhausted === 'hold',
     }
-  const delayMs = c.kind === 'throttled' ? c.afterMs : backoffMs(policy, attempts, failure.previousDelayMs, random)
   return delayMs <= policy.laneWaitMaxMs ? { kind: 'retry', delayMs } : { kind: 'park', dueAtMs: nowMs + delayMs }
 }

@@ -35,12 +35,13 @@ export async function deliver(engine: Engine, delivery: Delivery): Promise<Deliv
     // 8 Wait, park or dead-letter; 9 which completes the offset in the same commit.
     const way = await follow(engine, message, disposition, tries)
     if (way !== 'again') return way
+    if (disposition.kind === 'retry') tries = { ...tries, previousDelayMs: disposition.delayMs }
   }
 }
 
 /** What is known between two attempts. */
 interface Tries extends History {
-  /** Attempts that count, this process or earlier ones. */
+  /** Attempts that failed, in this process or earlier ones; throttled ones do not count. */
   readonly count: number
   readonly classification: ErrorClassification
   readonly error: unknown
@@ -50,17 +51,23 @@ interface Tries extends History {
 
 function firstTry(message: Message): Tries {
   const { attempts, firstFailedAtMs } = message
-  const count = attempts.at(-1)?.number ?? 0
+  const last = attempts.at(-1)
   const classification = { kind: 'transient' } as const
   return {
     attempts,
     firstFailedAtMs,
-    count,
+    count: last === undefined ? 0 : last.number - (last.errorClass === 'FB_HANDLER_THROTTLED' ? 1 : 0),
     classification,
     error: undefined,
-    previousDelayMs: 0,
+    previousDelayMs: delayBefore(message, last),
     infrastructureFailures: 0,
   }
+}
+
+// A parked record was put off after its last attempt: what it waited is what the next delay grows from.
+function delayBefore({ delivery }: Message, last: Attempt | undefined): number {
+  const dueAtMs = delivery.parked?.dueAtMs ?? null
+  return last === undefined || dueAtMs === null ? 0 : Math.max(0, dueAtMs - last.startedAtMs - last.durationMs)
 }
 
 async function alreadyDone(engine: Engine, message: Message): Promise<boolean> {
@@ -112,17 +119,17 @@ function failed(engine: Engine, message: Message, tries: Tries, { error, started
   }
   if (classification.kind === 'fenced') return { ...tries, classification, error }
   const nowMs = engine.clock.now()
-  const count = tries.count + 1
+  const number = tries.count + 1
   const seen: Attempt = {
-    number: count,
+    number,
     startedAtMs,
     durationMs: nowMs - startedAtMs,
     ...describeError(error),
   }
-  engine.tell?.({ kind: 'failed', attempt: count, error, ...about(message) })
+  engine.tell?.({ kind: 'failed', attempt: number, error, ...about(message) })
   return {
     ...tries,
-    count,
+    count: classification.kind === 'throttled' ? tries.count : number,
     classification,
     error,
     attempts: withAttempt(tries.attempts, seen, engine.limits.attemptsKept),

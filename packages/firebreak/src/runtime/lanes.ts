@@ -81,7 +81,7 @@ export class Lanes {
     partition.busy.delete(lane)
     if (typeof end === 'object') this.#parking.parkedUntil(partition, lane, end.parkedUntilMs)
     else if (end === 'held') this.#parking.hold(partition, lane)
-    else if (partition.parked.size > 0) this.#parking.kick()
+    else if (partition.parked.has(lane)) this.#parking.kick()
   }
 
   /** Something of this key waits in the database: what comes later waits behind it, in order. */
@@ -96,6 +96,8 @@ export class Lanes {
       if (!delivery.partition.fenced) throw error
     } finally {
       state.pending--
+      state.landed++
+      this.#parking.touch(delivery.partition, delivery.lane)
     }
     this.#parking.kick()
   }

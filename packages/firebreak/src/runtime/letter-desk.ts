@@ -36,7 +36,7 @@ export interface LetterDesk {
   replay(id: string, decision: Decision): Promise<void>
   /** Replays a changed payload as a new event caused by the old one. **Errors** as replay, and `FB_REPLAY_INVALID`. */
   edit(id: string, payload: unknown, decision: Decision): Promise<void>
-  /** Gives the record up. `note` is the reason and must not be empty. */
+  /** Gives the record up. **Errors** as replay, and `FB_LETTER_REASON` when `note`, the reason, is empty. */
   discard(id: string, decision: Decision): Promise<void>
 }
 
@@ -104,6 +104,7 @@ async function edited(
 }
 
 function discarded(deps: DeskDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
+  if (by.note.trim() === '') throw new FirebreakError('FB_LETTER_REASON', { id: letter.id })
   return async (sql) => {
     await change(sql, letter, { to: 'discarded', action: actionOf(deps, 'discarded', by) })
     await moveAccounts(sql, { topic: letter.entry.topic, part: letter.entry.partition }, { dead: -1, discarded: 1 })
@@ -139,6 +140,12 @@ async function validated(service: ServiceDefinition, letter: DeadLetter, payload
       version: '?',
       issues: `${service.name} has no handler for it`,
     })
+  }
+  const { version, key } = handler.event
+  const itsKey = String((payload as Record<string, unknown> | null)?.[key])
+  if (letter.entry.key !== null && itsKey !== letter.entry.key) {
+    const issues = `${key}: must stay "${letter.entry.key}", because it decides the place in the order`
+    throw new FirebreakError('FB_REPLAY_INVALID', { type, version, issues })
   }
   try {
     await check(handler.event, payload)

@@ -17,7 +17,12 @@ type FinalAccount = 'done' | 'duplicate' | 'skipped' | 'dead'
 const doneOnce: Readonly<Partial<Accounts>> = { done: 1 }
 
 /** The unit that ends a delivery under an account; the caller adds body and events. */
-export function finalUnit(message: Message, account: FinalAccount, own?: (sql: Sql) => Promise<void>): Unit {
+export function finalUnit(
+  engine: Pick<Engine, 'clock'>,
+  message: Message,
+  account: FinalAccount,
+  own?: (sql: Sql) => Promise<void>,
+): Unit {
   const { partition, entry, parked } = message.delivery
   const marks = account === 'done' ? message.delivery.inboxId : null
   const suspected = partition.suspects.has(entry.offset)
@@ -37,7 +42,7 @@ export function finalUnit(message: Message, account: FinalAccount, own?: (sql: S
     settle: async (sql) => {
       if (suspected) await clearSuspect(sql, partition, entry.offset)
       if (parked !== null) await unpark(sql, entry)
-      if (parked?.letterId && account !== 'dead') await resolveLetter(sql, parked.letterId, message)
+      if (parked?.letterId && account !== 'dead') await resolveLetter(sql, parked.letterId, engine.clock.now())
       await own?.(sql)
     },
   }
@@ -46,6 +51,8 @@ export function finalUnit(message: Message, account: FinalAccount, own?: (sql: S
 /** Commits and waits as long as the database is away: an outcome that is known must not be lost. */
 export async function commitUntilDone(engine: Engine, unit: Unit): Promise<UnitOutcome> {
   for (let failures = 1; ; failures++) {
+    // A partition that went away while the database was: nobody waits for this outcome here any more.
+    if (unit.partition?.fenced) throw new FirebreakError('FB_FENCED', { partition: unit.partition.id })
     try {
       return await engine.committer.commit(unit)
     } catch (error) {
@@ -57,7 +64,7 @@ export async function commitUntilDone(engine: Engine, unit: Unit): Promise<UnitO
 }
 
 export async function settleAs(engine: Engine, message: Message, account: 'duplicate' | 'skipped'): Promise<void> {
-  await commitUntilDone(engine, finalUnit(message, account))
+  await commitUntilDone(engine, finalUnit(engine, message, account))
   engine.tell?.({
     kind: account,
     attempt: message.attempts.length,
@@ -120,7 +127,7 @@ export async function settleDead(
       history: [...before.history, ...letter.history],
     })
   }
-  await commitUntilDone(engine, finalUnit(message, 'dead', own))
+  await commitUntilDone(engine, finalUnit(engine, message, 'dead', own))
   engine.tell?.({
     kind: 'dead-lettered',
     letterId: letter.id,
@@ -167,11 +174,11 @@ function letterOf(
   }
 }
 
-async function resolveLetter(sql: Sql, id: string, message: Message): Promise<void> {
+async function resolveLetter(sql: Sql, id: string, atMs: number): Promise<void> {
   const letter = await findLetter(sql, id)
   if (letter === undefined) return
   const action = {
-    atMs: message.delivery.entry.atMs,
+    atMs,
     action: 'resolved',
     by: 'replay',
     note: '',

@@ -18,11 +18,13 @@ const readAgainMs = 1000
  * I1 A lane is drained by one loop at a time, and only while no live record of it is being handled (`busy`).
  * I2 A lane leaves `parked` and `busy` in the turn in which its last row is gone: no live record can slip between.
  * I3 One timer for all lanes, armed for the earliest date; none while nothing waits for a date.
+ * I4 What was read of a lane is forgotten when the lane has changed since: memory is never set back to an older state.
  */
 export class Parking {
   readonly #engine: Engine
   readonly #deliver: (delivery: Delivery) => Promise<DeliveryEnd>
   readonly #partitions = new Set<ClaimedPartition>()
+  readonly #loading = new Map<ClaimedPartition, Load>()
   #timer: Timer | undefined
   #timerAtMs = Number.POSITIVE_INFINITY
   #stopped = false
@@ -54,18 +56,25 @@ export class Parking {
     const state = this.stateOf(partition, lane)
     state.count++
     state.headDueAtMs = dueAtMs
+    this.touch(partition, lane)
     this.kick()
   }
 
   /** A dead letter holds its lane until a person decides. */
   hold(partition: ClaimedPartition, lane: string): void {
     this.stateOf(partition, lane).held = true
+    this.touch(partition, lane)
+  }
+
+  /** A lane has changed: what is being read of it right now is out of date (I4). */
+  touch(partition: ClaimedPartition, lane: string): void {
+    this.#loading.get(partition)?.touched.add(lane)
   }
 
   stateOf(partition: ClaimedPartition, lane: string): ParkedState {
     const known = partition.parked.get(lane)
     if (known !== undefined) return known
-    const state = { count: 0, pending: 0, headDueAtMs: null, draining: false, held: false }
+    const state = { count: 0, pending: 0, landed: 0, headDueAtMs: null, draining: false, held: false }
     partition.parked.set(lane, state)
     return state
   }
@@ -111,11 +120,32 @@ export class Parking {
   }
 
   async #load(partition: ClaimedPartition): Promise<void> {
+    const running = this.#loading.get(partition)
+    if (running !== undefined) {
+      running.again = true
+      return
+    }
+    const load: Load = { touched: new Set(), again: true }
+    this.#loading.set(partition, load)
+    try {
+      while (load.again) await this.#loadOnce(partition, load)
+    } finally {
+      this.#loading.delete(partition)
+    }
+  }
+
+  async #loadOnce(partition: ClaimedPartition, load: Load): Promise<void> {
+    load.again = false
+    load.touched.clear()
     const { database } = this.#engine
     const rows = new Map((await readLanes(database, partition)).map((row) => [row.lane, row]))
     const held = new Set(await heldLanes(database, partition))
     for (const lane of new Set([...rows.keys(), ...held, ...partition.parked.keys()])) {
       const known = partition.parked.get(lane)
+      if (load.touched.has(lane)) {
+        load.again ||= rows.has(lane) || held.has(lane)
+        continue
+      }
       // Its own loop, a live record of it, or an insert under way knows better than what was just read.
       if (known !== undefined && (known.draining || known.pending > 0 || partition.busy.has(lane))) continue
       const row = rows.get(lane)
@@ -142,18 +172,30 @@ export class Parking {
 
   async #drain(partition: ClaimedPartition, lane: string, state: ParkedState): Promise<void> {
     let goesOn = true
-    while (goesOn && !this.#stopped && !partition.fenced) goesOn = await this.#drainSome(partition, lane, state)
+    while (goesOn && this.#mayRun(partition)) goesOn = await this.#drainSome(partition, lane, state)
     state.draining = false
     partition.busy.delete(lane)
     if (state.count === 0 && !state.held) partition.parked.delete(lane)
+    this.touch(partition, lane)
+  }
+
+  #mayRun(partition: ClaimedPartition): boolean {
+    return !this.#stopped && !partition.fenced && this.#partitions.has(partition)
   }
 
   /** False when the lane must wait, or is empty. */
   async #drainSome(partition: ClaimedPartition, lane: string, state: ParkedState): Promise<boolean> {
+    const { landed } = state
     const rows = await this.#read(partition, lane)
-    if (rows === undefined || rows.length === 0) {
-      // Inserts under way will kick when they land; they wait for nothing that is before them any more.
-      state.headDueAtMs = rows === undefined ? this.#engine.clock.now() + readAgainMs : 0
+    if (rows === undefined) {
+      state.headDueAtMs = this.#engine.clock.now() + readAgainMs
+      return false
+    }
+    if (rows.length === 0) {
+      if (state.landed !== landed) return true
+      // The table has the last word on the count. Inserts under way will kick when they land, and wait for nothing then.
+      state.count = state.pending
+      state.headDueAtMs = 0
       return false
     }
     for (const row of rows) if (!(await this.#handle(partition, state, row))) return false
@@ -161,7 +203,7 @@ export class Parking {
   }
 
   async #handle(partition: ClaimedPartition, state: ParkedState, row: ParkedRow): Promise<boolean> {
-    if (this.#stopped || partition.fenced) return false
+    if (!this.#mayRun(partition)) return false
     if (row.dueAtMs !== null && row.dueAtMs > this.#engine.clock.now()) {
       state.headDueAtMs = row.dueAtMs
       return false
@@ -179,7 +221,7 @@ export class Parking {
       return false
     }
     if (end === 'left') return false
-    state.count--
+    state.count = Math.max(state.pending, state.count - 1)
     state.held = end === 'held'
     return !state.held
   }
@@ -193,6 +235,12 @@ export class Parking {
       return undefined
     }
   }
+}
+
+/** A reading of a partition's parked lanes that is under way. */
+interface Load {
+  readonly touched: Set<string>
+  again: boolean
 }
 
 function dueOf(state: ParkedState): number {

@@ -26,6 +26,8 @@ export interface ParkedState {
   count: number
   /** Inserts under way. */
   pending: number
+  /** Inserts that have ended: tells a reader whether one came in meanwhile. */
+  landed: number
   /** Null while it waits for a person. */
   headDueAtMs: number | null
   draining: boolean

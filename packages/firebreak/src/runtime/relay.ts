@@ -1,6 +1,6 @@
 import { sleep, type Timer } from '../contracts/clock.ts'
 import { dropLease, takeLease } from '../ledger/leases.ts'
-import { type OutboxRow, readOutbox, removeFromOutbox } from '../ledger/outbox.ts'
+import { countOutbox, type OutboxRow, readOutbox, removeFromOutbox } from '../ledger/outbox.ts'
 import { nextTurn } from '../node/turn.ts'
 import { backoffMs } from '../policy/backoff.ts'
 import { classify } from './decide.ts'
@@ -25,6 +25,10 @@ export class Relay {
   /** Rows in the queue, being sent, or sent and not yet removed. */
   readonly #known = new Set<string>()
   #more = true
+  /** No row up to it is missed: it was pushed or read, or `#more` says that it has yet to be. */
+  #lastSeq = 0
+  /** Rows that are only in the database, as of the last look, and those pushed since. */
+  #beyond = 0
   #refilling = false
   #leasedUntilMs = 0
   #running: Promise<void> | undefined
@@ -39,14 +43,19 @@ export class Relay {
 
   /** Rows that the log has not confirmed, as far as this instance knows. */
   get pending(): number {
-    return this.#known.size
+    return this.#known.size + this.#beyond
   }
 
   /** Rows that have just been committed here. */
   push(rows: readonly OutboxRow[]): void {
-    // Behind rows that are only in the database yet, they wait there too: the queue stays a prefix (I4).
-    if (this.#more || this.#refilling || this.#queue.length > memoryMax) this.#more = true
-    else for (const row of rows) this.#enqueue(row)
+    // Behind rows that are only in the database yet, they wait there too: the queue stays a prefix (I4). A jump in the
+    // numbers says that another instance has put rows before them.
+    const jumped = rows[0]?.seq !== this.#lastSeq + 1
+    this.#lastSeq = Math.max(this.#lastSeq, rows.at(-1)?.seq ?? 0)
+    if (jumped || this.#more || this.#refilling || this.#queue.length > memoryMax) {
+      this.#more = true
+      this.#beyond += rows.length
+    } else for (const row of rows) this.#enqueue(row)
     this.kick()
   }
 
@@ -57,17 +66,19 @@ export class Relay {
   }
 
   kick(): void {
-    if (this.#stopped || this.#running !== undefined) return
+    if (this.#stopped || this.#running !== undefined || this.#tryLease !== undefined) return
     this.#running = this.#run().finally(() => {
       this.#running = undefined
-      if (this.#queue.length > 0) this.kick()
+      if (this.#queue.length > 0 || this.#more) this.kick()
     })
   }
 
   /** Sends what is left while the log takes it, for at most `withinMs`. */
   async stop(withinMs: number): Promise<void> {
     const timer = this.#engine.clock.schedule(withinMs, () => this.#stop.abort())
-    while (this.#running !== undefined && !this.#stop.signal.aborted) await this.#running
+    // A log that does not even answer must not keep the process: what was not sent stays in the outbox.
+    const aborted = new Promise<void>((resolve) => this.#stop.signal.addEventListener('abort', () => resolve()))
+    while (this.#running !== undefined && !this.#stop.signal.aborted) await Promise.race([this.#running, aborted])
     this.#stopped = true
     this.#stop.abort()
     timer.cancel()
@@ -93,12 +104,19 @@ export class Relay {
       try {
         if (!(await this.#lease())) return
         if (this.#queue.length === 0 && this.#more) await this.#refill()
-        if (this.#queue.length === 0) return
+        if (this.#queue.length === 0) {
+          if (!this.#more) return
+          // Pushed during the look: nobody else will come back for it.
+          continue
+        }
         await this.#send(this.#queue.splice(0, batchMax))
         this.#failures = 0
       } catch (error) {
         const { clock, entropy, tell, halt } = this.#engine
-        if (classify(error).kind === 'halt') return halt(error as Error)
+        if (classify(error).kind === 'halt') {
+          this.#stopped = true
+          return halt(error as Error)
+        }
         tell?.({ kind: 'trouble', where: 'relay', error })
         this.#failures++
         await sleep(clock, backoffMs(retry, this.#failures, 0, entropy.random), this.#stop.signal)
@@ -120,8 +138,11 @@ export class Relay {
     if (!held) {
       // The holder sends these rows; look again when its lease could have ended.
       this.#forgetQueue()
-      this.#tryLease?.cancel()
-      this.#tryLease = clock.schedule(leaseMs, () => this.kick())
+      this.#beyond = await countOutbox(database)
+      this.#tryLease = clock.schedule(leaseMs, () => {
+        this.#tryLease = undefined
+        this.kick()
+      })
     }
     return held
   }
@@ -134,15 +155,18 @@ export class Relay {
 
   async #refill(): Promise<void> {
     this.#more = false
+    this.#beyond = 0
     this.#refilling = true
     try {
       for (let after = 0; this.#queue.length < batchMax; ) {
         const rows = await readOutbox(this.#engine.database, after, batchMax)
         for (const row of rows) this.#enqueue(row)
+        this.#lastSeq = Math.max(this.#lastSeq, rows.at(-1)?.seq ?? 0)
         if (rows.length < batchMax) return
         after = rows.at(-1)?.seq ?? after
       }
       this.#more = true
+      this.#beyond = Math.max(0, (await countOutbox(this.#engine.database)) - this.#known.size)
     } catch (error) {
       this.#more = true
       throw error
@@ -192,7 +216,7 @@ export class Relay {
       () => this.#removed(rows),
       () => {
         this.#removed(rows)
-        this.#more = true
+        this.refill()
       },
     )
   }
@@ -202,5 +226,4 @@ export class Relay {
   }
 }
 
-// The event, not the number: a number can come back once its row is gone.
 const identityOf = (row: OutboxRow): string => row.record.headers['ce_id'] ?? String(row.seq)

@@ -195,13 +195,23 @@ class ServiceRuntime implements Runtime {
     if (this.#relay.pending >= limits.outboxMax)
       throw new FirebreakError('FB_OUTBOX_FULL', { rows: this.#relay.pending })
     const records: (LogRecord | Promise<LogRecord>)[] = []
-    const publish: Publish = (event, payload) => void records.push(publisher.record(event, payload, causeOf(cause)))
+    let taken = false
+    const publish: Publish = (event, payload) => {
+      if (taken) throw new FirebreakError('FB_UNIT_ENDED', { what: 'this transaction' })
+      records.push(publisher.record(event, payload, causeOf(cause)))
+    }
+    const take = (): Promise<LogRecord[]> => {
+      taken = true
+      return Promise.all(records)
+    }
     let result: { value: T } | undefined
     const run = async (sql: Sql): Promise<void> => {
+      taken = false
+      records.length = 0
       result = { value: await body(sql, publish) }
     }
     const unit = { partition: null, position: null, delta: {}, inboxId: null, settle: null }
-    await committer.commit({ ...unit, body: run, records: () => Promise.all(records) })
+    await committer.commit({ ...unit, body: run, records: take })
     return (result as unknown as { value: T }).value
   }
 
@@ -241,6 +251,9 @@ class ServiceRuntime implements Runtime {
   #halt(error: Error): void {
     this.#engine.tell?.({ kind: 'halted', error })
     this.#settleDone.reject(error)
+    // At once: what comes next in a lane must not overtake the record that could not be settled.
+    this.#lanes.stop()
+    this.#parking.stop()
     nextTurn(() => void this.stop({ drainMs: 0 }))
   }
 

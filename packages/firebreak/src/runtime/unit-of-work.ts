@@ -23,6 +23,9 @@ export interface AttemptSpec {
  *     open -> committing -> committed     the one commit succeeded; what the handler does now is outside of it
  *     open -> committing -> failed        the commit failed; `failure` holds why, even if the handler hides it
  *     open -> ended                       deadline, fence or an error of the handler; every call is refused from here on
+ *
+ * I1 A handler that has passed its deadline is not waited for, in any mode; a commit under way still decides the outcome.
+ * I2 Events are taken once, after the body; one that comes later is refused, because it could not leave any more.
  */
 export class UnitOfWork implements Context, Expiring {
   readonly #engine: Engine
@@ -32,6 +35,8 @@ export class UnitOfWork implements Context, Expiring {
   #records: (LogRecord | Promise<LogRecord>)[] | undefined
   #abort: AbortController | undefined
   #slotHeld = true
+  #taken = false
+  #isLate = false
   #committing: Promise<UnitOutcome> | undefined
   failure: unknown
   outcome: UnitOutcome | undefined
@@ -64,7 +69,14 @@ export class UnitOfWork implements Context, Expiring {
     return this.#abort.signal
   }
 
-  async transaction<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
+  transaction<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
+    const result = this.#transact(body)
+    // The attempt knows of every failure: a handler that does not await must not end the process.
+    result.catch(() => undefined)
+    return result
+  }
+
+  async #transact<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
     let result: { value: T } | undefined
     const outcome = await this.#commit(async (sql) => {
       result = { value: await body(sql) }
@@ -75,7 +87,7 @@ export class UnitOfWork implements Context, Expiring {
   }
 
   publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>): void {
-    if (this.#mode !== 'open' && this.#mode !== 'committing') throw this.#ended()
+    if (this.#taken || (this.#mode !== 'open' && this.#mode !== 'committing')) throw this.#ended()
     const { correlationId, id, traceparent } = this.#spec.envelope
     const made = this.#engine.publisher.record(event, payload, { correlationId, causationId: id, traceparent })
     if (made instanceof Promise) made.catch(() => undefined)
@@ -94,13 +106,19 @@ export class UnitOfWork implements Context, Expiring {
 
   /** The deadline has passed. A commit under way decides by itself: its outcome is known soon and is the truth. */
   expire(): void {
-    if (this.#mode !== 'open') return
     const error = new FirebreakError('FB_DELIVERY_TIMEOUT', {
       type: this.#spec.envelope.type,
       deadlineMs: this.#spec.deadlineMs,
     })
-    this.end(error)
-    this.onExpire?.(error)
+    if (this.#mode === 'open') this.end(error)
+    if (this.#mode === 'committing') this.#isLate = true
+    else this.onExpire?.(error)
+  }
+
+  /** What the commit under way, if any, comes to: true when it has taken effect. */
+  async settled(): Promise<boolean> {
+    if (this.#mode === 'committing') await this.#committing?.catch(() => undefined)
+    return this.#mode === 'committed'
   }
 
   end(reason?: unknown): void {
@@ -110,10 +128,6 @@ export class UnitOfWork implements Context, Expiring {
       this.#partitionSignal?.removeEventListener('abort', this.#abortWithPartition)
     }
     this.#releaseSlot()
-  }
-
-  get committed(): boolean {
-    return this.#mode === 'committed'
   }
 
   #releaseSlot(): void {
@@ -130,17 +144,30 @@ export class UnitOfWork implements Context, Expiring {
     const { unit } = this.#spec
     // Asked for after the body, which may publish too.
     const records = body === null && this.#records === undefined ? null : () => this.#made()
+    if (records === null) this.#taken = true
+    // A group that fails as a whole is tried unit by unit: a body that runs again publishes again.
+    const publishedBefore = this.#records?.length ?? 0
+    const again =
+      body === null
+        ? null
+        : (sql: Sql): Promise<void> => {
+            this.#taken = false
+            this.#records?.splice(publishedBefore)
+            return body(sql)
+          }
     this.#committing = this.#engine.committer
-      .commit(body === null && records === null ? unit : { ...unit, body, records })
+      .commit(body === null && records === null ? unit : { ...unit, body: again, records })
       .then(
         (outcome) => {
           this.#mode = 'committed'
           this.outcome = outcome
+          if (this.#isLate) this.expire()
           return outcome
         },
         (error) => {
           this.#mode = 'failed'
           this.failure = error
+          if (this.#isLate) this.expire()
           throw error
         },
       )
@@ -148,6 +175,7 @@ export class UnitOfWork implements Context, Expiring {
   }
 
   #made(): readonly LogRecord[] | Promise<readonly LogRecord[]> {
+    this.#taken = true
     if (this.#records === undefined) return none
     if (this.#records.some((record) => record instanceof Promise)) return Promise.all(this.#records)
     return this.#records as readonly LogRecord[]

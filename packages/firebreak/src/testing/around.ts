@@ -1,0 +1,70 @@
+import type { Database, Sql, SqlUnit } from '../contracts/database.ts'
+import type { Cursor, Log, LogRecord } from '../contracts/log.ts'
+
+/** One call that the code under test makes on a port. */
+export interface PortCall {
+  readonly port: 'log' | 'cursor' | 'database'
+  readonly method: string
+  /** What is appended. */
+  readonly records?: readonly LogRecord[]
+}
+
+/** What stands between the code under test and its ports. */
+export interface Around {
+  /** Called instead of the port; calls `run` as often as it likes. */
+  call<T>(call: PortCall, run: () => Promise<T>): Promise<T>
+  /** Told each statement inside and outside of commits. */
+  statement?(sql: string): void
+}
+
+/** A log whose every asynchronous call goes through `around`. */
+export function aroundLog(log: Log, around: Around): Log {
+  const via = <T>(method: string, run: () => Promise<T>): Promise<T> => around.call({ port: 'log', method }, run)
+  return {
+    capabilities: log.capabilities,
+    ensureTopics: (topics) => via('ensureTopics', () => log.ensureTopics(topics)),
+    append: (records) => around.call({ port: 'log', method: 'append', records }, () => log.append(records)),
+    open: (group, topics, options) =>
+      via('open', async () => aroundCursor(await log.open(group, topics, options), around)),
+    inspect: () => log.inspect(),
+    close: () => via('close', () => log.close()),
+  }
+}
+
+function aroundCursor(cursor: Cursor, around: Around): Cursor {
+  const via = <T>(method: string, run: () => Promise<T>): Promise<T> => around.call({ port: 'cursor', method }, run)
+  return {
+    poll: (limit) => via('poll', () => cursor.poll(limit)),
+    commit: (next) => via('commit', () => cursor.commit(next)),
+    assignment: () => cursor.assignment(),
+    pause: (partitions) => cursor.pause(partitions),
+    close: () => via('close', () => cursor.close()),
+  }
+}
+
+/** A database whose every call goes through `around`. */
+export function aroundDatabase(database: Database, around: Around): Database {
+  const via = <T>(method: string, run: () => Promise<T>): Promise<T> => around.call({ port: 'database', method }, run)
+  const told = (sql: Sql): Sql => ({
+    query: (text, params) => {
+      around.statement?.(text)
+      return sql.query(text, params)
+    },
+    run: (text, rows) => {
+      around.statement?.(text)
+      return sql.run(text, rows)
+    },
+  })
+  const units = (all: readonly SqlUnit[]): readonly SqlUnit[] =>
+    around.statement === undefined ? all : all.map((unit) => (sql: Sql) => unit(told(sql)))
+  return {
+    capabilities: database.capabilities,
+    query: (sql, params) => {
+      around.statement?.(sql)
+      return via('query', () => database.query(sql, params))
+    },
+    commit: (all) => via('commit', () => database.commit(units(all))),
+    changeCounter: () => via('changeCounter', () => database.changeCounter()),
+    close: () => via('close', () => database.close()),
+  }
+}

@@ -1,0 +1,114 @@
+import { type Clock, sleep } from '../contracts/clock.ts'
+import type { Entropy } from '../contracts/entropy.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import type { LogEntry } from '../contracts/log.ts'
+import { partitionId } from '../contracts/log.ts'
+import type { Around, PortCall } from './around.ts'
+
+/** Share of the calls that suffer each fault, ratio 0..1; 0 or absent: this fault does not exist. */
+export interface FaultRates {
+  /** The call fails and had no effect. */
+  readonly failBefore?: number
+  /** The call had its effect, and fails. */
+  readonly failAfter?: number
+  /** The call takes up to `delayMaxMs` longer. */
+  readonly delay?: number
+  readonly delayMaxMs?: number
+  /** An append is stored twice. */
+  readonly duplicateAppend?: number
+  /** Polled records come with their partitions in another order; the order within a partition stays. */
+  readonly reorderPoll?: number
+  /** The connection is away for up to `outageMaxMs`: every call fails without effect. */
+  readonly outage?: number
+  readonly outageMaxMs?: number
+}
+
+export interface FaultCounts {
+  [fault: string]: number
+}
+
+/**
+ * Draws which faults exist at all (a swarm) and how frequent they are: runs with few kinds of faults reach states that
+ * runs with all kinds never reach.
+ *
+ * **Source** A. Groce et al., "Swarm Testing", ISSTA 2012
+ */
+export function drawFaultRates(entropy: Pick<Entropy, 'random'>, rateMax: number = 0.05): FaultRates {
+  const drawn = (most: number): number => (entropy.random() < 0.5 ? entropy.random() * most : 0)
+  return {
+    failBefore: drawn(rateMax),
+    failAfter: drawn(rateMax),
+    delay: drawn(rateMax * 4),
+    delayMaxMs: 1 + Math.floor(entropy.random() * 200),
+    duplicateAppend: drawn(rateMax),
+    reorderPoll: drawn(1),
+    outage: drawn(rateMax / 20),
+    outageMaxMs: 1 + Math.floor(entropy.random() * 20_000),
+  }
+}
+
+/**
+ * Faults on every port call, drawn from `entropy`; put it between an instance and its ports with `aroundLog` and
+ * `aroundDatabase`. `counts` says which struck, so that a test can assert that they did.
+ */
+export class Faults implements Around {
+  readonly counts: FaultCounts = {}
+  readonly #rates: FaultRates
+  readonly #clock: Clock
+  readonly #entropy: Pick<Entropy, 'random'>
+  readonly #awayUntilMs: Record<'log' | 'database', number> = { log: 0, database: 0 }
+  #off = false
+
+  constructor(rates: FaultRates, deps: { clock: Clock; entropy: Pick<Entropy, 'random'> }) {
+    this.#rates = rates
+    this.#clock = deps.clock
+    this.#entropy = deps.entropy
+  }
+
+  /** From here on everything works: a run can end. */
+  stop(): void {
+    this.#off = true
+  }
+
+  async call<T>(call: PortCall, run: () => Promise<T>): Promise<T> {
+    if (this.#off || call.method === 'close') return run()
+    const { failBefore, failAfter, delay, delayMaxMs = 100, duplicateAppend } = this.#rates
+    if (this.#strikes('delay', delay)) await sleep(this.#clock, 1 + this.#entropy.random() * delayMaxMs)
+    if (this.#isAway(call) || this.#strikes('failBefore', failBefore)) throw connectionLost(call)
+    if (call.method === 'append' && this.#strikes('duplicateAppend', duplicateAppend)) await run()
+    const result = await run()
+    // What no adapter may do: lose records that a poll handed out, or reject a commit of the database that has happened.
+    const isBinding = call.method === 'poll' || call.method === 'open' || (call.port === 'database' && call.method === 'commit')
+    if (!isBinding && this.#strikes('failAfter', failAfter)) throw connectionLost(call)
+    return call.method === 'poll' ? (this.#reordered(result as readonly LogEntry[]) as T) : result
+  }
+
+  #isAway({ port }: PortCall): boolean {
+    const side = port === 'database' ? 'database' : 'log'
+    const nowMs = this.#clock.now()
+    const { outage, outageMaxMs = 10_000 } = this.#rates
+    if (nowMs < this.#awayUntilMs[side]) return true
+    if (!this.#strikes('outage', outage)) return false
+    this.#awayUntilMs[side] = nowMs + this.#entropy.random() * outageMaxMs
+    return true
+  }
+
+  #reordered(entries: readonly LogEntry[]): readonly LogEntry[] {
+    if (entries.length < 2 || !this.#strikes('reorderPoll', this.#rates.reorderPoll)) return entries
+    const byPartition = Map.groupBy(entries, partitionId)
+    const ranked = [...byPartition.values()].map((list) => ({ rank: this.#entropy.random(), list }))
+    return ranked.sort((a, b) => a.rank - b.rank).flatMap(({ list }) => list)
+  }
+
+  #strikes(fault: string, rate = 0): boolean {
+    if (this.#off || rate === 0 || this.#entropy.random() >= rate) return false
+    this.counts[fault] = (this.counts[fault] ?? 0) + 1
+    return true
+  }
+}
+
+function connectionLost({ port, method }: PortCall): FirebreakError {
+  const reason = `planted fault in ${method}`
+  if (port === 'database') return new FirebreakError('FB_DATABASE_UNAVAILABLE', { path: 'test', reason })
+  return new FirebreakError('FB_LOG_UNAVAILABLE', { path: 'test', reason })
+}
