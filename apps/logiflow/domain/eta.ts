@@ -6,7 +6,7 @@ import { projectOnTrack } from './track.ts'
 import type { Geo, Instant, Metres, Seconds } from './units.ts'
 
 /** Further from its corridor than this a truck has left its route; nearer is GPS noise and lay-bys. */
-export const DEVIATION_M: Metres = 2_000
+const DEVIATION_M: Metres = 2_000
 /** Within this distance of a stop the truck counts as standing at it. */
 const AT_STOP_M: Metres = 250
 const OVERRUN_S: Seconds = 300

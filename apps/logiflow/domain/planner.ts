@@ -5,7 +5,7 @@ import { annealTours } from './ruin-recreate.ts'
 import { savingsTours } from './savings.ts'
 import type { Metres } from './units.ts'
 
-export const SOLVER_NAME = 'savings+sisr'
+const SOLVER_NAME = 'savings+sisr'
 const ITERATIONS_DEFAULT = 5_000
 
 export type Plan = {

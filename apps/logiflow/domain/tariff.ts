@@ -32,7 +32,7 @@ export type Quote = {
   readonly validUntil: Instant
 }
 
-export const tariffs: readonly Tariff[] = [
+const tariffs: readonly Tariff[] = [
   {
     tariffId: 'STANDARD-2026',
     currency: 'EUR',

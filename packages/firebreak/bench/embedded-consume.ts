@@ -4,7 +4,7 @@ import { Followed, Happened, measured } from './events.ts'
 import { perSecond } from './settings.ts'
 
 /** Fills the topic with `count` events. */
-export async function preload(log: Log, count: number): Promise<void> {
+async function preload(log: Log, count: number): Promise<void> {
   const runtime = createRuntime({ service: service({ name: 'bench-publisher', publishes: [Happened] }), log })
   await runtime.start()
   let next = 0

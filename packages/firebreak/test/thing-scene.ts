@@ -3,6 +3,7 @@ import type { Context } from '../src/contracts/context.ts'
 import { FirebreakError } from '../src/contracts/errors.ts'
 import type { AnyEvent, EventDefinition } from '../src/contracts/event.ts'
 import type { Fact } from '../src/contracts/journal.ts'
+import type { LogRecord } from '../src/contracts/log.ts'
 import { event } from '../src/define/event.ts'
 import { type HandlerOptions, handle } from '../src/define/handle.ts'
 import { type ServiceDefinition, service } from '../src/define/service.ts'
@@ -117,8 +118,8 @@ export class Outage {
   logAway = false
   appendAway = false
   databaseAway = false
-  /** Appends with a record of this key are refused for good. */
-  refusedKey: string | undefined
+  /** Appends with such a record are refused for good. */
+  refuses: (record: LogRecord) => boolean = () => false
   readonly statements: string[] = []
   readonly calls: string[] = []
 
@@ -128,7 +129,7 @@ export class Outage {
     if (isDatabase && this.databaseAway) {
       throw new FirebreakError('FB_DATABASE_UNAVAILABLE', { path: 'test', reason: 'planted' })
     }
-    if (records.some((record) => record.key === this.refusedKey)) {
+    if (records.some(this.refuses)) {
       throw new FirebreakError('FB_RECORD_TOO_LARGE', { type: 'thing.followed', bytes: 2, limit: 1 })
     }
     const isAway = this.logAway || (this.appendAway && method === 'append')

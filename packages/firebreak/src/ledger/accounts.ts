@@ -18,8 +18,6 @@ export interface Accounts {
   discarded: number
 }
 
-export type AccountName = keyof Accounts
-
 export const noAccounts = (): Accounts => ({
   done: 0,
   duplicate: 0,

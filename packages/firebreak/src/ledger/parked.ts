@@ -43,8 +43,6 @@ const reschedule = `UPDATE fb_parked SET due_at_ms = $4, attempts = $5, first_fa
 const remove = 'DELETE FROM fb_parked WHERE topic = $1 AND part = $2 AND position = $3'
 const head = `SELECT * FROM fb_parked WHERE topic = $1 AND part = $2 AND lane = $3 ORDER BY position LIMIT $4`
 const lanes = 'SELECT lane, due_at_ms FROM fb_parked WHERE topic = $1 AND part = $2 ORDER BY position'
-const wake = `UPDATE fb_parked SET due_at_ms = $4 WHERE topic = $1 AND part = $2 AND position =
-  (SELECT MIN(position) FROM fb_parked WHERE topic = $1 AND part = $2 AND lane = $3)`
 
 export async function park(sql: Sql, row: ParkedRow): Promise<void> {
   const { entry } = row
@@ -89,14 +87,6 @@ export async function readLanes(database: Database, at: Partition): Promise<read
       })
   }
   return [...byLane.values()]
-}
-
-/** Makes the head of a lane due: a person has decided what it waited for. */
-export async function wakeLane(
-  sql: Sql,
-  at: { topic: string; part: number; lane: string; dueAtMs: number },
-): Promise<void> {
-  await sql.query(wake, [at.topic, at.part, at.lane, at.dueAtMs])
 }
 
 function parkedOf(row: Row): ParkedRow {

@@ -1,7 +1,7 @@
 import type { Database } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 
-export const ledgerVersion = 1
+const ledgerVersion = 1
 
 /**
  * Creates the ledger of a service in its database, or checks the one that is there.

@@ -1,8 +1,16 @@
+import type { Database } from '../contracts/database.ts'
+import type { Log } from '../contracts/log.ts'
+import type { ServiceDefinition } from '../define/service.ts'
 import type { Limits } from './engine.ts'
-import type { RuntimeOptions } from './runtime.ts'
+
+interface SetUp {
+  readonly service: ServiceDefinition
+  readonly log: Log
+  readonly database?: Database
+}
 
 /** Everything that is wrong with a set-up, in words, so that it is mended in one go. */
-export function bootProblems(options: RuntimeOptions, limits: Limits): readonly string[] {
+export function bootProblems(options: SetUp, limits: Limits): readonly string[] {
   const problems: string[] = []
   const { service, database, log } = options
   if (service.handlers.size > 0 && database === undefined) {

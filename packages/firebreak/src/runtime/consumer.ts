@@ -32,6 +32,7 @@ export class Consumer {
   readonly #lanes: Lanes
   readonly #parking: Parking
   readonly #outboxPending: () => number
+  readonly #onClaim: () => void
   readonly #claims = new Map<string, ClaimedPartition>()
   /** Event ids of records in memory, to notice copies that were polled together. */
   readonly #inMemory = new Set<string>()
@@ -44,11 +45,18 @@ export class Consumer {
   #wake: AbortController | undefined
   #commitTimer: Timer | undefined
 
-  constructor(deps: { engine: Engine; lanes: Lanes; parking: Parking; outboxPending: () => number }) {
+  constructor(deps: {
+    engine: Engine
+    lanes: Lanes
+    parking: Parking
+    outboxPending: () => number
+    onClaim: () => void
+  }) {
     this.#engine = deps.engine
     this.#lanes = deps.lanes
     this.#parking = deps.parking
     this.#outboxPending = deps.outboxPending
+    this.#onClaim = deps.onClaim
   }
 
   get claims(): readonly ClaimedPartition[] {
@@ -186,7 +194,10 @@ export class Consumer {
     const assigned = new Map(cursor.assignment().map((p) => [partitionId(p), p]))
     const lost = this.claims.filter((claimed) => !assigned.has(claimed.id))
     if (lost.length > 0) await this.#release(lost, this.#engine.limits.drainMs)
-    for (const [id, partition] of assigned) if (!this.#claims.has(id)) await this.#claim(id, partition)
+    const gained = [...assigned].filter(([id]) => !this.#claims.has(id))
+    for (const [id, partition] of gained) await this.#claim(id, partition)
+    // Whoever had them may have died between a commit and the relay: what it left in the outbox is ours to send.
+    if (gained.length > 0) this.#onClaim()
   }
 
   async #claim(id: string, partition: Partition): Promise<void> {

@@ -14,6 +14,8 @@ export class Offsets {
   #ranges: Range[]
   #gaps = 0
   #committedNext: number | null
+  /** Gaps met since the last snapshot. */
+  #jumped: number[] | undefined
 
   constructor(next: number | null, above: string) {
     this.#next = next
@@ -34,6 +36,7 @@ export class Offsets {
   /** What has been finished so far is durable. */
   committed(): void {
     this.#committedNext = this.#next
+    this.#jumped = undefined
   }
 
   /** Positions between the smallest unfinished and the highest accepted one: what a restart may see again. */
@@ -51,8 +54,7 @@ export class Offsets {
     if (this.#next === null) this.#next = position
     for (let gap = this.expected ?? position; gap < position; gap++) {
       if (this.#has(gap)) continue
-      this.#gaps++
-      this.finish(gap)
+      this.#jump(gap)
     }
     this.#accepted = Math.max(position, this.#accepted ?? position)
     return !this.#has(position)
@@ -82,15 +84,25 @@ export class Offsets {
     return this.#ranges.length === 0 ? '' : formatAbove(this.#next ?? 0, this.#ranges)
   }
 
-  /** To undo what a commit that failed had finished. */
+  /** To undo what a commit that failed had finished; gaps met while it was under way stay gaps. */
   snapshot(): () => void {
     const { next, gaps } = { next: this.#next, gaps: this.#gaps }
+    const jumped: number[] = []
+    this.#jumped = jumped
     const ranges = this.#ranges.map(([from, to]): Range => [from, to])
     return () => {
       this.#next = next
       this.#gaps = gaps
       this.#ranges = ranges
+      this.#jumped = undefined
+      for (const gap of jumped) this.#jump(gap)
     }
+  }
+
+  #jump(gap: number): void {
+    this.#gaps++
+    this.#jumped?.push(gap)
+    this.finish(gap)
   }
 
   #has(position: number): boolean {

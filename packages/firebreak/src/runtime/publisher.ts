@@ -10,15 +10,21 @@ import { type Cause, childTrace, headersOf } from './envelope-codec.ts'
 
 const encoder = new TextEncoder()
 
+/** The largest payload that a service allows, and the largest record that its log takes. */
+export interface Sizes {
+  readonly payload: number
+  readonly record: number
+}
+
 /** Turns payloads into records: declared, validated, bounded in size, wrapped in an envelope. */
 export class Publisher {
   readonly #service: ServiceDefinition
   readonly #clock: Clock
   readonly #entropy: Entropy
-  readonly #bytesMax: number
+  readonly #bytesMax: Sizes
   #time = { ms: 0, text: '' }
 
-  constructor(service: ServiceDefinition, deps: { clock: Clock; entropy: Entropy }, bytesMax: number) {
+  constructor(service: ServiceDefinition, deps: { clock: Clock; entropy: Entropy }, bytesMax: Sizes) {
     this.#service = service
     this.#clock = deps.clock
     this.#entropy = deps.entropy
@@ -45,13 +51,7 @@ export class Publisher {
 
   #wrap(event: AnyEvent, payload: unknown, cause: Cause | null): LogRecord {
     const value = encoder.encode(JSON.stringify(payload))
-    if (value.length > this.#bytesMax) {
-      throw new FirebreakError('FB_RECORD_TOO_LARGE', {
-        type: event.type,
-        bytes: value.length,
-        limit: this.#bytesMax,
-      })
-    }
+    this.#refuseAbove(this.#bytesMax.payload, event, value.length)
     const id = this.#entropy.uuid()
     const headers = headersOf({
       id,
@@ -63,12 +63,18 @@ export class Publisher {
       causationId: cause?.causationId ?? null,
       traceparent: childTrace(cause?.traceparent ?? null, this.#entropy),
     })
-    return {
-      topic: event.topic,
-      key: String((payload as Record<string, unknown>)[event.key]),
-      value,
-      headers,
+    const key = String((payload as Record<string, unknown>)[event.key])
+    // What the log would refuse must not get into the outbox: it would stand before its key for ever.
+    if (value.length > this.#bytesMax.record / 2) {
+      let bytes = value.length + encoder.encode(key).length
+      for (const name in headers) bytes += encoder.encode(name + headers[name]).length
+      this.#refuseAbove(this.#bytesMax.record, event, bytes)
     }
+    return { topic: event.topic, key, value, headers }
+  }
+
+  #refuseAbove(limit: number, event: AnyEvent, bytes: number): void {
+    if (bytes > limit) throw new FirebreakError('FB_RECORD_TOO_LARGE', { type: event.type, bytes, limit })
   }
 
   // Formatting a date costs more than the rest of the envelope; thousands of events share a millisecond.

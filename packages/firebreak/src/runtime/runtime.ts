@@ -108,6 +108,7 @@ class ServiceRuntime implements Runtime {
       lanes: this.#lanes,
       parking: this.#parking,
       outboxPending: () => this.#relay.pending,
+      onClaim: () => this.#relay.refill(),
     })
     const { database, service, clock, entropy } = engine
     this.letters = letterDesk({ database, service, clock, entropy, onChange: () => this.#reload() })
@@ -130,7 +131,14 @@ class ServiceRuntime implements Runtime {
       entropy,
       limits,
       instance: options.instance ?? `${options.service.name}-${entropy.hex(4)}`,
-      publisher: new Publisher(options.service, { clock, entropy }, limits.payloadBytesMax),
+      publisher: new Publisher(
+        options.service,
+        { clock, entropy },
+        {
+          payload: limits.payloadBytesMax,
+          record: options.log.capabilities.recordBytesMax,
+        },
+      ),
       committer: new Committer({
         database,
         clock,
@@ -140,7 +148,7 @@ class ServiceRuntime implements Runtime {
       }),
       slots: new Slots(options.service.handlersMax),
       watch: new DeadlineWatch(clock),
-      tell: options.observe,
+      tell: options.observe === undefined ? undefined : quietly(options.observe),
       halt: (error) => this.#halt(error),
     }
   }
@@ -260,6 +268,15 @@ class ServiceRuntime implements Runtime {
   #refuseWhenStopped(): void {
     if (this.#stopping !== undefined)
       throw new FirebreakError('FB_CLOSED', { what: `the runtime of ${this.#engine.service.name}` })
+  }
+}
+
+// A listener that throws would otherwise turn a record that is done into one that failed.
+function quietly(observe: Observer): Observer {
+  return (fact) => {
+    try {
+      observe(fact)
+    } catch {}
   }
 }
 

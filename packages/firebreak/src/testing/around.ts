@@ -1,4 +1,5 @@
 import type { Database, Sql, SqlUnit } from '../contracts/database.ts'
+import type { FirebreakError } from '../contracts/errors.ts'
 import type { Cursor, Log, LogRecord } from '../contracts/log.ts'
 
 /** One call that the code under test makes on a port. */
@@ -7,6 +8,8 @@ export interface PortCall {
   readonly method: string
   /** What is appended. */
   readonly records?: readonly LogRecord[]
+  /** Lets a commit run all its units and then undo them: a connection lost on the way. Call it before `run`. */
+  readonly failInside?: (error: FirebreakError) => void
 }
 
 /** What stands between the code under test and its ports. */
@@ -63,7 +66,15 @@ export function aroundDatabase(database: Database, around: Around): Database {
       around.statement?.(sql)
       return via('query', () => database.query(sql, params))
     },
-    commit: (all) => via('commit', () => database.commit(units(all))),
+    commit: (all) => {
+      let inside: FirebreakError | undefined
+      const failInside = (error: FirebreakError): void => {
+        inside = error
+      }
+      const run = (): ReturnType<Database['commit']> =>
+        database.commit(inside === undefined ? units(all) : [...units(all), () => Promise.reject(inside)])
+      return around.call({ port: 'database', method: 'commit', failInside }, run)
+    },
     changeCounter: () => via('changeCounter', () => database.changeCounter()),
     close: () => via('close', () => database.close()),
   }

@@ -11,6 +11,8 @@ export interface FaultRates {
   readonly failBefore?: number
   /** The call had its effect, and fails. */
   readonly failAfter?: number
+  /** A commit of the database runs, and is undone. */
+  readonly failInside?: number
   /** The call takes up to `delayMaxMs` longer. */
   readonly delay?: number
   readonly delayMaxMs?: number
@@ -38,6 +40,7 @@ export function drawFaultRates(entropy: Pick<Entropy, 'random'>, rateMax: number
   return {
     failBefore: drawn(rateMax),
     failAfter: drawn(rateMax),
+    failInside: drawn(rateMax),
     delay: drawn(rateMax * 4),
     delayMaxMs: 1 + Math.floor(entropy.random() * 200),
     duplicateAppend: drawn(rateMax),
@@ -72,13 +75,15 @@ export class Faults implements Around {
 
   async call<T>(call: PortCall, run: () => Promise<T>): Promise<T> {
     if (this.#off || call.method === 'close') return run()
-    const { failBefore, failAfter, delay, delayMaxMs = 100, duplicateAppend } = this.#rates
+    const { failBefore, failAfter, failInside, delay, delayMaxMs = 100, duplicateAppend } = this.#rates
     if (this.#strikes('delay', delay)) await sleep(this.#clock, 1 + this.#entropy.random() * delayMaxMs)
     if (this.#isAway(call) || this.#strikes('failBefore', failBefore)) throw connectionLost(call)
     if (call.method === 'append' && this.#strikes('duplicateAppend', duplicateAppend)) await run()
+    if (call.failInside !== undefined && this.#strikes('failInside', failInside)) call.failInside(connectionLost(call))
     const result = await run()
     // What no adapter may do: lose records that a poll handed out, or reject a commit of the database that has happened.
-    const isBinding = call.method === 'poll' || call.method === 'open' || (call.port === 'database' && call.method === 'commit')
+    const isBinding =
+      call.method === 'poll' || call.method === 'open' || (call.port === 'database' && call.method === 'commit')
     if (!isBinding && this.#strikes('failAfter', failAfter)) throw connectionLost(call)
     return call.method === 'poll' ? (this.#reordered(result as readonly LogEntry[]) as T) : result
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { before, test } from 'node:test'
 import { sleep, type Timer } from '../../src/contracts/clock.ts'
 import type { LogRecord } from '../../src/contracts/log.ts'
 import { emptyScene, filledScene, run, type Scene, scratch } from './scene.ts'
@@ -9,169 +9,161 @@ before(async () => {
   scene = await filledScene(scratch())
 })
 
-describe('topics', () => {
-  test('shows records, groups and lag in records', async (t) => {
-    const { exit, out } = await run(scene, ['topics'])
-    assert.equal(exit, 0)
-    assert.match(out, /^TOPIC +PARTITIONS +RECORDS +KEPT +GROUP +LAG$/m)
-    assert.match(out, /^invoices +1 +1 +7 d +- +-$/m)
-    assert.match(out, /^orders +2 +3 +7 d +invoicing +0$/m)
-    const behind = emptyScene(t)
-    await publish(behind, [order('a'), order('b')])
-    assert.match((await run(behind, ['topics'])).out, /^orders +2 +2 +7 d +invoicing +2$/m)
-  })
-
-  test('one topic, partition by partition; --json has all of it', async () => {
-    const { out } = await run(scene, ['topics', 'orders'])
-    assert.match(out, /^orders {2}3 records, kept 7 d\nPARTITION +FIRST +NEXT +LAG invoicing\n/)
-    const { topics } = JSON.parse((await run(scene, ['topics', 'orders', '--json'])).out)
-    assert.equal(topics.length, 1)
-    const [{ groups, records, partitions }] = topics
-    assert.deepEqual([groups[0].group, groups[0].lag, records, partitions.length], ['invoicing', 0, 3, 2])
-  })
-
-  test('an unknown topic is 3 with a suggestion', async () => {
-    const { exit, err } = await run(scene, ['topics', 'order'])
-    assert.equal(exit, 3)
-    assert.match(err, /Did you mean "orders"\?\nIt has: invoices, orders/)
-  })
+test('topics: shows records, groups and lag in records', async (t) => {
+  const { exit, out } = await run(scene, ['topics'])
+  assert.equal(exit, 0)
+  assert.match(out, /^TOPIC +PARTITIONS +RECORDS +KEPT +GROUP +LAG$/m)
+  assert.match(out, /^invoices +1 +1 +7 d +- +-$/m)
+  assert.match(out, /^orders +2 +3 +7 d +invoicing +0$/m)
+  const behind = emptyScene(t)
+  await publish(behind, [order('a'), order('b')])
+  assert.match((await run(behind, ['topics'])).out, /^orders +2 +2 +7 d +invoicing +2$/m)
 })
 
-describe('tail', () => {
-  const tail = (...options: string[]) => run(scene, ['tail', 'orders', '--from', 'earliest', '--no-follow', ...options])
-
-  test('prints one line per event in the order of arrival, and joins no group', async () => {
-    const { exit, out } = await tail()
-    assert.equal(exit, 0)
-    const keys = out
-      .trimEnd()
-      .split('\n')
-      .map((line) => line.split('  ')[3])
-    assert.deepEqual(keys, ['K-1', 'K-2', 'K-3'])
-    assert.match(out, /^\d{4}-\d\d-\d\dT[\d:.]+Z {2}[01]:0 {2}order\.placed {2}K-1 {2}\{"orderId":"K-1",.*\}$/m)
-    const { topics } = JSON.parse((await run(scene, ['topics', 'orders', '--json'])).out)
-    assert.deepEqual(
-      topics[0].groups.map((group: { group: string }) => group.group),
-      ['invoicing'],
-    )
-  })
-
-  test('filters by type and key, and ends after --max', async () => {
-    const count = async (...options: string[]): Promise<number> => (await tail(...options)).out.split('\n').length - 1
-    assert.equal(await count('--type', 'order.placed'), 3)
-    assert.equal(await count('--type', 'order.cancelled'), 0)
-    assert.equal(await count('--key', 'K-2'), 1)
-    assert.equal(await count('--max', '2'), 2)
-    assert.equal(await count('--from', '99'), 0)
-  })
-
-  test('--json keeps the payload as it was published', async (t) => {
-    const odd = emptyScene(t)
-    await publish(odd, [
-      { ...order('a'), value: new TextEncoder().encode('{ "n":\n 9007199254740993 }') },
-      { ...order('b'), value: new TextEncoder().encode('not json') },
-      { ...order('c'), value: null },
-    ])
-    const { out } = await run(odd, ['tail', 'orders', '--from', 'earliest', '--no-follow', '--json'])
-    const lines = out.trimEnd().split('\n')
-    assert.ok(
-      lines.some((line) => line.endsWith(',"payload":{ "n":  9007199254740993 }}')),
-      out,
-    )
-    assert.deepEqual(
-      lines
-        .map((line) => JSON.parse(line))
-        .map(({ payload, payloadText }) => payload ?? payloadText)
-        .slice(1),
-      ['not json', null],
-    )
-  })
-
-  test('follows what comes in, waiting on the clock, and ends on Ctrl-C with 130', async (t) => {
-    const live = emptyScene(t)
-    const log = live.config.log()
-    t.after(() => log.close())
-    await log.ensureTopics([{ name: 'orders', partitions: 2 }])
-    const stop = new AbortController()
-    const seen: string[] = []
-    const waits: number[] = []
-    // The first wait says that it has caught up: only then is there something to come.
-    let publishing: Promise<unknown> | undefined
-    const clock = {
-      now: () => 0,
-      schedule(delayMs: number, go: () => void): Timer {
-        waits.push(delayMs)
-        publishing ??= log.append([order('late')])
-        const timer = setImmediate(() => void publishing?.then(go))
-        return { cancel: () => clearImmediate(timer) }
-      },
-    }
-    const out = (line: string | Uint8Array): void => {
-      seen.push(String(line))
-      stop.abort()
-    }
-    const { exit } = await run(live, ['tail', 'orders'], { clock, out, signal: stop.signal })
-    assert.equal(exit, 130)
-    assert.equal(seen.length, 1)
-    assert.match(seen[0]!, / {2}order\.placed {2}late {2}/)
-    assert.ok(waits.every((delayMs) => delayMs === 100))
-    await sleep(clock, 0)
-  })
-
-  test('a strange --from is 2, an unknown topic 3', async () => {
-    assert.equal((await run(scene, ['tail', 'orders', '--from', 'yesterday'])).exit, 2)
-    assert.equal((await run(scene, ['tail', 'order'])).exit, 3)
-  })
+test('topics: one topic, partition by partition; --json has all of it', async () => {
+  const { out } = await run(scene, ['topics', 'orders'])
+  assert.match(out, /^orders {2}3 records, kept 7 d\nPARTITION +FIRST +NEXT +LAG invoicing\n/)
+  const { topics } = JSON.parse((await run(scene, ['topics', 'orders', '--json'])).out)
+  assert.equal(topics.length, 1)
+  const [{ groups, records, partitions }] = topics
+  assert.deepEqual([groups[0].group, groups[0].lag, records, partitions.length], ['invoicing', 0, 3, 2])
 })
 
-describe('verify', () => {
-  test('prints the equation of every partition and ends with 0', async () => {
-    const { exit, out, err } = await run(scene, ['verify'])
-    assert.equal(exit, 0)
-    assert.match(out, /^invoicing {2}balanced\n {2}PARTITION +CONSUMED += {2}DONE/)
-    assert.match(out, /^ {2}orders\/0 +\d += +\d +\+ +0 +\+ +0 +\+ +0 +\+ +\d +\+ +0$/m)
-    assert.match(err, /Every record of 1 service is accounted for\./)
-  })
-
-  test('an imbalance is named and ends with 1', async (t) => {
-    const broken = await filledScene(t)
-    const database = broken.config.services[1]!.database!()
-    await database.query('UPDATE fb_partitions SET done = done + 1 WHERE part = 0')
-    await database.close()
-    const { exit, out } = await run(broken, ['verify'])
-    assert.equal(exit, 1)
-    assert.match(out, /^invoicing {2}off by 1/)
-    assert.match(out, /^ {2}orders\/0 +\d +≠ /m)
-    const { ok, services } = JSON.parse((await run(broken, ['verify', '--json'])).out)
-    assert.deepEqual([ok, services[0].service, services[0].imbalance], [false, 'invoicing', 1])
-  })
-
-  test('a service that never ran has nothing to answer for', async (t) => {
-    const { exit, err } = await run(emptyScene(t), ['verify'])
-    assert.equal(exit, 0)
-    assert.match(err, /invoicing has never run/)
-  })
+test('topics: an unknown topic is 3 with a suggestion', async () => {
+  const { exit, err } = await run(scene, ['topics', 'order'])
+  assert.equal(exit, 3)
+  assert.match(err, /Did you mean "orders"\?\nIt has: invoices, orders/)
 })
 
-describe('describe', () => {
-  test('shows who publishes and who handles what', async () => {
-    const { exit, out } = await run(scene, ['describe'])
-    assert.equal(exit, 0)
-    assert.match(out, /handles {4}order\.placed {2}2 attempts within 1 d, 30 s each, then the key goes on/)
-    assert.match(out, /^ {2}order\.placed +1 +orders +orderId +shop +invoicing$/m)
-  })
+const tail = (...options: string[]) => run(scene, ['tail', 'orders', '--from', 'earliest', '--no-follow', ...options])
 
-  test('--json is the manifest, --asyncapi the document', async () => {
-    const manifest = JSON.parse((await run(scene, ['describe', '--json'])).out)
-    assert.deepEqual(
-      manifest.topics.map((topic: { name: string }) => topic.name),
-      ['invoices', 'orders'],
-    )
-    const document = JSON.parse(
-      (await run(scene, ['describe', '--asyncapi', '--title', 'Shop', '--release', '2.0.0'])).out,
-    )
-    assert.deepEqual([document.asyncapi, document.info], ['3.1.0', { title: 'Shop', version: '2.0.0' }])
-  })
+test('tail: prints one line per event in the order of arrival, and joins no group', async () => {
+  const { exit, out } = await tail()
+  assert.equal(exit, 0)
+  const keys = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split('  ')[3])
+  assert.deepEqual(keys, ['K-1', 'K-2', 'K-3'])
+  assert.match(out, /^\d{4}-\d\d-\d\dT[\d:.]+Z {2}[01]:0 {2}order\.placed {2}K-1 {2}\{"orderId":"K-1",.*\}$/m)
+  const { topics } = JSON.parse((await run(scene, ['topics', 'orders', '--json'])).out)
+  assert.deepEqual(
+    topics[0].groups.map((group: { group: string }) => group.group),
+    ['invoicing'],
+  )
+})
+
+test('tail: filters by type and key, and ends after --max', async () => {
+  const count = async (...options: string[]): Promise<number> => (await tail(...options)).out.split('\n').length - 1
+  assert.equal(await count('--type', 'order.placed'), 3)
+  assert.equal(await count('--type', 'order.cancelled'), 0)
+  assert.equal(await count('--key', 'K-2'), 1)
+  assert.equal(await count('--max', '2'), 2)
+  assert.equal(await count('--from', '99'), 0)
+})
+
+test('tail: --json keeps the payload as it was published', async (t) => {
+  const odd = emptyScene(t)
+  await publish(odd, [
+    { ...order('a'), value: new TextEncoder().encode('{ "n":\n 9007199254740993 }') },
+    { ...order('b'), value: new TextEncoder().encode('not json') },
+    { ...order('c'), value: null },
+  ])
+  const { out } = await run(odd, ['tail', 'orders', '--from', 'earliest', '--no-follow', '--json'])
+  const lines = out.trimEnd().split('\n')
+  assert.ok(
+    lines.some((line) => line.endsWith(',"payload":{ "n":  9007199254740993 }}')),
+    out,
+  )
+  assert.deepEqual(
+    lines
+      .map((line) => JSON.parse(line))
+      .map(({ payload, payloadText }) => payload ?? payloadText)
+      .slice(1),
+    ['not json', null],
+  )
+})
+
+test('tail: follows what comes in, waiting on the clock, and ends on Ctrl-C with 130', async (t) => {
+  const live = emptyScene(t)
+  const log = live.config.log()
+  t.after(() => log.close())
+  await log.ensureTopics([{ name: 'orders', partitions: 2 }])
+  const stop = new AbortController()
+  const seen: string[] = []
+  const waits: number[] = []
+  // The first wait says that it has caught up: only then is there something to come.
+  let publishing: Promise<unknown> | undefined
+  const clock = {
+    now: () => 0,
+    schedule(delayMs: number, go: () => void): Timer {
+      waits.push(delayMs)
+      publishing ??= log.append([order('late')])
+      const timer = setImmediate(() => void publishing?.then(go))
+      return { cancel: () => clearImmediate(timer) }
+    },
+  }
+  const out = (line: string | Uint8Array): void => {
+    seen.push(String(line))
+    stop.abort()
+  }
+  const { exit } = await run(live, ['tail', 'orders'], { clock, out, signal: stop.signal })
+  assert.equal(exit, 130)
+  assert.equal(seen.length, 1)
+  assert.match(seen[0]!, / {2}order\.placed {2}late {2}/)
+  assert.ok(waits.every((delayMs) => delayMs === 100))
+  await sleep(clock, 0)
+})
+
+test('tail: a strange --from is 2, an unknown topic 3', async () => {
+  assert.equal((await run(scene, ['tail', 'orders', '--from', 'yesterday'])).exit, 2)
+  assert.equal((await run(scene, ['tail', 'order'])).exit, 3)
+})
+
+test('verify: prints the equation of every partition and ends with 0', async () => {
+  const { exit, out, err } = await run(scene, ['verify'])
+  assert.equal(exit, 0)
+  assert.match(out, /^invoicing {2}balanced\n {2}PARTITION +CONSUMED += {2}DONE/)
+  assert.match(out, /^ {2}orders\/0 +\d += +\d +\+ +0 +\+ +0 +\+ +0 +\+ +\d +\+ +0$/m)
+  assert.match(err, /Every record of 1 service is accounted for\./)
+})
+
+test('verify: an imbalance is named and ends with 1', async (t) => {
+  const broken = await filledScene(t)
+  const database = broken.config.services[1]!.database!()
+  await database.query('UPDATE fb_partitions SET done = done + 1 WHERE part = 0')
+  await database.close()
+  const { exit, out } = await run(broken, ['verify'])
+  assert.equal(exit, 1)
+  assert.match(out, /^invoicing {2}off by 1/)
+  assert.match(out, /^ {2}orders\/0 +\d +≠ /m)
+  const { ok, services } = JSON.parse((await run(broken, ['verify', '--json'])).out)
+  assert.deepEqual([ok, services[0].service, services[0].imbalance], [false, 'invoicing', 1])
+})
+
+test('verify: a service that never ran has nothing to answer for', async (t) => {
+  const { exit, err } = await run(emptyScene(t), ['verify'])
+  assert.equal(exit, 0)
+  assert.match(err, /invoicing has never run/)
+})
+
+test('describe: shows who publishes and who handles what', async () => {
+  const { exit, out } = await run(scene, ['describe'])
+  assert.equal(exit, 0)
+  assert.match(out, /handles {4}order\.placed {2}2 attempts within 1 d, 30 s each, then the key goes on/)
+  assert.match(out, /^ {2}order\.placed +1 +orders +orderId +shop +invoicing$/m)
+})
+
+test('describe: --json is the manifest, --asyncapi the document', async () => {
+  const manifest = JSON.parse((await run(scene, ['describe', '--json'])).out)
+  assert.deepEqual(
+    manifest.topics.map((topic: { name: string }) => topic.name),
+    ['invoices', 'orders'],
+  )
+  const document = JSON.parse(
+    (await run(scene, ['describe', '--asyncapi', '--title', 'Shop', '--release', '2.0.0'])).out,
+  )
+  assert.deepEqual([document.asyncapi, document.info], ['3.1.0', { title: 'Shop', version: '2.0.0' }])
 })
 
 function order(key: string): LogRecord {

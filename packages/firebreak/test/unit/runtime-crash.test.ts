@@ -159,6 +159,27 @@ test('two instances share the partitions and hand over in order', async () => {
   await app.stop()
 })
 
+test('what an instance had committed and not sent when it died is sent by the one that takes its partitions', async () => {
+  const { app, effects } = await scene([writer('one', undefined, { publishes: Followed })])
+  await app.restart('one')
+  // The first instance holds the relay; which of the two handles a key is decided by its partition.
+  await publishAll(app, [
+    ['a', 1],
+    ['b', 1],
+    ['c', 1],
+    ['d', 1],
+    ['e', 1],
+    ['f', 1],
+  ])
+  assert.ok((await app.ledger('one')).outbox > 0)
+  await app.crash('one')
+  await app.advance(10_000)
+  assert.equal((await effects('one')).length, 6)
+  assert.equal((await app.published(Followed)).length, 6)
+  assert.equal((await app.ledger('one')).outbox, 0)
+  await app.stop()
+})
+
 test('an instance whose partition was taken over cannot commit, and starts again from what is committed', async () => {
   let runs = 0
   const one = writer('one', async () => {
@@ -201,6 +222,45 @@ test('copies of one event have one effect: polled together, later, and across a 
     4,
   )
   assert.deepEqual(ledger.problems, [])
+  await app.stop()
+})
+
+test('copies of one event under different keys run side by side, and the commit lets one of them count', async () => {
+  let runs = 0
+  const one = writer('one', async () => {
+    runs++
+    await sleep(app.clock, 100)
+  })
+  const { app, effects, count } = await scene([one])
+  await app.crash('one')
+  await publishAll(app, [['k', 1]])
+  const [first] = await app.published()
+  const { topic, partition, offset } = first!.at
+  const [entry] = await app.log.inspect().read({ topic, partition, offset }, 1)
+  const { value, headers } = entry!
+  await app.log.append([{ topic, key: 'other', value, headers }])
+  await app.restart('one')
+  await app.advance(5000)
+  assert.equal(runs, 2)
+  assert.deepEqual(await effects('one'), ['k:1'])
+  assert.deepEqual([count('done'), count('duplicate')], [1, 1])
+  const ledger = await app.ledger('one')
+  const sum = (name: 'done' | 'duplicate'): number => ledger.partitions.reduce((total, one) => total + one[name], 0)
+  assert.deepEqual([sum('done'), sum('duplicate'), ledger.marks], [1, 1, 1])
+  await app.stop()
+})
+
+test('a stop waits for a parked record that is being handled', async () => {
+  const one = writer('one', async (_it, ctx) => {
+    if (ctx.attempt === 1) throw new Error('not yet')
+    await sleep(app.clock, 500)
+  })
+  const { app, effects, facts } = await scene([one])
+  await publishAll(app, [['k', 1]])
+  await app.advance(10_100)
+  await app.leave('one')
+  assert.deepEqual(await effects('one'), ['k:1'])
+  assert.ok(facts.filter((fact) => fact.kind === 'released').every((fact) => fact.kind === 'released' && fact.drained))
   await app.stop()
 })
 

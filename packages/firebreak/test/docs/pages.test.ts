@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, globSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { readDoc, repository, tableOf } from './markdown.ts'
+
+const pages = globSync(['*.md', 'docs/**/*.md', 'packages/*/*.md'], { cwd: repository }).sort()
+const adrs = pages.filter((page) => page.startsWith('docs/adr/'))
+
+/** A heading as the anchor that it gets. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-')
+
+test('every link leads to a file, to a heading that exists, and to a function that is there', () => {
+  const broken: string[] = []
+  for (const page of pages) {
+    for (const [, label = '', target = ''] of readDoc(page).matchAll(/\[([^\]]*)\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target)) continue
+      const [path = '', anchor] = target.split('#')
+      const file = path === '' ? page : join(dirname(page), path)
+      const there = existsSync(join(repository, file))
+      const named = /^`(\w+)\(\)`$/.exec(label)?.[1]
+      const text = there && file.includes('.') ? readDoc(file) : ''
+      const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => anchorOf(heading))
+      const holds = (anchor === undefined || headings.includes(anchor)) && (named === undefined || defines(text, named))
+      if (!there || !holds) broken.push(`${page}: [${label}](${target})`)
+    }
+  }
+  assert.deepEqual(broken, [])
+})
+
+const defines = (text: string, name: string): boolean =>
+  new RegExp(`(function|const) ${name}\\b|^ {2}(async )?${name}(<.*?>)?\\(`, 'm').test(text)
+
+test('every test file that a page names exists', () => {
+  const missing = pages.flatMap((page) =>
+    [...readDoc(page).matchAll(/`((?:packages\/firebreak\/)?test\/[\w/.-]+)`/g)]
+      .map(([, path = '']) => path.replace(/^(packages\/firebreak\/)?/, 'packages/firebreak/'))
+      .filter((path) => !existsSync(join(repository, path)))
+      .map((path) => `${page}: ${path}`),
+  )
+  assert.deepEqual(missing, [])
+})
+
+test('the file map of the architecture is up to date', () => {
+  execFileSync(process.execPath, [join(repository, 'scripts/file-map.ts'), '--check'], { stdio: 'pipe' })
+})
+
+test('the architecture names every table of the ledger, and no other', () => {
+  const schema = readDoc('packages/firebreak/src/ledger/schema.ts')
+  const tables = [...schema.matchAll(/CREATE TABLE IF NOT EXISTS (fb_\w+)/g)].map(([, name]) => `\`${name}\``)
+  const named = tableOf(readDoc('docs/architecture.md'), '## The ledger').map(([name]) => name)
+  assert.deepEqual(named.toSorted(), tables.toSorted())
+})
+
+test('decisions are numbered without a gap and say what decisions say', () => {
+  for (const [index, page] of adrs.entries()) {
+    const number = String(index + 1).padStart(4, '0')
+    assert.ok(page.startsWith(`docs/adr/${number}-`), `${page} should be ${number}`)
+    const text = readDoc(page)
+    assert.ok(text.startsWith(`# ${number}: `), `${page}: title`)
+    for (const part of ['Context', 'Decision', 'Consequences', 'Rejected', 'How tested'])
+      assert.ok(text.includes(`\n**${part}.** `), `${page}: ${part}`)
+  }
+})
+
+test('pages promise what the guarantees promise, and not more', () => {
+  const wrong = pages.filter((page) =>
+    /exactly[ -]once/i.test(readDoc(page).replaceAll(/never "exactly-once delivery"/gi, '')),
+  )
+  assert.deepEqual(wrong, [])
+})

@@ -1,0 +1,66 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const repository = join(import.meta.dirname, '../../../..')
+const workspace = join(import.meta.dirname, '../..')
+
+/** What npm says about the tarball that it has just written. */
+export interface Packed {
+  readonly filename: string
+  readonly size: number
+  readonly unpackedSize: number
+  readonly files: readonly { readonly path: string; readonly size: number }[]
+}
+
+/** An empty folder outside the repository, with the packed library installed and nothing else. */
+export interface Consumer {
+  readonly packed: Packed
+  write(name: string, text: string): void
+  /** Runs a program in the folder and returns its output; throws with the output when it fails. */
+  run(program: string, ...args: readonly string[]): string
+  node(...args: readonly string[]): string
+  tsc(...args: readonly string[]): string
+  remove(): void
+}
+
+export function createConsumer(): Consumer {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-consumer-'))
+  const env = foreignEnv()
+  const run = (program: string, ...args: readonly string[]): string =>
+    runIn({ program, args, cwd: folder, env }).toString()
+  // npm runs the build first, by `prepack`.
+  const pack = { program: 'npm', args: ['pack', '--json', '--pack-destination', folder], cwd: workspace, env }
+  const answer = runIn(pack).toString()
+  const [packed] = Object.values(JSON.parse(answer.slice(answer.search(/^[[{]/m))) as Record<string, Packed>)
+  if (packed === undefined) throw new Error(`npm pack said: ${answer}`)
+  const write = (name: string, text: string): void => writeFileSync(join(folder, name), text)
+  write('package.json', '{ "name": "consumer", "private": true, "type": "module" }')
+  run('npm', 'install', '--offline', '--no-audit', '--no-fund', join(folder, packed.filename))
+  return {
+    packed,
+    write,
+    run,
+    node: (...args) => run(process.execPath, ...args),
+    tsc: (...args) => run(process.execPath, join(repository, 'node_modules/typescript/bin/tsc'), ...args),
+    remove: () => rmSync(folder, { recursive: true }),
+  }
+}
+
+// Somebody else's machine: neither the export condition of this repository nor what npm passes to its scripts.
+function foreignEnv(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => name !== 'NODE_OPTIONS' && !/^npm_|^NODE_TEST/i.test(name),
+  )
+  return Object.fromEntries(kept)
+}
+
+function runIn(job: { program: string; args: readonly string[]; cwd: string; env: NodeJS.ProcessEnv }): Buffer {
+  try {
+    return execFileSync(job.program, job.args, { cwd: job.cwd, env: job.env, stdio: 'pipe', timeout: 120_000 })
+  } catch (error) {
+    const { stdout, stderr, message } = error as { stdout?: Buffer; stderr?: Buffer; message: string }
+    throw new Error(`${message}\n${stdout}\n${stderr}`)
+  }
+}

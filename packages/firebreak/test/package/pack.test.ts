@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { type Consumer, createConsumer } from './consumer.ts'
+
+const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+  readonly version: string
+  readonly exports: Readonly<Record<string, unknown>>
+  readonly dependencies?: unknown
+}
+const entries = Object.keys(manifest.exports).filter((name) => name !== './package.json')
+const specifierOf = (entry: string): string => entry.replace('.', 'firebreak')
+
+let consumer: Consumer
+before(() => {
+  consumer = createConsumer()
+})
+after(() => consumer.remove())
+
+test('the tarball holds the build, the program and what a reader needs, and nothing else', () => {
+  const paths = consumer.packed.files.map(({ path }) => path)
+  for (const wanted of ['LICENSE', 'README.md', 'package.json', 'bin/firebreak.js', 'dist/index.js', 'dist/index.d.ts'])
+    assert.ok(paths.includes(wanted), `${wanted} is missing`)
+  const allowed = /^(dist\/.+\.(js|d\.ts|css|html|svg|json|woff2)|bin\/[^/]+\.js|LICENSE|README\.md|package\.json)$/
+  assert.deepEqual(
+    paths.filter((path) => !allowed.test(path)),
+    [],
+  )
+  assert.deepEqual(
+    paths.filter((path) => /\.test\./.test(path)),
+    [],
+  )
+})
+
+test('the tarball stays small', (t) => {
+  const { size, unpackedSize, files } = consumer.packed
+  t.diagnostic(`${files.length} files, ${Math.round(size / 1024)} KiB packed, ${Math.round(unpackedSize / 1024)} KiB`)
+  assert.ok(size < 500 * 1024, `${size} bytes`)
+})
+
+test('the library brings no dependencies', () => assert.equal(manifest.dependencies, undefined))
+
+test('every entry can be imported from plain JavaScript', () => {
+  const lines = entries.map((entry) => `await import(${JSON.stringify(specifierOf(entry))})`)
+  consumer.write('entries.mjs', `${lines.join('\n')}\nconsole.log('imported', ${lines.length})`)
+  assert.equal(consumer.node('entries.mjs').trim(), `imported ${entries.length}`)
+})
+
+test('a plain JavaScript service publishes and handles an event on the embedded engines', () => {
+  consumer.write('service.mjs', service)
+  assert.equal(consumer.node('service.mjs').trim(), 'greeted ada, stored 1')
+})
+
+test('the program says its version', () => {
+  assert.equal(consumer.run('npx', '--offline', 'firebreak', '--version').trim(), manifest.version)
+})
+
+test('a strict TypeScript consumer type-checks against the tarball', () => {
+  consumer.write('consumer.ts', typed)
+  consumer.write('entries.ts', entries.map((entry) => `import '${specifierOf(entry)}'`).join('\n'))
+  consumer.write('tsconfig.json', JSON.stringify({ compilerOptions: strict, files: ['consumer.ts', 'entries.ts'] }))
+  assert.equal(consumer.tsc('-p', '.'), '')
+})
+
+test('a mistake of a TypeScript consumer is found', () => {
+  consumer.write('mistake.ts', typed.replace("name: 'ada'", 'name: 1'))
+  consumer.write('tsconfig.mistake.json', JSON.stringify({ compilerOptions: strict, files: ['mistake.ts'] }))
+  assert.throws(() => consumer.tsc('-p', 'tsconfig.mistake.json'), /mistake\.ts.*TS2322/)
+})
+
+const strict = {
+  strict: true,
+  noEmit: true,
+  target: 'es2024',
+  module: 'nodenext',
+  lib: ['es2024', 'esnext'],
+  types: ['node'],
+  typeRoots: [join(import.meta.dirname, '../../../../node_modules/@types')],
+  exactOptionalPropertyTypes: true,
+  skipLibCheck: false,
+}
+
+const service = `
+import { createRuntime, event, handle, service, sqliteDatabase, sqliteLog } from 'firebreak'
+
+const schema = { '~standard': { version: 1, vendor: 'by-hand', validate: (value) => ({ value }) } }
+const Greeted = event({ type: 'person.greeted', topic: 'people', key: 'name', schema })
+const log = sqliteLog({ path: 'data' })
+const database = sqliteDatabase({ path: 'data/greeter.db' })
+await database.query('CREATE TABLE greetings (name TEXT PRIMARY KEY)')
+const handled = Promise.withResolvers()
+const greeter = service({
+  name: 'greeter',
+  publishes: [Greeted],
+  handlers: [handle(Greeted, (payload, ctx) =>
+    ctx.transaction((sql) => sql.query('INSERT INTO greetings (name) VALUES ($1)', [payload.name])))],
+})
+const observe = (fact) => fact.kind === 'done' && handled.resolve()
+const runtime = createRuntime({ service: greeter, log, database, observe })
+await runtime.start()
+await runtime.publish(Greeted, { name: 'ada' })
+await handled.promise
+const rows = await database.query('SELECT name FROM greetings')
+await runtime.stop()
+await database.close()
+await log.close()
+console.log('greeted ' + rows[0].name + ', stored ' + rows.length)
+`
+
+const typed = `
+import { createRuntime, event, handle, isFirebreakError, type Schema, service, sqliteDatabase, sqliteLog } from 'firebreak'
+
+declare const schema: Schema<{ readonly name: string; readonly age: number }>
+const Greeted = event({ type: 'person.greeted', topic: 'people', key: 'name', schema })
+const greeter = service({
+  name: 'greeter',
+  publishes: [Greeted],
+  handlers: [handle(Greeted, async ({ name, age }, ctx) => {
+    const text: string = name
+    await ctx.transaction((sql) => sql.query('INSERT INTO t VALUES ($1, $2)', [text, age]))
+  })],
+})
+const runtime = createRuntime({
+  service: greeter, log: sqliteLog({ path: 'data' }), database: sqliteDatabase({ path: 'data/greeter.db' }),
+})
+export const id: Promise<string> = runtime.publish(Greeted, { name: 'ada', age: 36 })
+export const code = (error: unknown): string => (isFirebreakError(error) ? error.code : 'unknown')
+`

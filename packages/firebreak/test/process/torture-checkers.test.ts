@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import test, { after, before } from 'node:test'
+import { createRuntime, type Runtime, type ServiceDefinition, service, sqliteDatabase, sqliteLog } from 'firebreak'
+import { check } from '../../torture/checkers.ts'
+import { unfinished } from '../../torture/drain.ts'
+import { OrderDoomed, OrderPlaced } from '../../torture/events.ts'
+import { readEvidence } from '../../torture/evidence.ts'
+import { createEffects, firstService, secondService } from '../../torture/services.ts'
+import { inStores } from '../../torture/torture.ts'
+
+/** One quiet run for all tests; each plants its anomaly in a copy. */
+let clean = ''
+
+before(async () => {
+  clean = mkdtempSync(join(tmpdir(), 'firebreak-checkers-'))
+  await runQuietly(clean)
+})
+
+after(() => rmSync(clean, { recursive: true, force: true }))
+
+async function runQuietly(folder: string): Promise<void> {
+  const log = sqliteLog({ path: folder })
+  const databases = ['producer-1', 'producer-2', 'first', 'second'].map((name) =>
+    sqliteDatabase({ path: join(folder, `${name}.db`) }),
+  )
+  const producer = (name: string): ServiceDefinition => service({ name, publishes: [OrderPlaced, OrderDoomed] })
+  const definitions = [producer('producer-1'), producer('producer-2'), firstService(folder), secondService(folder)]
+  const runtimes: Runtime[] = []
+  for (const [i, definition] of definitions.entries()) {
+    const database = databases[i]!
+    await createEffects(database)
+    await database.query('CREATE TABLE IF NOT EXISTS sent (uid TEXT NOT NULL)')
+    runtimes.push(createRuntime({ service: definition, log, database }))
+  }
+  for (const runtime of runtimes) await runtime.start()
+  for (let seq = 1; seq <= 12; seq++) {
+    for (const key of ['a', 'b']) {
+      const event = seq === 7 ? OrderDoomed : OrderPlaced
+      await runtimes[0]!.transaction(async (sql, publish) => {
+        await sql.query('INSERT INTO sent (uid) VALUES ($1)', [`${key}:${seq}`])
+        publish(event, { uid: `${key}:${seq}`, key, seq })
+      })
+    }
+  }
+  await inStores(folder, async (stores) => {
+    while ((await unfinished(stores)).length > 0) await new Promise((resolve) => setImmediate(resolve))
+  })
+  for (const runtime of runtimes) await runtime.stop()
+  await log.close()
+  for (const database of databases) await database.close()
+}
+
+interface Figures {
+  readonly lost: number
+  readonly doubleEffects: number
+  readonly keyInversions: number
+  readonly ledgerImbalance: number
+}
+
+async function figuresAfter(database: string, anomaly: string): Promise<Figures> {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-anomaly-'))
+  try {
+    cpSync(clean, folder, { recursive: true })
+    const db = new DatabaseSync(join(folder, `${database}.db`))
+    db.exec(anomaly)
+    db.close()
+    const found = check(await inStores(folder, (stores) => readEvidence(stores, [])))
+    return {
+      lost: found.lost.length,
+      doubleEffects: found.doubleEffects.length,
+      keyInversions: found.keyInversions.length,
+      ledgerImbalance: found.ledgerImbalance.length,
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const sound: Figures = { lost: 0, doubleEffects: 0, keyInversions: 0, ledgerImbalance: 0 }
+const again = 'INSERT INTO effects (event_id, uid, lane, seq) SELECT event_id, uid, lane, seq FROM effects'
+
+const cases: readonly { claim: string; database: string; anomaly: string; expected: Figures }[] = [
+  { claim: 'a quiet run is sound', database: 'first', anomaly: '', expected: sound },
+  {
+    claim: 'an effect that is missing is lost',
+    database: 'first',
+    anomaly: "DELETE FROM effects WHERE uid = 'a:3'",
+    expected: { ...sound, lost: 1 },
+  },
+  {
+    claim: 'a follow-up without an effect is lost',
+    database: 'second',
+    anomaly: "DELETE FROM effects WHERE uid = 'b:5'",
+    expected: { ...sound, lost: 1 },
+  },
+  {
+    claim: 'a dead letter that is gone is lost, and the ledger counts one too many',
+    database: 'first',
+    anomaly: "DELETE FROM fb_dead_letters WHERE lane = '=a'",
+    expected: { ...sound, lost: 1, ledgerImbalance: 1 },
+  },
+  {
+    claim: 'a dead letter does not stand in for an effect whose follow-up is in the log',
+    database: 'first',
+    anomaly: `DELETE FROM effects WHERE uid = 'a:3';
+      UPDATE fb_dead_letters SET value = CAST(replace(CAST(value AS TEXT), 'a:7', 'a:3') AS BLOB)`,
+    // And the order that the letter was about has none any more.
+    expected: { ...sound, lost: 2 },
+  },
+  {
+    claim: 'what a producer committed and never published is lost',
+    database: 'producer-1',
+    anomaly: "INSERT INTO sent (uid) VALUES ('a:13')",
+    expected: { ...sound, lost: 1 },
+  },
+  {
+    claim: 'an effect that is there twice is doubled, and not out of order',
+    database: 'second',
+    anomaly: `${again} WHERE uid = 'a:3'`,
+    expected: { ...sound, doubleEffects: 1 },
+  },
+  {
+    claim: 'an effect that was committed after its successor is an inversion',
+    database: 'first',
+    anomaly: "UPDATE effects SET id = (SELECT max(id) + 1 FROM effects) WHERE uid = 'b:11'",
+    expected: { ...sound, keyInversions: 1 },
+  },
+  {
+    claim: 'inversions of the second service are found too',
+    database: 'second',
+    anomaly: "UPDATE effects SET id = (SELECT max(id) + 1 FROM effects) WHERE uid = 'a:2'",
+    expected: { ...sound, keyInversions: 1 },
+  },
+  {
+    claim: 'a copy of a dead-lettered order may be handled late',
+    database: 'first',
+    anomaly: `${again} WHERE uid = 'a:3'; UPDATE effects SET uid = 'a:7', seq = 7 WHERE id = (SELECT max(id) FROM effects)`,
+    // Its follow-up never was, so the second service misses it.
+    expected: { ...sound, lost: 1 },
+  },
+  {
+    claim: 'an account that says one more than there are is an imbalance',
+    database: 'second',
+    anomaly: `UPDATE fb_partitions SET done = done + 1 WHERE next_position > 0
+      AND part = (SELECT min(part) FROM fb_partitions WHERE next_position > 0)`,
+    expected: { ...sound, ledgerImbalance: 1 },
+  },
+]
+
+for (const { claim, database, anomaly, expected } of cases) {
+  test(claim, async () => assert.deepEqual(await figuresAfter(database, anomaly), expected))
+}

@@ -1,0 +1,96 @@
+import { isEntry, type Tree, targetOf, type Violation } from './tree.ts'
+
+/**
+ * Folder -> floor. A file may import its own folder and lower floors. `node` is the platform, right above the contracts;
+ * `sqlite` and the other adapters import contracts and platform only, and are built into nothing below the tools.
+ */
+const floors: Readonly<Record<string, number>> = {
+  contracts: 0,
+  node: 1,
+  policy: 2,
+  define: 3,
+  ledger: 4,
+  runtime: 5,
+  sqlite: 6,
+  kafka: 6,
+  postgres: 6,
+  rabbitmq: 6,
+  otel: 6,
+  gateway: 7,
+  check: 7,
+  testing: 7,
+  console: 7,
+  lab: 8,
+  cli: 9,
+}
+const adapters = new Set(['sqlite', 'kafka', 'postgres', 'rabbitmq', 'otel'])
+const lowest = new Set(['contracts', 'node'])
+// Below the adapters nothing touches the machine but through the platform floor.
+const platformFree = new Set(['contracts', 'policy', 'define', 'ledger', 'runtime'])
+
+const library = 'packages/firebreak/src/'
+
+const folderOf = (path: string): string => path.slice(library.length).split('/')[0] ?? ''
+
+export function floorRules(tree: Tree): readonly Violation[] {
+  return [...libraryFloors(tree), ...appWalls(tree), ...entryShape(tree)]
+}
+
+function libraryFloors(tree: Tree): readonly Violation[] {
+  const found: Violation[] = []
+  for (const source of tree.sources.values()) {
+    if (!source.path.startsWith(library) || isEntry(source.path)) continue
+    const folder = folderOf(source.path)
+    if (!(folder in floors)) {
+      found.push({ rule: 'floors', at: `${source.path}:1`, says: `folder "${folder}" has no floor: give it one` })
+      continue
+    }
+    for (const { from, line } of source.imports) {
+      const target = targetOf(source, from)
+      const says = target === undefined ? packageProblem(folder, from) : floorProblem(folder, target)
+      if (says !== undefined) found.push({ rule: 'floors', at: `${source.path}:${line}`, says })
+    }
+  }
+  return found
+}
+
+function floorProblem(folder: string, target: string): string | undefined {
+  if (!target.startsWith(library)) return `leaves the library: ${target}`
+  if (isEntry(target)) return `imports the entry ${target}: import where it is written`
+  const other = folderOf(target)
+  if (other === folder) return undefined
+  if (adapters.has(folder))
+    return lowest.has(other) ? undefined : `an adapter imports contracts and node only, not ${other}`
+  const isLower = (floors[other] ?? Number.POSITIVE_INFINITY) < (floors[folder] ?? 0)
+  return isLower ? undefined : `${folder} imports ${other}, which is not below it`
+}
+
+function packageProblem(folder: string, from: string): string | undefined {
+  if (!from.startsWith('node:')) return `the library depends on nothing, not on ${from}`
+  return platformFree.has(folder) ? `${folder} touches the machine: ${from}; go through src/node` : undefined
+}
+
+// An app sees what everybody sees.
+function appWalls(tree: Tree): readonly Violation[] {
+  const found: Violation[] = []
+  for (const source of tree.sources.values()) {
+    if (!source.path.startsWith('apps/')) continue
+    const home = source.path.split('/').slice(0, 2).join('/')
+    for (const { from, line } of source.imports) {
+      const target = targetOf(source, from)
+      const leaves = target !== undefined && !target.startsWith(`${home}/`)
+      const isDeep = /^firebreak\/(src|dist)\b/.test(from)
+      if (leaves || isDeep) {
+        const says = `imports ${from}: an app uses the public entries of firebreak only`
+        found.push({ rule: 'floors', at: `${source.path}:${line}`, says })
+      }
+    }
+  }
+  return found
+}
+
+function entryShape(tree: Tree): readonly Violation[] {
+  return [...tree.sources.values()]
+    .filter(({ path, ownStatements }) => isEntry(path) && ownStatements > 0)
+    .map(({ path }) => ({ rule: 'entries', at: `${path}:1`, says: 'an entry holds named re-exports and nothing else' }))
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod'
+import type { Context } from '../../src/contracts/context.ts'
+import type { Payload, PayloadInput } from '../../src/contracts/event.ts'
+import { event } from '../../src/define/event.ts'
+import { handle } from '../../src/define/handle.ts'
+import type { Publish } from '../../src/runtime/runtime.ts'
+import type { TestRuntime } from '../../src/testing/test-runtime.ts'
+
+// Checked by tsc, never run: every `@ts-expect-error` is a program that must not compile.
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const holds = <T extends true>(_proof?: T): void => {}
+
+const schema: z.ZodObject<{
+  truckId: z.ZodString
+  km: z.ZodNumber
+  at: z.ZodCodec<z.ZodISODateTime, z.ZodDate>
+}> = z.object({
+  truckId: z.string(),
+  km: z.number(),
+  at: z.codec(z.iso.datetime(), z.date(), { decode: (text) => new Date(text), encode: (date) => date.toISOString() }),
+})
+const Moved = event({ type: 'truck.moved', topic: 'truck.events', key: 'truckId', schema })
+
+event({
+  type: 'truck.moved',
+  topic: 'truck.events',
+  // @ts-expect-error a key that the payload does not have
+  key: 'lorryId',
+  schema,
+})
+event({
+  type: 'truck.moved',
+  topic: 'truck.events',
+  // @ts-expect-error a key whose value is a number
+  key: 'km',
+  schema,
+})
+event({
+  type: 'truck.moved',
+  topic: 'truck.events',
+  // @ts-expect-error a key whose value is text only on the wire
+  key: 'at',
+  schema,
+})
+
+holds<Same<PayloadInput<typeof Moved>['at'], string>>()
+holds<Same<Payload<typeof Moved>['at'], Date>>()
+
+handle(Moved, async (payload, ctx) => {
+  holds<Same<typeof payload.km, number>>()
+  holds<Same<typeof payload.at, Date>>()
+  holds<Same<typeof ctx, Context>>()
+  // @ts-expect-error a field that the payload does not have
+  payload.miles
+  const rows = await ctx.transaction(async (sql) => sql.query<{ n: number }>('select 1 as n'))
+  holds<Same<typeof rows, readonly { n: number }[]>>()
+})
+
+export function publishes(ctx: Context, publish: Publish, app: TestRuntime): void {
+  ctx.publish(Moved, { truckId: 't', km: 1, at: '2026-01-01T00:00:00Z' })
+  // @ts-expect-error a payload that lacks a field
+  ctx.publish(Moved, { truckId: 't', km: 1 })
+  // @ts-expect-error a payload with a field of the wrong type
+  ctx.publish(Moved, { truckId: 't', km: '1', at: '2026-01-01T00:00:00Z' })
+  // @ts-expect-error a payload with a field too many
+  publish(Moved, { truckId: 't', km: 1, at: '2026-01-01T00:00:00Z', lorry: true })
+  // @ts-expect-error what a handler receives is not what a publisher passes
+  void app.publish(Moved, { truckId: 't', km: 1, at: new Date(0) })
+  void app.published(Moved).then(([first]) => {
+    holds<Same<NonNullable<typeof first>['payload'], Payload<typeof Moved>>>()
+  })
+}
+
+// @ts-expect-error a retry policy with an unknown field
+handle(Moved, () => {}, { retry: { attempts: 3 } })
+// @ts-expect-error an outcome that does not exist
+handle(Moved, () => {}, { onExhausted: 'drop' })

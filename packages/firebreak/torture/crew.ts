@@ -1,0 +1,261 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { join } from 'node:path'
+import { type Command, childArguments, type News } from './child.ts'
+import { lethalExitCode } from './services.ts'
+
+/** Five places: who dies is replaced in the same place. */
+export const slots = ['producer-1', 'producer-2', 'first-1', 'first-2', 'second-1'] as const
+export type Slot = (typeof slots)[number]
+
+/** What the crew has seen; written by the crew, read by everybody. */
+export interface Tally {
+  /** SIGKILLs that a process died of. */
+  kills: number
+  /** Those among them that hit the owner of the log. */
+  ownerKills: number
+  /** Orderly stops by SIGTERM. */
+  terminations: number
+  /** Processes that were stopped for a while, in the middle of whatever they did, and went on as if nothing had been. */
+  freezes: number
+  /** Deaths by a lethal order. */
+  crashes: number
+  handled: number
+  readonly acked: Set<string>
+  /** What must not happen: deaths that nobody planned, processes that do not end. */
+  readonly problems: string[]
+}
+
+interface Member {
+  readonly process: ChildProcess
+  readonly exited: Promise<void>
+  isReady: boolean
+  /** The signal that we sent last. */
+  sent: 'SIGKILL' | 'SIGTERM' | undefined
+  isOwner: boolean
+  /** The end of what it has written to stderr. */
+  stderr: string
+}
+
+export interface CrewOptions {
+  readonly folder: string
+  readonly seed: number
+  /** How long a place stays empty. */
+  readonly restartDelayMs: () => number
+}
+
+const stderrMax = 6000
+const problemsMax = 5
+const orderlyEndMs = 30_000
+
+/** The processes under torture. Each death is judged here; each empty place is filled again until `close`. */
+export class Crew {
+  readonly tally: Tally = {
+    kills: 0,
+    ownerKills: 0,
+    terminations: 0,
+    freezes: 0,
+    crashes: 0,
+    handled: 0,
+    acked: new Set(),
+    problems: [],
+  }
+  readonly #options: CrewOptions
+  readonly #members = new Map<Slot, Member>()
+  readonly #generations = new Map<Slot, number>()
+  readonly #restarts = new Set<NodeJS.Timeout>()
+  #waiters: (() => void)[] = []
+  #closing = false
+  #quiet = false
+
+  constructor(options: CrewOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    for (const slot of slots) this.#spawn(slot)
+  }
+
+  /** The place of a live process. */
+  slotOf(pid: number | undefined): Slot | undefined {
+    for (const [slot, member] of this.#members) if (pid !== undefined && member.process.pid === pid) return slot
+    return undefined
+  }
+
+  get pids(): readonly number[] {
+    return [...this.#members.values()].flatMap(({ process: { pid } }) => (pid === undefined ? [] : [pid]))
+  }
+
+  isUp(slot: Slot): boolean {
+    return this.#members.get(slot)?.isReady === true
+  }
+
+  get allUp(): boolean {
+    return slots.every((slot) => this.isUp(slot))
+  }
+
+  /** Something is wrong for good: more of the same says nothing new. */
+  get isHopeless(): boolean {
+    return this.tally.problems.length >= problemsMax
+  }
+
+  /** Resolves when the process has gone. Nothing to do in an empty place. */
+  async kill(slot: Slot, isOwner: boolean): Promise<void> {
+    const member = this.#members.get(slot)
+    if (member === undefined) return
+    member.sent = 'SIGKILL'
+    member.isOwner = isOwner
+    member.process.kill('SIGKILL')
+    await member.exited
+  }
+
+  /** The process notices nothing but the time: its leases have run out, its successor is at work. */
+  freeze(slot: Slot, forMs: number): void {
+    const member = this.#members.get(slot)
+    if (member === undefined || !member.isReady || member.sent !== undefined) return
+    this.tally.freezes++
+    member.process.kill('SIGSTOP')
+    setTimeout(() => member.process.kill('SIGCONT'), forMs).unref()
+  }
+
+  /** Asks a process to end in order; a problem when it does not. */
+  async terminate(slot: Slot): Promise<void> {
+    const member = this.#members.get(slot)
+    // Before it listens for it, SIGTERM is a death like any other and no orderly end.
+    if (member === undefined || !member.isReady || member.sent !== undefined) return
+    member.sent = 'SIGTERM'
+    member.process.kill('SIGTERM')
+    member.process.kill('SIGCONT')
+    const overdue = setTimeout(() => {
+      if (member.sent === 'SIGKILL') return
+      this.tally.problems.push(`${slot} did not end within ${orderlyEndMs} ms of SIGTERM`)
+      member.process.kill('SIGKILL')
+    }, orderlyEndMs)
+    await member.exited
+    clearTimeout(overdue)
+  }
+
+  /** The last words of those that are alive, for whoever asks why nothing moves. */
+  get lastWords(): readonly string[] {
+    return [...this.#members].flatMap(([slot, { stderr }]) =>
+      stderr === '' ? [] : [`${slot} said: ${stderr.slice(-800)}`],
+    )
+  }
+
+  tell(slot: Slot, command: Command): void {
+    const member = this.#members.get(slot)
+    if (member?.isReady) member.process.send(command, () => undefined)
+  }
+
+  /** Producers publish nothing more, also those that start from now on. */
+  quieten(): void {
+    this.#quiet = true
+    for (const slot of slots) if (slot.startsWith('producer')) this.tell(slot, { do: 'quiet' })
+  }
+
+  /** Resolves when `condition` holds, looked at whenever the crew has news; false when `timeoutMs` have passed first. */
+  async until(condition: () => boolean, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+    const untilMs = performance.now() + timeoutMs
+    while (!condition()) {
+      if (this.isHopeless) return false
+      const leftMs = untilMs - performance.now()
+      if (leftMs <= 0 || signal.aborted) return false
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs)
+        this.#waiters.push(() => {
+          clearTimeout(timer)
+          resolve()
+        })
+      })
+    }
+    return true
+  }
+
+  /** Ends all in order, publishers first; nothing is started again. */
+  async close(): Promise<void> {
+    this.#shut()
+    for (const slot of slots) await this.terminate(slot)
+    await this.abandon()
+  }
+
+  /** Ends all at once. */
+  async abandon(): Promise<void> {
+    this.#shut()
+    const members = [...this.#members.values()]
+    for (const member of members) {
+      member.sent = 'SIGKILL'
+      member.process.kill('SIGKILL')
+    }
+    await Promise.all(members.map((member) => member.exited))
+  }
+
+  #shut(): void {
+    this.#closing = true
+    for (const timer of this.#restarts) clearTimeout(timer)
+    this.#wake()
+  }
+
+  #spawn(slot: Slot): void {
+    if (this.#closing) return
+    const { folder, seed } = this.#options
+    const generation = (this.#generations.get(slot) ?? 0) + 1
+    this.#generations.set(slot, generation)
+    const entry = join(import.meta.dirname, slot.startsWith('producer') ? 'producer.ts' : 'consumer.ts')
+    const child = fork(entry, childArguments({ folder, slot, generation, seed }), {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      // Without the cache each of some hundred starts would compile everything again.
+      env: { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compiled') },
+    })
+    const exited = new Promise<void>((resolve) => {
+      child.once('close', (code, signal) => {
+        this.#ended(slot, member, code ?? signal)
+        resolve()
+      })
+    })
+    const member: Member = { process: child, exited, isReady: false, sent: undefined, isOwner: false, stderr: '' }
+    child.stderr?.on('data', (chunk: Buffer) => {
+      member.stderr = (member.stderr + chunk.toString()).slice(-stderrMax)
+    })
+    child.on('message', (news: News) => this.#heard(slot, member, news))
+    child.on('error', (error) => this.tally.problems.push(`${slot}: ${error.message}`))
+    this.#members.set(slot, member)
+  }
+
+  #heard(slot: Slot, member: Member, { ready, acked, handled }: News): void {
+    if (ready) {
+      member.isReady = true
+      if (this.#quiet && slot.startsWith('producer')) this.tell(slot, { do: 'quiet' })
+    }
+    for (const uid of acked ?? []) this.tally.acked.add(uid)
+    this.tally.handled += handled ?? 0
+    this.#wake()
+  }
+
+  #ended(slot: Slot, member: Member, end: number | NodeJS.Signals | null): void {
+    this.#members.delete(slot)
+    this.#judge(slot, member, end)
+    this.#wake()
+    if (this.#closing || this.isHopeless) return
+    const timer = setTimeout(() => {
+      this.#restarts.delete(timer)
+      this.#spawn(slot)
+    }, this.#options.restartDelayMs())
+    this.#restarts.add(timer)
+  }
+
+  #judge(slot: Slot, member: Member, end: number | NodeJS.Signals | null): void {
+    const { tally } = this
+    if (end === 'SIGKILL' && member.sent === 'SIGKILL') {
+      if (this.#closing) return
+      tally.kills++
+      if (member.isOwner) tally.ownerKills++
+    } else if (end === 0 && member.sent !== undefined) tally.terminations++
+    else if (end === lethalExitCode) tally.crashes++
+    else tally.problems.push(`${slot} ended unasked with ${end}:\n${member.stderr}`)
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const wake of waiters) wake()
+  }
+}

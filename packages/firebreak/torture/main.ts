@@ -1,0 +1,86 @@
+/** `npm run torture`: kills the embedded engine for real and counts what is wrong afterwards. */
+import { parseArgs } from 'node:util'
+import { type Report, type TortureOptions, torture } from './torture.ts'
+
+const help = `Usage: npm run torture -- [options]
+
+Runs two producers and two services in processes of their own, kills them with SIGKILL at random moments, lets the
+system drain, and reads from the disk what was lost, done twice, done out of order or counted wrongly.
+
+  --engine embedded   the engine to torture; the only one so far
+  --kills <n>         processes to kill, default 200
+  --seed <n>          decides whom and when, default 1
+  --json              one JSON document instead of a table
+  --keep              keeps the folder with the databases and names it
+  --progress          progress on stderr also when it is no terminal
+  --help              this text
+
+Exit code: 0 when all four error figures are zero and nothing else went wrong, 1 otherwise, 2 for a wrong option,
+130 after Ctrl-C.
+`
+
+interface Choice extends TortureOptions {
+  readonly json: boolean
+}
+
+const chosen = choose()
+if (typeof chosen === 'string') {
+  process.stderr.write(`${chosen}\nTry --help.\n`)
+  process.exitCode = 2
+} else if (chosen === undefined) process.stdout.write(help)
+else await run(chosen)
+
+function choose(): Choice | string | undefined {
+  try {
+    const { values } = parseArgs({
+      options: {
+        engine: { type: 'string', default: 'embedded' },
+        kills: { type: 'string', default: '200' },
+        seed: { type: 'string', default: '1' },
+        json: { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
+        progress: { type: 'boolean', default: process.stderr.isTTY === true },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    if (values.help) return undefined
+    if (values.engine !== 'embedded') return `--engine ${values.engine}: there is only "embedded"`
+    const [kills, seed] = [Number(values.kills), Number(values.seed)]
+    if (!Number.isSafeInteger(kills) || kills < 0) return `--kills must be a whole number, not ${values.kills}`
+    if (!Number.isSafeInteger(seed)) return `--seed must be a whole number, not ${values.seed}`
+    const { keep, json } = values
+    return values.progress ? { kills, seed, keep, json, onProgress: showProgress } : { kills, seed, keep, json }
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+async function run({ json, ...options }: Choice): Promise<void> {
+  const interrupted = new AbortController()
+  process.on('SIGINT', () => interrupted.abort())
+  process.on('SIGTERM', () => interrupted.abort())
+  const report = await torture({ ...options, signal: interrupted.signal })
+  if (process.stderr.isTTY === true && options.onProgress !== undefined) process.stderr.write('\n')
+  if (report === undefined) {
+    process.stderr.write('interrupted: all processes are stopped\n')
+    process.exitCode = 130
+    return
+  }
+  process.stdout.write(json ? `${JSON.stringify(jsonOf(report))}\n` : tableOf(report))
+  const wrong = report.lost + report.doubleEffects + report.keyInversions + report.ledgerImbalance
+  process.exitCode = wrong + report.problems.length > 0 ? 1 : 0
+}
+
+function jsonOf({ folder, ...report }: Report): object {
+  return folder === null ? report : { ...report, folder }
+}
+
+function tableOf({ problems, ...figures }: Report): string {
+  const rows = Object.entries(figures).filter(([, value]) => value !== null)
+  const lines = rows.map(([name, value]) => `${name.padEnd(18)}${value}`)
+  return `${[...lines, ...problems].join('\n')}\n`
+}
+
+function showProgress(line: string): void {
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[2K${line}` : `${line}\n`)
+}

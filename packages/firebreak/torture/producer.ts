@@ -1,0 +1,182 @@
+/** Entry of a process that publishes: some keys straight to the log, some through its outbox, and bad records between. */
+import { setMaxListeners } from 'node:events'
+import { join } from 'node:path'
+import {
+  createRuntime,
+  type Database,
+  isFirebreakError,
+  type Log,
+  type LogRecord,
+  type Runtime,
+  service,
+  sqliteDatabase,
+  sqliteLog,
+} from 'firebreak'
+import { type ChildPlace, fail, runChild, tell, type Work } from './child.ts'
+import {
+  followedTopic,
+  identityOf,
+  ignoredType,
+  type Order,
+  OrderDoomed,
+  OrderLethal,
+  OrderPlaced,
+  ordersTopic,
+} from './events.ts'
+import { type Random, seeded } from './random.ts'
+
+const keysOfEachKind = 12
+const pauseMs = { least: 40, more: 240 } as const
+/** Orders of one life stay below it, so that a restarted producer goes on above everything it may have sent before. */
+const seqPerGeneration = 1_000_000
+
+interface Producer {
+  readonly place: ChildPlace
+  readonly log: Log
+  readonly database: Database
+  readonly runtime: Runtime
+  readonly random: Random
+  readonly stopped: AbortSignal
+}
+
+if (import.meta.main) await runChild(start)
+
+async function start(place: ChildPlace): Promise<Work> {
+  const { folder, slot, generation, seed } = place
+  const log = sqliteLog({ path: folder })
+  const database = sqliteDatabase({ path: join(folder, `${slot}.db`) })
+  await database.query('CREATE TABLE IF NOT EXISTS sent (uid TEXT NOT NULL)')
+  const definition = service({ name: slot, publishes: [OrderPlaced, OrderDoomed, OrderLethal] })
+  const runtime = createRuntime({ service: definition, log, database })
+  await runtime.start()
+  const quiet = new AbortController()
+  // One listener for each line that pauses.
+  setMaxListeners(0, quiet.signal)
+  const random = seeded(seed * 7919 + generation * 104_729 + slot.charCodeAt(slot.length - 1))
+  const producer = { place, log, database, runtime, random, stopped: quiet.signal }
+  const lines = Promise.all([...linesOf(producer), duplicateLine(producer)])
+  lines.catch(fail)
+  return {
+    done: runtime.done,
+    command: ({ do: what }) => (what === 'quiet' ? quiet.abort() : publishLethal(producer)),
+    async stop() {
+      quiet.abort()
+      await lines
+      await runtime.stop()
+      await log.close()
+      await database.close()
+    },
+  }
+}
+
+function linesOf(producer: Producer): Promise<void>[] {
+  return Array.from({ length: keysOfEachKind }, (_, i) => [
+    keyLine(producer, `${producer.place.slot}-direct-${i}`, publishDirect),
+    keyLine(producer, `${producer.place.slot}-outbox-${i}`, publishThroughOutbox),
+  ]).flat()
+}
+
+type Send = (producer: Producer, event: typeof OrderPlaced, order: Order) => Promise<void>
+
+// One line per key: nothing else publishes under it, so that its order is known.
+async function keyLine(producer: Producer, key: string, send: Send): Promise<void> {
+  const { random, place, stopped } = producer
+  for (let n = 0; !stopped.aborted; ) {
+    const under: Promise<void>[] = []
+    for (let left = 1 + random.below(3); left > 0; left--) {
+      const seq = place.generation * seqPerGeneration + n++
+      const order = { uid: `${key}:${seq}`, key, seq }
+      under.push(settled(random.chance(0.985) ? send(producer, kindOf(random), order) : sendBad(producer, order)))
+    }
+    await Promise.all(under)
+    await pause(producer)
+  }
+}
+
+function kindOf(random: Random): typeof OrderPlaced {
+  return random.chance(0.01) ? OrderDoomed : OrderPlaced
+}
+
+async function publishDirect({ runtime }: Producer, event: typeof OrderPlaced, order: Order): Promise<void> {
+  await runtime.publish(event, order)
+  tell({ acked: [order.uid] })
+}
+
+async function publishThroughOutbox({ runtime }: Producer, event: typeof OrderPlaced, order: Order): Promise<void> {
+  await runtime.transaction(async (sql, publish) => {
+    await sql.query('INSERT INTO sent (uid) VALUES ($1)', [order.uid])
+    publish(event, order)
+  })
+  tell({ acked: [order.uid] })
+}
+
+// Bytes that are no JSON, a payload that breaks the schema, or a type that nobody handles.
+async function sendBad({ log, random }: Producer, order: Order): Promise<void> {
+  const kind = random.below(3)
+  const bytes = kind === 0 ? Uint8Array.of(0xff, 0xfe, 0x00) : Buffer.from(JSON.stringify({ ...order, seq: 'none' }))
+  const record: LogRecord = {
+    topic: ordersTopic,
+    key: order.key,
+    value: bytes,
+    headers: {
+      ce_specversion: '1.0',
+      ce_id: crypto.randomUUID(),
+      ce_source: '/poison',
+      ce_type: kind === 2 ? ignoredType : OrderPlaced.type,
+      ce_schemaversion: '1',
+    },
+  }
+  await log.append([record])
+  if (kind !== 2) tell({ acked: [identityOf(record)] })
+}
+
+/** Appends records that are in the log already again, under their old event ids. */
+async function duplicateLine(producer: Producer): Promise<void> {
+  const { log, random, stopped } = producer
+  while (!stopped.aborted) {
+    await pause(producer)
+    await settled(duplicateOne(log, random))
+  }
+}
+
+async function duplicateOne(log: Log, random: Random): Promise<void> {
+  const topics = await log.inspect().topics()
+  const topic = topics.find(({ name }) => name === (random.chance(0.7) ? ordersTopic : followedTopic))
+  const end = random.pick(topic?.ends ?? [])
+  if (topic === undefined || end === undefined || end.next === 0) return
+  const at = { topic: topic.name, partition: end.partition, offset: random.below(end.next) }
+  const [found] = await log.inspect().read(at, 1)
+  // Every copy of a lethal one would take three lives again.
+  if (found === undefined || found.headers['ce_type'] === OrderLethal.type) return
+  await log.append([{ topic: found.topic, key: found.key, value: found.value, headers: found.headers }])
+}
+
+function publishLethal(producer: Producer): void {
+  const key = `${producer.place.slot}-lethal`
+  const uid = `${key}:${crypto.randomUUID()}`
+  const published = producer.runtime.publish(OrderLethal, { uid, key, seq: 0 }).then(() => tell({ acked: [uid] }))
+  settled(published).catch(fail)
+}
+
+/** A log that is away for longer than it may says "unknown": the record counts as produced only if it is found. */
+async function settled(sent: Promise<void>): Promise<void> {
+  try {
+    await sent
+  } catch (error) {
+    if (!isFirebreakError(error) || error.kind !== 'transient') throw error
+    process.stderr.write(`${error.message}\n`)
+  }
+}
+
+function pause({ random, stopped }: Producer): Promise<void> {
+  return new Promise((resolve) => {
+    if (stopped.aborted) return resolve()
+    const timer = setTimeout(done, pauseMs.least + random.below(pauseMs.more))
+    stopped.addEventListener('abort', done, { once: true })
+    function done(): void {
+      clearTimeout(timer)
+      stopped.removeEventListener('abort', done)
+      resolve()
+    }
+  })
+}
