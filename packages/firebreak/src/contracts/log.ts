@@ -16,7 +16,10 @@ export interface Log {
    * the same records again may store them twice, with the same ids); `FB_LOG_FULL`; `FB_CLOSED`.
    */
   append(records: readonly LogRecord[]): Promise<readonly Position[]>
-  /** Joins `group` as one member. A group without a committed position starts at `from` (default `earliest`). */
+  /**
+   * Joins `group` as one member. A group without a committed position starts at `from` (default `earliest`); `latest` is
+   * what comes after this resolves. **Errors** `FB_TOPIC_UNKNOWN`, `FB_LOG_UNAVAILABLE`.
+   */
   open(group: string, topics: readonly string[], options?: OpenOptions): Promise<Cursor>
   /** What an operator asks: topics, ends, committed positions, one record. Reads only, never joins a group. */
   inspect(): LogInspection
@@ -24,17 +27,20 @@ export interface Log {
   close(): Promise<void>
 }
 
-/** One member of one consumer group. One caller at a time: `poll` and `commit` are not called concurrently with `poll`. */
+/** One member of one consumer group. One `poll` at a time; `commit` may be called while a poll waits. */
 export interface Cursor {
   /**
    * Waits up to `waitMs` for records of the assigned, unpaused partitions, in offset order within a partition.
    *
    * Calling it again after `assignment()` lost a partition says that the caller has drained and committed it: only then
-   * may another member receive it.
-   * **Errors** `FB_LOG_UNAVAILABLE` (poll again), `FB_LOG_CORRUPT`, `FB_CLOSED`. Returns early and empty when aborted.
+   * may another member receive it. Returns early and empty when the assignment changes or the signal aborts.
+   * **Errors** `FB_LOG_CORRUPT`, `FB_CLOSED`; `FB_LOG_UNAVAILABLE` where reading needs more than the file (poll again).
    */
   poll(limit: PollLimit): Promise<readonly LogEntry[]>
-  /** Stores the next offset to read per partition. `FB_FENCED` when the partition belongs to somebody else by now. */
+  /**
+   * Stores the next offset to read per partition. `FB_FENCED` when one belongs to somebody else by now; whether the others
+   * of that call are stored is up to the engine, so the caller commits them again.
+   */
   commit(next: readonly Position[]): Promise<void>
   /** The partitions this member holds; changes only between polls. */
   assignment(): readonly Partition[]

@@ -106,13 +106,14 @@ async function run(records: number, failingKeys: number): Promise<Outcome> {
 }
 
 // Those that end in the same millisecond share one alarm, as they would share one turn of the event loop.
-function servedTogether(clock: () => Clock): (ms: number) => Promise<void> {
+function servedTogether(clockOf: () => Clock): (ms: number) => Promise<void> {
   const ends = new Map<number, Promise<void>>()
   return (ms) => {
-    const atMs = clock().now() + ms
+    const clock = clockOf()
+    const atMs = clock.now() + ms
     const known = ends.get(atMs)
     if (known !== undefined) return known
-    const end = sleep(clock(), ms).then(() => void ends.delete(atMs))
+    const end = sleep(clock, ms).then(() => void ends.delete(atMs))
     ends.set(atMs, end)
     return end
   }

@@ -245,6 +245,33 @@ test('a failing unit does not drag its neighbours in the group commit along', as
   await app.stop()
 })
 
+test('a constraint that fails only at the commit costs its own unit, and its neighbours publish once', async () => {
+  const one = raw((it, ctx) =>
+    ctx.transaction(async (sql) => {
+      await write(it)(sql)
+      ctx.publish(Followed, it)
+      if (it.id === 'bad') await sql.query('insert into child (parent) values (1)')
+    }),
+  )
+  const { app, effects } = await scene([one])
+  await app.database('one').query('create table parent (id integer primary key)')
+  const late = 'references parent (id) deferrable initially deferred'
+  await app.database('one').query(`create table child (parent integer ${late})`)
+  await app.crash('one')
+  await publishAll(app, [
+    ['a', 1],
+    ['bad', 1],
+    ['b', 1],
+  ])
+  await app.restart('one')
+  await app.advance(5000)
+  assert.deepEqual((await effects('one')).toSorted(), ['a:1', 'b:1'])
+  assert.deepEqual((await app.published(Followed)).map(({ key }) => key).toSorted(), ['a', 'b'])
+  assert.equal((await app.letters('one').list()).length, 1)
+  assert.deepEqual((await app.ledger('one')).problems, [])
+  await app.stop()
+})
+
 test('an event that is not declared is a bug of the handler: a dead letter, no effect', async () => {
   const one = service({ name: 'one', handlers: [handle(Happened, (it, ctx) => ctx.publish(Followed, it))] })
   const { app } = await scene([one])
