@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import PDFDocument from 'pdfkit'
+import { dateOf } from '../platform/machine.ts'
 import type { Invoice } from './invoice.ts'
 import { drawInvoice } from './invoice-layout.ts'
 import type { Route } from './route.ts'
@@ -18,7 +19,7 @@ export const openInvoiceDocument = (invoice: Invoice): PDFKit.PDFDocument => {
     info: {
       Title: `Invoice ${invoice.invoiceNumber}`,
       Author: 'LogiFlow Transport B.V.',
-      CreationDate: new Date(`${invoice.issueDate}T00:00:00Z`),
+      CreationDate: dateOf(invoice.issueDate),
     },
   })
   doc.registerFont('text', font)

@@ -21,7 +21,7 @@ export interface DatabaseHarness {
 export type DatabaseCase = ConformanceCase<DatabaseCapabilities, DatabaseHarness>
 
 /** A database of the case's own with the table `items (id, name, size)`, closed when the case ends. */
-export class DatabaseScene {
+class DatabaseScene {
   readonly database: Database
   readonly harness: DatabaseHarness
 

@@ -112,7 +112,7 @@ export function take(cursor: Cursor, recordsMax: number = 1000, waitMs: number =
 }
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
-export const text = (entry: LogEntry): string => new TextDecoder().decode(entry.value ?? new Uint8Array())
+const text = (entry: LogEntry): string => new TextDecoder().decode(entry.value ?? new Uint8Array())
 export const texts = (entries: readonly LogEntry[]): string[] => entries.map(text)
 
 export function record(topic: string, key: string | null, value: string, partition?: number): LogRecord {

@@ -24,7 +24,7 @@ import { sqliteLog } from '../../src/sqlite/sqlite-log.ts'
 export type Order = { orderId: string; weightKg: number; stops?: string[] | undefined }
 type Invoice = { orderId: string; amountMinor: number }
 
-export const OrderPlaced: EventDefinition<Schema<Order, Order & { stops: string[] }>> = event({
+const OrderPlaced: EventDefinition<Schema<Order, Order & { stops: string[] }>> = event({
   type: 'order.placed',
   topic: 'orders',
   key: 'orderId',
@@ -33,7 +33,7 @@ export const OrderPlaced: EventDefinition<Schema<Order, Order & { stops: string[
   schema: z.object({ orderId: z.string(), weightKg: z.number().positive(), stops: z.array(z.string()).default([]) }),
 })
 
-export const InvoiceGenerated: EventDefinition<Schema<Invoice>> = event({
+const InvoiceGenerated: EventDefinition<Schema<Invoice>> = event({
   type: 'invoice.generated',
   topic: 'invoices',
   key: 'orderId',
@@ -130,7 +130,7 @@ export async function runServices(
 }
 
 /** What a runtime has told so far, and what it will tell. */
-export class Facts {
+class Facts {
   readonly heard: Fact[] = []
   #waiting: (() => void)[] = []
 

@@ -1,0 +1,59 @@
+import type { FromChild, OpsSnapshot, ToChild } from './messages.ts'
+import type { SimClock } from './sim-clock.ts'
+
+export type ChildConfig = {
+  readonly dataDir: string
+  /** 0 takes a free port. */
+  readonly port: number
+  readonly clock: SimClock
+}
+export type Running = {
+  readonly port?: number
+  readonly stop: () => Promise<void>
+  /** Rejects when the process must not go on. */
+  readonly done?: Promise<void>
+  readonly onOps?: (ops: OpsSnapshot) => void
+}
+
+export const tellSupervisor = (message: FromChild): void => void process.send?.(message)
+
+/** What a child finds in its environment; the supervisor puts it there. */
+const childConfig = (env: NodeJS.ProcessEnv = process.env): ChildConfig => ({
+  dataDir: env['LOGIFLOW_DATA'] ?? '.logiflow',
+  port: Number(env['LOGIFLOW_PORT'] ?? 0),
+  clock: {
+    simStartMs: Number(env['LOGIFLOW_SIM_START_MS'] ?? Date.now()),
+    wallStartMs: Number(env['LOGIFLOW_WALL_START_MS'] ?? Date.now()),
+    speed: Number(env['LOGIFLOW_SPEED'] ?? 1),
+  },
+})
+
+/**
+ * Runs one process: starts it, says that it is up, and ends it on SIGTERM, when told to, or when its supervisor is gone.
+ * Ctrl-C reaches the whole process group; only the supervisor acts on it.
+ */
+export const runChild = async (start: (config: ChildConfig) => Promise<Running>): Promise<void> => {
+  process.on('SIGINT', () => {})
+  const running = await start(childConfig())
+  let isEnding = false
+  const end = (code: number): void => {
+    if (isEnding) return
+    isEnding = true
+    running
+      .stop()
+      .catch((error: unknown) => process.stderr.write(`${error}\n`))
+      .then(() => process.exit(code))
+  }
+  process.on('SIGTERM', () => end(0))
+  process.on('disconnect', () => end(0))
+  process.on('message', (message: ToChild) => {
+    if (message.kind === 'stop') end(0)
+    else running.onOps?.(message.ops)
+  })
+  running.done?.catch((error: unknown) => {
+    process.stderr.write(`${error}\n`)
+    end(1)
+  })
+  if (process.connected === false) end(0)
+  tellSupervisor({ kind: 'up', port: running.port ?? null })
+}

@@ -1,0 +1,31 @@
+import type { ServiceStatus } from './messages.ts'
+
+export type Notices = {
+  /** The few lines of the start and the end. */
+  readonly say: (line: string) => void
+  /** Something a person would want to know. */
+  readonly note: (name: string, text: string) => void
+}
+
+/** Text for people, or one JSON object per line; nothing but errors when quiet. */
+export const openNotices = (options: { readonly quiet: boolean; readonly jsonLogs: boolean }): Notices => {
+  const write = (text: string): void => void process.stdout.write(`${text}\n`)
+  const json = (fields: object): void => write(JSON.stringify({ time: new Date().toISOString(), ...fields }))
+  return {
+    say: (line) => (options.jsonLogs ? json({ msg: line.trim() }) : write(line)),
+    note(name, text) {
+      if (options.quiet) return
+      if (options.jsonLogs) json({ name, msg: text })
+      else write(`${new Date().toTimeString().slice(0, 8)}  ${name.padEnd(9)} ${text}`)
+    },
+  }
+}
+
+/** What a change of state is worth saying; undefined for the ordinary. */
+export const noticeOf = (status: ServiceStatus, isStarted: boolean): string | undefined => {
+  if (!isStarted) return undefined
+  if (status.state === 'up') return status.crashes > 0 ? '✔ up again' : undefined
+  if (status.state !== 'waiting') return undefined
+  const waitS = Math.round(((status.restartAtMs ?? 0) - Date.now()) / 1000)
+  return `✖ died (${status.note}), starts again in ${waitS} s. The others go on.`
+}

@@ -1,0 +1,73 @@
+import { createRuntime, type Database, type LetterDesk, type Log } from 'firebreak'
+import type { SystemPart } from '../system.ts'
+import type { LetterSummary } from './messages.ts'
+
+type Desk = {
+  readonly name: string
+  readonly topics: readonly string[]
+  readonly database: Database
+  readonly letters: LetterDesk
+}
+
+/** What an operator's tool reads and does: straight from log and ledgers, without asking any service. */
+export class OpsDesk {
+  readonly #log: Log
+  readonly #desks: readonly Desk[]
+
+  constructor(log: Log, parts: readonly SystemPart[]) {
+    this.#log = log
+    this.#desks = parts.map(({ service, database: open }) => {
+      const database = open()
+      return {
+        name: service.name,
+        topics: service.topics,
+        database,
+        letters: createRuntime({ service, log, database }).letters,
+      }
+    })
+  }
+
+  /** Records that each service has not finished. */
+  async backlog(): Promise<Readonly<Record<string, number>>> {
+    const inspection = this.#log.inspect()
+    const topics = await inspection.topics()
+    const counts = this.#desks.map(async ({ name, topics: own }) => {
+      const committed = new Map(
+        (await inspection.committed(name)).map((at) => [`${at.topic}/${at.partition}`, at.offset]),
+      )
+      const behind = topics
+        .filter((topic) => own.includes(topic.name))
+        .flatMap((topic) =>
+          topic.ends.map((end) => end.next - (committed.get(`${topic.name}/${end.partition}`) ?? end.first)),
+        )
+      return [name, behind.reduce((total, count) => total + Math.max(0, count), 0)] as const
+    })
+    return Object.fromEntries(await Promise.all(counts))
+  }
+
+  async letters(): Promise<readonly LetterSummary[]> {
+    const lists = this.#desks.map(async ({ name, letters }) => {
+      const [open, replaying] = await Promise.all([
+        letters.list({ state: 'open', max: 20 }),
+        letters.list({ state: 'replaying', max: 20 }),
+      ])
+      return [...open, ...replaying].map(
+        (letter): LetterSummary => ({
+          ...{ service: name, id: letter.id, key: letter.entry.key ?? '', message: letter.message, atMs: letter.atMs },
+          ...{ eventType: letter.eventType ?? 'unknown', attempts: letter.attempts.length },
+          state: letter.state === 'open' ? 'open' : 'replaying',
+        }),
+      )
+    })
+    return (await Promise.all(lists)).flat()
+  }
+
+  async replay(service: string, id: string): Promise<void> {
+    const desk = this.#desks.find(({ name }) => name === service)
+    await desk?.letters.replay(id, { by: 'operator', note: 'replayed from the operations strip' })
+  }
+
+  async close(): Promise<void> {
+    for (const { database } of this.#desks) await database.close()
+  }
+}

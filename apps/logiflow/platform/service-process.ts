@@ -1,0 +1,56 @@
+import {
+  createRuntime,
+  type Database,
+  type Log,
+  type Runtime,
+  type RuntimeOptions,
+  type ServiceDefinition,
+} from 'firebreak'
+import { type ChildConfig, type Running, runChild } from './child.ts'
+import { createTables, openDatabase, openLog } from './engines.ts'
+import { type Routes, serve } from './http.ts'
+import type { OpsSnapshot } from './messages.ts'
+
+export type ServiceParts = ChildConfig & {
+  readonly runtime: Runtime
+  readonly database: Database
+  readonly log: Log
+}
+export type ServiceProcess = {
+  readonly name: string
+  readonly service: (config: ChildConfig, database: Database) => ServiceDefinition
+  readonly tables: readonly string[]
+  readonly observe?: RuntimeOptions['observe']
+  readonly routes?: (parts: ServiceParts) => Routes
+  /** Told every second what the supervisor sees. */
+  readonly onOps?: (ops: OpsSnapshot) => void
+  readonly onStop?: () => void
+}
+
+/** A service as a process of its own: its tables, its runtime, and HTTP for those who come from outside. */
+export const runService = (spec: ServiceProcess): Promise<void> =>
+  runChild(async (config): Promise<Running> => {
+    const log = openLog(config.dataDir)
+    const database = openDatabase(config.dataDir, spec.name)
+    await createTables(database, spec.tables)
+    const service = spec.service(config, database)
+    const observe = spec.observe === undefined ? {} : { observe: spec.observe }
+    const runtime = createRuntime({ service, log, database, ...observe })
+    await runtime.start()
+    const server =
+      spec.routes === undefined
+        ? undefined
+        : await serve(spec.routes({ ...config, runtime, database, log }), config.port)
+    return {
+      ...(server === undefined ? {} : { port: server.port }),
+      ...(spec.onOps === undefined ? {} : { onOps: spec.onOps }),
+      done: runtime.done,
+      async stop() {
+        spec.onStop?.()
+        server?.close()
+        await runtime.stop({ drainMs: 1000 })
+        await database.close()
+        await log.close()
+      },
+    }
+  })

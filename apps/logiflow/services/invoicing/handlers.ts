@@ -1,0 +1,43 @@
+import { type Database, handle, minutes, permanent, type ServiceDefinition, service } from 'firebreak'
+import { InvoiceGenerated, RouteCalculated, TariffPublished } from '../../contracts/events.ts'
+import type { RouteCalculated as Route } from '../../contracts/payloads.ts'
+import { DomainError } from '../../domain/domain-error.ts'
+import { draftInvoice, type InvoicingOptions, saveInvoice } from './issue.ts'
+import { isInvoiced, nameTariff } from './store.ts'
+
+const billingKeyOf = (route: Route): string =>
+  `route:${route.routeId}:order:${route.stops[0]?.orderId}:rev:${route.revision}`
+
+/** What breaks a rule today breaks it on every attempt: a person has to look at it. */
+const withoutRetry = (error: unknown): never => {
+  throw error instanceof DomainError ? permanent(error.message, error) : error
+}
+
+export const invoicingService = (
+  options: InvoicingOptions & { readonly database: () => Pick<Database, 'query'> },
+): ServiceDefinition =>
+  service({
+    name: 'invoicing',
+    description: 'Turns each route into an invoice with a number and a PDF.',
+    publishes: [InvoiceGenerated],
+    // One PDF at a time: after an outage the backlog is drained at a pace that cannot cause the next one.
+    handlersMax: 1,
+    handlers: [
+      handle(
+        RouteCalculated,
+        async (route, ctx) => {
+          const database = options.database()
+          if (route.billing.length === 0 || (await isInvoiced(database, billingKeyOf(route)))) return
+          const draft = await draftInvoice(database, route, options).catch(withoutRetry)
+          await ctx.transaction(async (sql) => {
+            await saveInvoice(sql, billingKeyOf(route), draft)
+            ctx.publish(InvoiceGenerated, draft.invoice)
+          })
+        },
+        { deadlineMs: minutes(1) },
+      ),
+      handle(TariffPublished, async (tariff, ctx) => {
+        await ctx.transaction((sql) => nameTariff(sql, tariff.tariffId, tariff.basedOn))
+      }),
+    ],
+  })

@@ -1,0 +1,19 @@
+import { renderInvoicePdf } from '../../domain/invoice-pdf.ts'
+import { renderInvoicePdf as renderLeaking } from '../../domain/invoice-pdf-leaky.ts'
+import { pdfDirOf } from '../../platform/engines.ts'
+import { env } from '../../platform/machine.ts'
+import { runService } from '../../platform/service-process.ts'
+import { invoicingService } from './handlers.ts'
+import { pdfFiles } from './pdf-files.ts'
+import { invoicingTables } from './store.ts'
+
+await runService({
+  name: 'invoicing',
+  service: ({ dataDir }, database) =>
+    invoicingService({
+      database: () => database,
+      keep: pdfFiles(pdfDirOf(dataDir)),
+      render: env('LOGIFLOW_PDF') === 'leaky' ? renderLeaking : renderInvoicePdf,
+    }),
+  tables: invoicingTables,
+})
