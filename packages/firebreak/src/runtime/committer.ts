@@ -32,7 +32,8 @@ interface Pending {
   readonly unit: Unit
   outcome: UnitOutcome
   error: unknown
-  rows: readonly OutboxRow[]
+  /** What it publishes; goes into the outbox with that of the whole group. */
+  records: readonly LogRecord[]
   readonly resolve: (outcome: UnitOutcome) => void
   readonly reject: (error: unknown) => void
 }
@@ -72,7 +73,7 @@ export class Committer {
   /** Resolves when the unit is durable; rejects with the error of its body, `FB_FENCED`, or that of the database. */
   commit(unit: Unit): Promise<UnitOutcome> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ unit, outcome: 'committed', error: undefined, rows: none, resolve, reject })
+      this.#queue.push({ unit, outcome: 'committed', error: undefined, records: none, resolve, reject })
       if (this.#running) return
       this.#running = true
       nextTurn(this.#run)
@@ -98,18 +99,15 @@ export class Committer {
 
   async #commitGroup(group: readonly Pending[]): Promise<void> {
     const undo: (() => void)[] = []
+    const rows: OutboxRow[] = []
     try {
-      await this.#options.database.commit(this.#sqlOf(group, undo))
+      await this.#options.database.commit(this.#sqlOf(group, undo, rows))
     } catch (error) {
       for (const restore of undo) restore()
       await this.#afterFailure(group, ledgerError(error) ?? error)
       return
     }
-    const rows: OutboxRow[] = []
-    for (const { unit, error, rows: own } of group) {
-      unit.partition?.offsets.committed()
-      if (error === undefined && own.length > 0) rows.push(...own)
-    }
+    for (const { unit } of group) unit.partition?.offsets.committed()
     if (rows.length > 0) this.#options.onOutbox(rows)
     for (const pending of group) {
       if (pending.error === undefined) pending.resolve(pending.outcome)
@@ -124,12 +122,12 @@ export class Committer {
       return
     }
     for (const { unit, resolve, reject } of group) {
-      await this.#commitGroup([{ unit, outcome: 'committed', error: undefined, rows: none, resolve, reject }])
+      await this.#commitGroup([{ unit, outcome: 'committed', error: undefined, records: none, resolve, reject }])
     }
   }
 
   // Most units are a mark and nothing else: one batch serves them all, without a savepoint each.
-  #sqlOf(group: readonly Pending[], undo: (() => void)[]): readonly SqlUnit[] {
+  #sqlOf(group: readonly Pending[], undo: (() => void)[], rows: OutboxRow[]): readonly SqlUnit[] {
     const nowMs = this.#options.clock.now()
     const marksOnly: Pending[] = []
     const units: SqlUnit[] = []
@@ -142,7 +140,13 @@ export class Committer {
       await fenceAll(sql, group)
       await this.#mark(sql, marksOnly, nowMs)
     }
-    return [allOrNothing(open), ...units, allOrNothing((sql) => progressAll(sql, group, undo))]
+    // The events of all units go into the outbox at once, in the order of the units (I1).
+    const close = async (sql: Sql): Promise<void> => {
+      const records = group.flatMap(({ error, records }) => (error === undefined ? records : none))
+      if (records.length > 0) rows.push(...(await addToOutbox(sql, records, nowMs)))
+      await progressAll(sql, group, undo)
+    }
+    return [allOrNothing(open), ...units, allOrNothing(close)]
   }
 
   async #mark(sql: Sql, pendings: readonly Pending[], nowMs: number): Promise<void> {
@@ -167,8 +171,7 @@ export class Committer {
       if (unit.settle !== null) await unit.settle(sql)
       if (pending.outcome === 'duplicate') return
       if (unit.body !== null) await unit.body(sql)
-      const records = unit.records === null ? none : await unit.records()
-      if (records.length > 0) pending.rows = await addToOutbox(sql, records, nowMs)
+      if (unit.records !== null) pending.records = await unit.records()
     } catch (error) {
       pending.error = error ?? new Error('a transaction body threw nothing')
       throw error
