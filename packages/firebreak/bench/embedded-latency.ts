@@ -18,10 +18,11 @@ export async function latencyAt(folder: string, ratePerSec: number, forMs: numbe
   const log = sqliteLog({ path: folder })
   const runtime = createRuntime({ service: service({ name: 'bench-publisher', publishes: [Happened] }), log })
   await runtime.start()
-  const child = fork(fileURLToPath(new URL('./latency-consumer.ts', import.meta.url)), [
-    folder,
-    join(folder, 'consumer.db'),
-  ])
+  const child = fork(
+    fileURLToPath(new URL('./latency-consumer.mjs', import.meta.url)),
+    [folder, join(folder, 'consumer.db')],
+    { execArgv: [], env: { ...process.env, NODE_OPTIONS: '' } },
+  )
   await once(child, 'message')
   const count = Math.round((ratePerSec * forMs) / 1000)
   const started = performance.now()

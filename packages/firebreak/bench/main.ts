@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { type EmbeddedFigures, embeddedSuite } from './embedded.ts'
 import { settings } from './settings.ts'
@@ -68,6 +69,8 @@ async function main(): Promise<number> {
     return 2
   }
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  say('building what the consumer process runs')
+  execFileSync('npm', ['run', 'build'], { stdio: ['ignore', 'ignore', 'inherit'] })
   const figures = await embeddedSuite({ rounds: Number(values.rounds), backlog: Number(values.backlog), say })
   if (values.json) process.stdout.write(`${JSON.stringify({ ...figures, settings: settings() }, null, 2)}\n`)
   else process.stdout.write(table(figures))

@@ -42,7 +42,7 @@ interface Batch {
   readonly calls: Call[]
 }
 
-const batchBytesMax = 1024 * 1024
+const batchBytesMax = 512 * 1024
 const queuedBytesMax = 32 * 1024 * 1024
 
 export function createAppender(options: AppenderOptions): Appender {
