@@ -1,41 +1,67 @@
 import { FirebreakError, invariant } from '../contracts/errors.ts'
 import { noteSuspect } from '../ledger/suspects.ts'
-import type { UnitOutcome } from './committer.ts'
 import type { Engine } from './engine.ts'
 import type { Message } from './message.ts'
 import { about, commitUntilDone, crashError, finalUnit } from './outcomes.ts'
 import { AlreadyHandled, UnitOfWork } from './unit-of-work.ts'
 
+/** Why an attempt did not end in a commit. */
+export interface Failure {
+  readonly error: unknown
+  readonly startedAtMs: number
+}
+
 /**
- * Runs the handler once and commits its unit of work. Resolves with what became of it, rejects with why it failed.
+ * Runs the handler once and commits its unit of work. Resolves with why it failed, or undefined when it is committed.
  *
  * The handler's place is taken here and given back when its code is through, so that neither a commit nor a wait holds it.
  */
-export async function runAttempt(engine: Engine, message: Message, number: number): Promise<UnitOutcome> {
-  const { partition } = message.delivery
-  const screened = screen(message)
-  const place = engine.slots.acquire(screened === 'alone')
-  if (place !== undefined) await place
-  const unit = openUnit(engine, message, number)
-  engine.watch.add(unit)
+export async function runAttempt(engine: Engine, message: Message, number: number): Promise<Failure | undefined> {
+  const startedAtMs = engine.clock.now()
+  let unit: UnitOfWork | undefined
   try {
-    if (partition.fenced) throw new FirebreakError('FB_FENCED', { partition: partition.id })
+    if (message.broken !== undefined) throw message.broken
+    const screened = screen(message)
+    const place = engine.slots.acquire(screened === 'alone')
+    if (place !== undefined) await place
+    unit = openUnit(engine, message, number)
+    refuseFenced(message)
     if (screened !== 'trusted') await note(engine, message, screened === 'alone')
     const result = run(message, unit)
-    if (result instanceof Promise) await untilExpired(unit, result)
-    return await unit.complete()
-  } catch (error) {
-    const committed = await unit.settled()
-    if (error instanceof AlreadyHandled || unit.outcome === 'duplicate') return 'duplicate'
-    if (committed) {
-      engine.tell?.({ kind: 'late-error', error, ...about(message) })
-      return 'committed'
+    if (result instanceof Promise) {
+      engine.watch.add(unit)
+      await untilExpired(unit, result)
     }
-    throw unit.failure ?? error
+    const kind = (await unit.complete()) === 'committed' ? 'done' : 'duplicate'
+    engine.tell?.({ kind, attempt: number, ...about(message) })
+    return undefined
+  } catch (error) {
+    return (await outcomeAfter(engine, message, { error, unit, number }))
+      ? undefined
+      : { error: unit?.failure ?? error ?? new Error('the handler threw nothing'), startedAtMs }
   } finally {
-    unit.end(unit.failure)
-    engine.watch.remove(unit)
+    unit?.end(unit.failure)
+    if (unit !== undefined) engine.watch.remove(unit)
   }
+}
+
+// A handler can fail after its unit of work has been committed, or because somebody else handled the event: then there is
+// an outcome all the same, and nothing is tried again.
+async function outcomeAfter(
+  engine: Engine,
+  message: Message,
+  { error, unit, number }: { error: unknown; unit: UnitOfWork | undefined; number: number },
+): Promise<boolean> {
+  const committed = (await unit?.settled()) ?? false
+  const isDuplicate = error instanceof AlreadyHandled || unit?.outcome === 'duplicate'
+  if (!isDuplicate && !committed) return false
+  if (!isDuplicate) engine.tell?.({ kind: 'late-error', error, ...about(message) })
+  engine.tell?.({ kind: isDuplicate ? 'duplicate' : 'done', attempt: number, ...about(message) })
+  return true
+}
+
+function refuseFenced({ delivery: { partition } }: Message): void {
+  if (partition.fenced) throw new FirebreakError('FB_FENCED', { partition: partition.id })
 }
 
 function run(message: Message, unit: UnitOfWork): Promise<void> | void {

@@ -1,9 +1,8 @@
 import { sleep, type Timer } from '../contracts/clock.ts'
-import { errorMessage } from '../contracts/errors.ts'
 import { type Cursor, type LogEntry, type Partition, type Position, partitionId } from '../contracts/log.ts'
 import { releasePartition } from '../ledger/partitions.ts'
 import { claim } from './claim.ts'
-import { classify } from './decide.ts'
+import { classify, troubleWith } from './decide.ts'
 import type { Engine } from './engine.ts'
 import { inboxIdOf } from './envelope-codec.ts'
 import type { Lanes } from './lanes.ts'
@@ -99,11 +98,7 @@ export class Consumer {
       } catch (error) {
         if (this.#stop.signal.aborted) return
         if (classify(error).kind === 'halt') return this.#engine.halt(error as Error)
-        this.#engine.tell?.({
-          kind: 'trouble',
-          where: errorMessage(error).includes('database') ? 'database' : 'log',
-          error,
-        })
+        this.#engine.tell?.({ kind: 'trouble', where: troubleWith(error), error })
         if (this.#handedOut) await this.#rejoin()
         failures++
         await sleep(this.#engine.clock, Math.min(1000, 50 * failures), this.#stop.signal)

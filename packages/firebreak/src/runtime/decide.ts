@@ -43,6 +43,10 @@ export function classify(error: unknown): ErrorClassification {
   return { kind: 'permanent', reason: reasons[error.code] ?? 'permanent' }
 }
 
+/** Which of our own engines an error speaks of. */
+export const troubleWith = (error: unknown): 'log' | 'database' =>
+  isFirebreakError(error) && error.code.startsWith('FB_LOG') ? 'log' : 'database'
+
 /** What is known when an attempt has failed. */
 export interface Failure {
   readonly classification: ErrorClassification

@@ -2,8 +2,8 @@ import { sleep } from '../contracts/clock.ts'
 import type { Attempt, Disposition } from '../contracts/disposition.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { retryDefaults } from '../policy/retry.ts'
-import { runAttempt } from './attempt.ts'
-import { classify, decide, type ErrorClassification } from './decide.ts'
+import { type Failure, runAttempt } from './attempt.ts'
+import { classify, decide, type ErrorClassification, troubleWith } from './decide.ts'
 import type { Engine } from './engine.ts'
 import { describeError } from './fingerprint.ts'
 import { type Delivery, decode, type Message } from './message.ts'
@@ -27,7 +27,7 @@ export async function deliver(engine: Engine, delivery: Delivery): Promise<Deliv
   let tries = firstTry(message)
   for (;;) {
     // 4 Run the handler under its policy; 5 collect its unit of work; 6 commit it, with the position.
-    const failure = await attempt(engine, message, tries)
+    const failure = await runAttempt(engine, message, tries.count + 1)
     if (failure === undefined) return 'finished'
     // 7 Decide.
     tries = failed(engine, message, tries, failure)
@@ -80,36 +80,10 @@ async function alreadyDone(engine: Engine, message: Message): Promise<boolean> {
   }
 }
 
-interface Failure {
-  readonly error: unknown
-  readonly startedAtMs: number
-}
-
-async function attempt(engine: Engine, message: Message, tries: Tries): Promise<Failure | undefined> {
-  const startedAtMs = engine.clock.now()
-  if (message.broken !== undefined) return { error: message.broken, startedAtMs }
-  const number = tries.count + 1
-  try {
-    const outcome = await runAttempt(engine, message, number)
-    engine.tell?.({
-      kind: outcome === 'committed' ? 'done' : 'duplicate',
-      attempt: number,
-      ...about(message),
-    })
-    return undefined
-  } catch (error) {
-    return { error: error ?? new Error('the handler threw nothing'), startedAtMs }
-  }
-}
-
 function failed(engine: Engine, message: Message, tries: Tries, { error, startedAtMs }: Failure): Tries {
   const classification = classify(error)
   if (classification.kind === 'infrastructure') {
-    engine.tell?.({
-      kind: 'trouble',
-      where: isFirebreakError(error) && error.code.startsWith('FB_LOG') ? 'log' : 'database',
-      error,
-    })
+    engine.tell?.({ kind: 'trouble', where: troubleWith(error), error })
     return {
       ...tries,
       classification,

@@ -61,7 +61,13 @@ export class Lanes {
   async #run(partition: ClaimedPartition, lane: Lane): Promise<void> {
     try {
       while (lane.waiting.length > 0 && !this.#stopped && !partition.fenced) {
-        await this.#next(partition, lane.id, lane.waiting.shift() as Waiting)
+        const { entry, inboxId, handled } = lane.waiting.shift() as Waiting
+        const delivery = { partition, entry, lane: lane.id, inboxId, handled, parked: null }
+        if (partition.parked.has(lane.id)) await this.#parkBehind(delivery)
+        else {
+          partition.busy.add(lane.id)
+          this.#ended(partition, lane.id, await this.#deliver(delivery))
+        }
         this.#dropped(partition, 1)
       }
     } catch (error) {
@@ -72,12 +78,7 @@ export class Lanes {
     partition.lanes.delete(lane.id)
   }
 
-  async #next(partition: ClaimedPartition, lane: string, record: Waiting): Promise<void> {
-    const { entry, inboxId, handled } = record
-    const delivery = { partition, entry, lane, inboxId, handled, parked: null }
-    if (partition.parked.has(lane)) return this.#parkBehind(delivery)
-    partition.busy.add(lane)
-    const end = await this.#deliver(delivery)
+  #ended(partition: ClaimedPartition, lane: string, end: DeliveryEnd): void {
     partition.busy.delete(lane)
     if (typeof end === 'object') this.#parking.parkedUntil(partition, lane, end.parkedUntilMs)
     else if (end === 'held') this.#parking.hold(partition, lane)

@@ -119,7 +119,8 @@ class BatchAppender implements Appender {
     const batch = this.#gather(bytes)
     const before = batch.at
     const from = batch.places.length
-    for (const [i, record] of records.entries()) {
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i] as LogRecord
       const place = this.#placeOf(record)
       if (place === undefined) throw new FirebreakError('FB_INVARIANT', { claim: 'topics are looked up before' })
       batch.places.push(place)
@@ -153,10 +154,18 @@ class BatchAppender implements Appender {
     this.#reader = options.reader
   }
 
-  async append(records: readonly LogRecord[]): Promise<readonly Position[]> {
-    if (records.length === 0) return []
-    if (this.#inLine === 0 && this.#queuedBytes < queuedBytesMax && this.#unknown(records) === undefined)
-      return this.#enqueue(records)
+  append(records: readonly LogRecord[]): Promise<readonly Position[]> {
+    try {
+      if (records.length === 0) return Promise.resolve([])
+      if (this.#inLine === 0 && this.#queuedBytes < queuedBytesMax && this.#unknown(records) === undefined)
+        return this.#enqueue(records)
+      return this.#waitInLine(records)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #waitInLine(records: readonly LogRecord[]): Promise<readonly Position[]> {
     this.#inLine++
     // The caller may reuse its bytes as soon as this returns.
     const kept = records.map((record) => ({ ...record, value: record.value?.slice() ?? null }))
@@ -187,7 +196,8 @@ function headersText(headers: Readonly<Record<string, string>>): string {
 /** An upper bound of what the records take on the wire. */
 function checkSizes(records: readonly LogRecord[], headers: readonly string[], limit: number): number {
   let total = headBytes + appendHeadBytes
-  for (const [i, { topic, key, value }] of records.entries()) {
+  for (let i = 0; i < records.length; i++) {
+    const { topic, key, value } = records[i] as LogRecord
     const text = headers[i] ?? ''
     let bytes = ((key?.length ?? 0) + text.length) * 3 + (value?.length ?? 0)
     if (bytes > limit) bytes = Buffer.byteLength(key ?? '') + Buffer.byteLength(text) + (value?.length ?? 0)
@@ -222,10 +232,12 @@ function writeRecord(batch: Batch, place: number, { key, value }: LogRecord, hea
 }
 
 function resolveCalls({ places, calls }: Batch, next: Map<number, number>): void {
-  for (const [i, { from, resolve }] of calls.entries()) {
+  for (let i = 0; i < calls.length; i++) {
+    const { from, resolve } = calls[i] as Call
     const to = calls[i + 1]?.from ?? places.length
     const positions: Position[] = []
-    for (const { id, topic, partition } of places.slice(from, to)) {
+    for (let at = from; at < to; at++) {
+      const { id, topic, partition } = places[at] as Place
       const offset = next.get(id) ?? 0
       next.set(id, offset + 1)
       positions.push({ topic, partition, offset })
