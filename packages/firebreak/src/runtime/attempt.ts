@@ -1,5 +1,6 @@
 import { FirebreakError, invariant } from '../contracts/errors.ts'
 import { noteSuspect } from '../ledger/suspects.ts'
+import { bareUnit } from './committer.ts'
 import type { Engine } from './engine.ts'
 import type { Message } from './message.ts'
 import { about, commitUntilDone, crashError, finalUnit } from './outcomes.ts'
@@ -104,12 +105,8 @@ async function note(engine: Engine, message: Message, alone: boolean): Promise<v
   const suspect = { position: entry.offset, alone }
   partition.suspects.set(entry.offset, { ...suspect, loaded: false })
   await commitUntilDone(engine, {
+    ...bareUnit,
     partition,
-    position: null,
-    delta: {},
-    inboxId: null,
-    body: null,
-    records: null,
     settle: (sql) => noteSuspect(sql, partition, suspect),
   })
 }

@@ -25,6 +25,17 @@ export interface Unit {
   readonly records: (() => readonly LogRecord[] | Promise<readonly LogRecord[]>) | null
 }
 
+/** A unit that does nothing yet: what all of them start from. */
+export const bareUnit: Unit = {
+  partition: null,
+  position: null,
+  delta: {},
+  inboxId: null,
+  body: null,
+  settle: null,
+  records: null,
+}
+
 export type UnitOutcome = 'committed' | 'duplicate'
 
 /** A unit on its way, and what is known of it so far. */

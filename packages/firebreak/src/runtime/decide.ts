@@ -47,6 +47,9 @@ export function classify(error: unknown): ErrorClassification {
 export const troubleWith = (error: unknown): 'log' | 'database' =>
   isFirebreakError(error) && error.code.startsWith('FB_LOG') ? 'log' : 'database'
 
+/** What can become of an attempt that failed. */
+export type AfterFailure = Exclude<Disposition, { readonly kind: 'done' | 'duplicate' | 'skipped' }>
+
 /** What is known when an attempt has failed. */
 export interface Failure {
   readonly classification: ErrorClassification
@@ -68,7 +71,7 @@ export function decide(
   failure: Failure,
   policy: RetryPolicy & { onExhausted: 'skip' | 'hold' },
   random: () => number,
-): Disposition {
+): AfterFailure {
   const { classification: c, attempts, nowMs } = failure
   if (c.kind === 'halt') return { kind: 'halt', reason: c.reason }
   if (c.kind === 'fenced') return { kind: 'halt', reason: 'fenced' }

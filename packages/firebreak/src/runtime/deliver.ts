@@ -1,9 +1,9 @@
 import { sleep } from '../contracts/clock.ts'
-import type { Attempt, Disposition } from '../contracts/disposition.ts'
+import type { Attempt } from '../contracts/disposition.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { retryDefaults } from '../policy/retry.ts'
 import { type Failure, runAttempt } from './attempt.ts'
-import { classify, decide, type ErrorClassification, troubleWith } from './decide.ts'
+import { type AfterFailure, classify, decide, type ErrorClassification, troubleWith } from './decide.ts'
 import type { Engine } from './engine.ts'
 import { describeError } from './fingerprint.ts'
 import { type Delivery, decode, type Message } from './message.ts'
@@ -112,7 +112,7 @@ function failed(engine: Engine, message: Message, tries: Tries, { error, started
   }
 }
 
-function judge(engine: Engine, message: Message, tries: Tries): Disposition {
+function judge(engine: Engine, message: Message, tries: Tries): AfterFailure {
   const policy = {
     ...(message.handler?.retry ?? retryDefaults),
     onExhausted: message.handler?.onExhausted ?? 'skip',
@@ -128,7 +128,12 @@ function judge(engine: Engine, message: Message, tries: Tries): Disposition {
   return decide(failure, policy, engine.entropy.random)
 }
 
-async function follow(engine: Engine, message: Message, to: Disposition, tries: Tries): Promise<DeliveryEnd | 'again'> {
+async function follow(
+  engine: Engine,
+  message: Message,
+  to: AfterFailure,
+  tries: Tries,
+): Promise<DeliveryEnd | 'again'> {
   const { partition } = message.delivery
   switch (to.kind) {
     case 'retry':
@@ -144,8 +149,6 @@ async function follow(engine: Engine, message: Message, to: Disposition, tries: 
     case 'halt':
       if (tries.classification.kind !== 'fenced') engine.halt(asError(tries.error))
       return 'left'
-    default:
-      return 'finished'
   }
 }
 

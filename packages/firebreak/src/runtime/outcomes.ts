@@ -6,7 +6,7 @@ import type { Accounts } from '../ledger/accounts.ts'
 import { changeLetter, type DeadLetter, findLetter, insertLetter, reopenLetter } from '../ledger/letters.ts'
 import { park, repark, unpark } from '../ledger/parked.ts'
 import { clearSuspect } from '../ledger/suspects.ts'
-import type { Unit, UnitOutcome } from './committer.ts'
+import { bareUnit, type Unit, type UnitOutcome } from './committer.ts'
 import { classify } from './decide.ts'
 import type { Engine } from './engine.ts'
 import { describeError, fingerprintOf } from './fingerprint.ts'
@@ -95,12 +95,10 @@ export async function settleParked(
   }
   const suspected = partition.suspects.has(entry.offset)
   await commitUntilDone(engine, {
+    ...bareUnit,
     partition,
     position: parked === null ? entry.offset : null,
     delta: parked === null ? { parked: 1 } : {},
-    inboxId: null,
-    body: null,
-    records: null,
     settle: async (sql) => {
       if (suspected) await clearSuspect(sql, partition, entry.offset)
       await (parked === null ? park(sql, row) : repark(sql, row))

@@ -3,6 +3,7 @@ import { dropLease, takeLease } from '../ledger/leases.ts'
 import { countOutbox, type OutboxRow, readOutbox, removeFromOutbox } from '../ledger/outbox.ts'
 import { nextTurn } from '../node/turn.ts'
 import { backoffMs } from '../policy/backoff.ts'
+import { bareUnit } from './committer.ts'
 import { classify } from './decide.ts'
 import type { Engine } from './engine.ts'
 
@@ -210,9 +211,8 @@ export class Relay {
     const { committer, tell } = this.#engine
     tell?.({ kind: 'published', count: rows.length })
     const seqs = rows.map((row) => row.seq)
-    const unit = { partition: null, position: null, delta: {}, inboxId: null, body: null, records: null }
     // Not awaited: the next batch need not wait for the broom. A failure leaves rows that are sent again, as duplicates.
-    committer.commit({ ...unit, settle: (sql) => removeFromOutbox(sql, seqs) }).then(
+    committer.commit({ ...bareUnit, settle: (sql) => removeFromOutbox(sql, seqs) }).then(
       () => this.#removed(rows),
       () => {
         this.#removed(rows)

@@ -13,7 +13,7 @@ import { systemEntropy } from '../node/entropy.ts'
 import { nextTurn } from '../node/turn.ts'
 import { DeadlineWatch } from '../policy/deadline-watch.ts'
 import { bootProblems } from './boot-checks.ts'
-import { Committer } from './committer.ts'
+import { bareUnit, Committer } from './committer.ts'
 import { Consumer } from './consumer.ts'
 import { deliver } from './deliver.ts'
 import { type Engine, type Limits, limitDefaults } from './engine.ts'
@@ -218,8 +218,7 @@ class ServiceRuntime implements Runtime {
       records.length = 0
       result = { value: await body(sql, publish) }
     }
-    const unit = { partition: null, position: null, delta: {}, inboxId: null, settle: null }
-    await committer.commit({ ...unit, body: run, records: take })
+    await committer.commit({ ...bareUnit, body: run, records: take })
     return (result as unknown as { value: T }).value
   }
 
