@@ -1,9 +1,9 @@
 import { type Config, defineConfig } from 'firebreak'
-import { openLog } from './platform/engines.ts'
-import { env } from './platform/machine.ts'
-import { systemIn } from './system.ts'
+import { loadEngines } from './platform/engines.ts'
+import { settingsForTools } from './platform/settle-engines.ts'
+import { systemOn } from './system.ts'
 
-const dataDir = env('LOGIFLOW_DATA') ?? '.logiflow'
+const engines = await loadEngines(settingsForTools())
 
 /** What the `firebreak` command line needs to know of LogiFlow. */
-export const config: Config = defineConfig({ log: () => openLog(dataDir), services: systemIn(dataDir) })
+export const config: Config = defineConfig({ log: () => engines.openLog(), services: systemOn(engines) })

@@ -1,76 +1,75 @@
-import { createServer } from 'node:net'
-import { relative, resolve } from 'node:path'
+import { relative } from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import type { Log, TopicSpec } from 'firebreak'
-import * as events from './contracts/events.ts'
-import { emptyDataDir, isUsed, resumeClock, runningHere, saveState } from './platform/data-dir.ts'
-import { openLog } from './platform/engines.ts'
+import { isFirebreakError } from 'firebreak'
+import {
+  emptyDataDir,
+  isUsed,
+  keepEngines,
+  madeHere,
+  resumeClock,
+  runningHere,
+  saveState,
+} from './platform/data-dir.ts'
+import { type EngineSettings, engineName, environmentOf } from './platform/engine-settings.ts'
+import { type Engines, loadEngines } from './platform/engines.ts'
 import { PORT_DEFAULT, parseStartFlags, type StartFlags, startHelp, UsageError } from './platform/flags.ts'
 import { every, nowMs } from './platform/machine.ts'
-import type { Command, FromChild } from './platform/messages.ts'
+import type { Command, FromChild, OpsSnapshot } from './platform/messages.ts'
 import { type Notices, noticeOf, openNotices } from './platform/notices.ts'
 import { OpsDesk } from './platform/ops-desk.ts'
+import { choosePort } from './platform/port.ts'
+import { discardSpace, makeSpace } from './platform/server-space.ts'
+import { settleEngines } from './platform/settle-engines.ts'
 import type { SimClock } from './platform/sim-clock.ts'
 import { type ChildSpec, Supervisor } from './platform/supervisor.ts'
-import { systemIn } from './system.ts'
+import { serviceNames, systemOn, topicsOfSystem } from './system.ts'
 
 /** One minute on the road passes in a second. */
 const SPEED = 60
-const READY_MAX_MS = 30_000
+const READY_MAX_MS = 60_000
 const SAVE_EVERY_MS = 5_000
-const PORTS_TRIED = 10
+/** Where the database can be shared. Portal and tracking serve HTTP to one address each, and stay single. */
+const INSTANCES = 3
 
-const isFree = (port: number): Promise<boolean> =>
-  new Promise((done) => {
-    const probe = createServer()
-    probe.once('error', () => done(false))
-    probe.listen(port, '127.0.0.1', () => probe.close(() => done(true)))
-  })
-
-/** The port of the page, and whether the usual one was taken. */
-const choosePort = async (wanted: number | undefined): Promise<number> => {
-  if (wanted !== undefined) {
-    if (wanted === 0 || (await isFree(wanted))) return wanted
-    throw new UsageError(`port ${wanted} is taken. Leave --port out and the next free one is used.`)
+/** Starts over, if that is what the person wants: everything in the folder, and what it has created on servers. */
+const reset = async (flags: StartFlags, settings: EngineSettings): Promise<boolean> => {
+  const { dataDir } = settings
+  if (!isUsed(dataDir)) return true
+  const made = madeHere(dataDir)
+  if (!flags.yes) {
+    if (!process.stdin.isTTY) throw new UsageError('--reset deletes data: add --yes where nobody can be asked')
+    const ask = createInterface({ input: process.stdin, output: process.stdout })
+    const [databases, topics] = [made.databases.join(', '), made.topics.join(', ')]
+    const more = `${databases && `, the databases ${databases}`}${topics && `, the topics ${topics}`}`
+    const answer = await ask.question(`Delete everything in ${dataDir}${more}? [y/N] `)
+    ask.close()
+    if (!/^y(es)?$/i.test(answer.trim())) return false
   }
-  for (let port = PORT_DEFAULT; port < PORT_DEFAULT + PORTS_TRIED; port++) if (await isFree(port)) return port
-  throw new UsageError(`ports ${PORT_DEFAULT} to ${PORT_DEFAULT + PORTS_TRIED - 1} are taken. Choose one with --port.`)
+  await discardSpace(settings, made)
+  emptyDataDir(dataDir)
+  return true
 }
 
-const mayReset = async (flags: StartFlags, dataDir: string): Promise<boolean> => {
-  if (flags.yes || !isUsed(dataDir)) return true
-  if (!process.stdin.isTTY) throw new UsageError('--reset deletes data: add --yes where nobody can be asked')
-  const ask = createInterface({ input: process.stdin, output: process.stdout })
-  const answer = await ask.question(`Delete everything in ${dataDir}? [y/N] `)
-  ask.close()
-  return /^y(es)?$/i.test(answer.trim())
-}
-
-const childSpecs = (dataDir: string, clock: SimClock, port: number): readonly ChildSpec[] => {
+const childSpecs = (engines: Engines, clock: SimClock, port: number): readonly ChildSpec[] => {
   const env = {
-    LOGIFLOW_DATA: dataDir,
+    ...environmentOf(engines.settings),
     LOGIFLOW_SIM_START_MS: String(clock.simStartMs),
     LOGIFLOW_WALL_START_MS: String(clock.wallStartMs),
     LOGIFLOW_SPEED: String(clock.speed),
   }
-  const entry = (path: string): URL => new URL(path, import.meta.url)
+  const single = (name: string, path: string): ChildSpec => ({ name, entry: new URL(path, import.meta.url), env })
+  const several = (name: string, path: string): readonly ChildSpec[] => {
+    const spec = single(name, path)
+    if (!engines.isShared) return [spec]
+    return Array.from({ length: INSTANCES }, (_, index) => ({ ...spec, name: `${name}-${index + 1}`, service: name }))
+  }
   return [
-    { name: 'portal', entry: entry('services/portal/main.ts'), env, port },
-    { name: 'routing', entry: entry('services/routing/main.ts'), env },
-    { name: 'tracking', entry: entry('services/tracking/main.ts'), env },
-    { name: 'invoicing', entry: entry('services/invoicing/main.ts'), env },
-    { name: 'world', entry: entry('world/main.ts'), env },
+    { ...single('portal', 'services/portal/main.ts'), port },
+    ...several('routing', 'services/routing/main.ts'),
+    single('tracking', 'services/tracking/main.ts'),
+    ...several('invoicing', 'services/invoicing/main.ts'),
+    single('world', 'world/main.ts'),
   ]
-}
-
-/** The log belongs to the process that lives longest. */
-const ownLog = async (dataDir: string): Promise<Log> => {
-  const log = openLog(dataDir)
-  const topics = new Map<string, TopicSpec>()
-  for (const { topic, partitions, retentionMs } of Object.values(events).filter((one) => 'topic' in one))
-    topics.set(topic, { name: topic, partitions, retentionMs })
-  await log.ensureTopics([...topics.values()])
-  return log
 }
 
 const follow = (command: Command, supervisor: Supervisor, desk: OpsDesk): void => {
@@ -82,57 +81,67 @@ const follow = (command: Command, supervisor: Supervisor, desk: OpsDesk): void =
 const watch = (supervisor: Supervisor, desk: OpsDesk, notices: Notices): { stop: () => void } => {
   const known = new Set<string>()
   let isFirst = true
-  let isLooking = false
-  const look = async (): Promise<void> => {
+  let isAsking = false
+  let seen: Pick<OpsSnapshot, 'backlog' | 'letters'> = { backlog: {}, letters: [] }
+  const ask = async (): Promise<void> => {
     const [backlog, letters] = await Promise.all([desk.backlog(), desk.letters()])
+    seen = { backlog, letters }
     for (const { id, service, message } of letters) {
       if (!known.has(id) && !isFirst)
         notices.note(service, `✖ dead letter: ${message}. Everything else goes on; replay it on the page.`)
       known.add(id)
     }
     isFirst = false
-    supervisor.tell({ atMs: nowMs(), services: supervisor.statuses(), backlog, letters })
   }
+  const tell = (): void => supervisor.tell({ atMs: nowMs(), services: supervisor.statuses(), ...seen })
   const timer = every(1_000, () => {
-    if (isLooking) return
-    isLooking = true
-    look()
-      .catch(() => {}) // A database that is being created; the next look is in a second.
+    // Log or database is away for a moment: all are told who is up all the same.
+    if (isAsking) return tell()
+    isAsking = true
+    ask()
+      .catch(() => {})
       .finally(() => {
-        isLooking = false
+        isAsking = false
+        tell()
       })
   })
   return { stop: () => clearInterval(timer) }
 }
 
-const greet = (notices: Notices, data: string): void => {
+const greet = (notices: Notices, engines: Engines, data: string): void => {
+  const instances = engines.isShared ? `, routing and invoicing in ${INSTANCES} instances` : ''
   notices.say(
     'LogiFlow: routing, invoicing, tracking and portal, each a process of its own, and a world with 40 trucks',
   )
   notices.say(`  Data   ${data}`)
+  notices.say(`  Runs   on ${engineName(engines.settings)}${instances}`)
   notices.say(`  Clock  ${SPEED} times real time; Ctrl-C stops, npm start -- --help shows more`)
   notices.say('  Try    Crash invoicing on the page, and watch everything else go on')
 }
 
-const run = async (flags: StartFlags): Promise<void> => {
-  const startedAtMs = performance.now()
-  const dataDir = resolve(flags.data)
-  const other = runningHere(dataDir)
-  if (other !== undefined)
-    throw new UsageError(`LogiFlow runs on ${flags.data} already: ${other.url} (pid ${other.pid})`)
-  if (flags.reset) {
-    if (!(await mayReset(flags, dataDir))) return
-    emptyDataDir(dataDir)
-  }
-  const notices = openNotices(flags)
+type Start = {
+  readonly flags: StartFlags
+  readonly engines: Engines
+  readonly notices: Notices
+  readonly startedAtMs: number
+  /** What the folder was before this start. */
+  readonly isResumed: boolean
+}
+
+/** From the first process to Ctrl-C. */
+const runProcesses = async ({ flags, engines, notices, startedAtMs, isResumed }: Start): Promise<void> => {
+  const { dataDir } = engines.settings
   const shown = relative(process.cwd(), dataDir) || '.'
-  const isResumed = isUsed(dataDir)
+  const keptWhere =
+    engines.settings.log === 'kafka' || engines.isShared ? `on the servers and in ${shown}` : `in ${shown}`
   const port = await choosePort(flags.port)
   const clock = resumeClock(dataDir, SPEED)
-  const log = await ownLog(dataDir)
-  const desk = new OpsDesk(log, systemIn(dataDir))
+  // The embedded log belongs to the process that lives longest.
+  const log = engines.openLog()
+  await log.ensureTopics(topicsOfSystem())
+  const desk = new OpsDesk(log, systemOn(engines))
   let isStarted = false
-  const supervisor = new Supervisor(childSpecs(dataDir, clock, port), {
+  const supervisor = new Supervisor(childSpecs(engines, clock, port), {
     onStatus(status) {
       const text = noticeOf(status, isStarted)
       if (text !== undefined) notices.note(status.name, text)
@@ -156,7 +165,7 @@ const run = async (flags: StartFlags): Promise<void> => {
     await desk.close()
     await log.close()
     if (code === 0)
-      notices.say(`\nLogiFlow stopped. Orders, invoices and events are kept in ${shown}; npm start goes on from here.`)
+      notices.say(`\nLogiFlow stopped. Orders, invoices and events are kept ${keptWhere}; npm start goes on from here.`)
     process.exit(code)
   }
   process.on('SIGINT', () => void end(0))
@@ -175,8 +184,27 @@ const run = async (flags: StartFlags): Promise<void> => {
   saveState(dataDir, clock, url)
   watching = watch(supervisor, desk, notices)
   const taken = flags.port === undefined && port !== PORT_DEFAULT ? `  (port ${PORT_DEFAULT} is taken)` : ''
-  if (!flags.quiet) greet(notices, `${shown}  ${isResumed ? '(goes on where it was)' : '(new)'}`)
+  if (!flags.quiet) greet(notices, engines, `${shown}  ${isResumed ? '(goes on where it was)' : '(new)'}`)
   notices.say(`ready in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s: ${url}${taken}`)
+}
+
+const run = async (flags: StartFlags): Promise<void> => {
+  const startedAtMs = performance.now()
+  let settings = await settleEngines(flags)
+  const { dataDir } = settings
+  const other = runningHere(dataDir)
+  if (other !== undefined)
+    throw new UsageError(`LogiFlow runs on ${flags.data} already: ${other.url} (pid ${other.pid})`)
+  if (flags.reset) {
+    if (!(await reset(flags, settings))) return
+    settings = await settleEngines(flags)
+  }
+  const isResumed = isUsed(dataDir)
+  const made = await makeSpace(settings, { services: serviceNames, topics: topicsOfSystem() })
+  const { log, database, namespace } = settings
+  keepEngines(dataDir, { log, database, namespace }, made)
+  const engines = await loadEngines(settings)
+  await runProcesses({ flags, engines, notices: openNotices(flags), startedAtMs, isResumed })
 }
 
 try {
@@ -184,7 +212,7 @@ try {
   if (flags.help) process.stdout.write(`${startHelp}\n`)
   else await run(flags)
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error
+  if (!(error instanceof UsageError || isFirebreakError(error))) throw error
   process.stderr.write(`${error.message}\n`)
-  process.exitCode = 2
+  process.exitCode = error instanceof UsageError ? 2 : 1
 }

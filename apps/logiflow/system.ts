@@ -1,5 +1,6 @@
-import type { Database, ServiceDefinition } from 'firebreak'
-import { openDatabase } from './platform/engines.ts'
+import type { Database, ServiceDefinition, TopicSpec } from 'firebreak'
+import * as events from './contracts/events.ts'
+import type { Engines } from './platform/engines.ts'
 import { invoicingService } from './services/invoicing/handlers.ts'
 import { portalService } from './services/portal/handlers.ts'
 import { routing } from './services/routing/handlers.ts'
@@ -7,16 +8,26 @@ import { tracking } from './services/tracking/handlers.ts'
 
 export type SystemPart = { readonly service: ServiceDefinition; readonly database: () => Database }
 
+export const serviceNames = ['portal', 'routing', 'tracking', 'invoicing'] as const
+
+/** Every topic of the contracts, as the services declare it. */
+export const topicsOfSystem = (): readonly TopicSpec[] => {
+  const topics = new Map<string, TopicSpec>()
+  for (const { topic, partitions, retentionMs } of Object.values(events).filter((one) => 'topic' in one))
+    topics.set(topic, { name: topic, partitions, retentionMs })
+  return [...topics.values()]
+}
+
 const drawsNothing = (): Promise<never> => Promise.reject(new Error('an operator draws no invoices'))
 
 /** All services with their databases, as an operator's tools see them; nothing is opened before it is used. */
-export const systemIn = (dataDir: string): readonly SystemPart[] => {
+export const systemOn = (engines: Engines): readonly SystemPart[] => {
   const part = (service: ServiceDefinition): SystemPart => ({
     service,
-    database: () => openDatabase(dataDir, service.name),
+    database: () => engines.openDatabase(service.name),
   })
   const invoicing = invoicingService({
-    database: () => openDatabase(dataDir, 'invoicing'),
+    database: () => engines.openDatabase('invoicing'),
     render: drawsNothing,
     keep: drawsNothing,
   })

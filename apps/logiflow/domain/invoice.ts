@@ -46,7 +46,7 @@ export type InvoiceRequest = {
   readonly issuedAt: Instant
 }
 
-/** `NL-2026-000045`; whoever writes the invoice row takes the sequence number in the same transaction. */
+/** `NL-2026-000045`. */
 export const formatInvoiceNumber = (series: string, year: number, sequence: number): string =>
   `${series}-${year}-${String(sequence).padStart(6, '0')}`
 

@@ -1,28 +1,28 @@
-import { rmSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Log } from 'firebreak'
+import { isFirebreakError, type Log } from 'firebreak'
 import type { DispatchRequest } from '../contracts/requests.ts'
-import { openLog } from '../platform/engines.ts'
-import { after, every, pause } from '../platform/machine.ts'
+import { type EngineSettings, environmentOf } from '../platform/engine-settings.ts'
+import { type Engines, loadEngines } from '../platform/engines.ts'
+import { after, every, newId, pause } from '../platform/machine.ts'
 import type { ServiceStatus } from '../platform/messages.ts'
 import { OpsDesk } from '../platform/ops-desk.ts'
+import { discardSpace, type Made, makeSpace, nothingMade } from '../platform/server-space.ts'
 import { type ChildSpec, Supervisor } from '../platform/supervisor.ts'
 import { exchange } from '../rest/exchange.ts'
-import { systemIn } from '../system.ts'
+import { serviceNames, systemOn, topicsOfSystem } from '../system.ts'
 import { type Addresses, Load } from './load.ts'
 import { countInvoices, invoiceDelay, ledgerImbalance } from './reconcile.ts'
 import { type EventFigures, judge, type Mode, type Result } from './result.ts'
 import type { Scenario, Trace } from './scenario.ts'
 
-const READY_MAX_MS = 30_000
+const READY_MAX_MS = 60_000
 const SETTLE_MAX_MS = 180_000
-const SERVICES = ['portal', 'routing', 'tracking', 'invoicing'] as const
 
 export type Progress = (atS: number, text: string) => void
-type Ports = Readonly<Record<(typeof SERVICES)[number], number>>
+type Ports = Readonly<Record<(typeof serviceNames)[number], number>>
 
 const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
@@ -36,15 +36,15 @@ const freePort = (): Promise<number> =>
     })
   })
 
-const specsFor = (mode: Mode, dataDir: string, ports: Ports): readonly ChildSpec[] => {
+const specsFor = (mode: Mode, settings: EngineSettings, ports: Ports): readonly ChildSpec[] => {
   const env = {
-    LOGIFLOW_DATA: dataDir,
+    ...environmentOf(settings),
     LOGIFLOW_HARDENED: mode === 'rest-hardened' ? '1' : '0',
-    ...Object.fromEntries(SERVICES.map((name) => [`LOGIFLOW_PORT_${name.toUpperCase()}`, String(ports[name])])),
+    ...Object.fromEntries(serviceNames.map((name) => [`LOGIFLOW_PORT_${name.toUpperCase()}`, String(ports[name])])),
   }
   const entry = (name: string): URL =>
     new URL(mode === 'events' ? `../services/${name}/main.ts` : `../rest/${name}.ts`, import.meta.url)
-  return SERVICES.map((name) => ({ name, env, entry: entry(name), port: ports[name] }))
+  return serviceNames.map((name) => ({ name, env, entry: entry(name), port: ports[name] }))
 }
 
 /** The same invoice process in every wiring: a small heap, and the PDF module that never forgets. */
@@ -54,6 +54,10 @@ const leaking = (spec: ChildSpec, heapMb: number): ChildSpec => ({
   nodeArgs: [`--max-old-space-size=${heapMb}`],
 })
 
+const unlessAway = (error: unknown): undefined => {
+  if (!(isFirebreakError(error) && error.kind === 'transient')) throw error
+}
+
 type Watch = {
   crashedAtMs: number[]
   repairedAtMs: number | null
@@ -62,41 +66,71 @@ type Watch = {
   drainedAtMs: number | null
 }
 
-/** One night in one wiring, in a data folder of its own, from the first process to the last invoice. */
+export type NightPlan = {
+  readonly mode: Mode
+  readonly scenario: Scenario
+  readonly trace: Trace
+  /** Engines and servers; folder and namespace are the night's own. */
+  readonly settings: EngineSettings
+}
+
+/**
+ * One night in one wiring, from the first process to the last invoice. It starts from nothing: a data folder of its own, and on
+ * servers topics, groups and databases under a name of its own, which are deleted when it is over.
+ */
 export class Night {
   readonly #mode: Mode
   readonly #scenario: Scenario
   readonly #trace: Trace
   readonly #progress: Progress
   readonly #watch: Watch = { crashedAtMs: [], repairedAtMs: null, backlog: 0, backlogPeak: 0, drainedAtMs: null }
+  readonly #settings: EngineSettings
+  readonly #dataDir: string
+  #made: Made = nothingMade
+  #supervisor: Supervisor | undefined
   #startMs = 0
   #isFixed = false
 
-  constructor(mode: Mode, scenario: Scenario, trace: Trace, progress: Progress) {
+  constructor({ mode, scenario, trace, settings }: NightPlan, progress: Progress) {
     this.#mode = mode
     this.#scenario = scenario
     this.#trace = trace
     this.#progress = progress
+    this.#dataDir = mkdtempSync(join(tmpdir(), `logiflow-${mode}-`))
+    // Direct calls have no log.
+    const log = mode === 'events' ? settings.log : 'embedded'
+    const namespace = `incident${newId().slice(0, 8)}`
+    this.#settings = { ...settings, log, namespace, dataDir: this.#dataDir }
   }
 
   async run(): Promise<Result> {
-    const dataDir = await mkdtemp(join(tmpdir(), `logiflow-${this.#mode}-`))
+    try {
+      return await this.#run()
+    } finally {
+      await this.discard()
+    }
+  }
+
+  async #run(): Promise<Result> {
+    this.#made = await makeSpace(this.#settings, { services: serviceNames, topics: topicsOfSystem() })
+    const engines = await loadEngines(this.#settings)
     const ports: Ports = {
       portal: await freePort(),
       routing: await freePort(),
       tracking: await freePort(),
       invoicing: await freePort(),
     }
-    const specs = specsFor(this.#mode, dataDir, ports)
-    const repaired = specs[3] as ChildSpec
-    const children = [...specs.slice(0, 3), leaking(repaired, this.#scenario.heapMb)]
+    const specs = specsFor(this.#mode, this.#settings, ports)
+    const repaired = specs.find(({ name }) => name === 'invoicing') as ChildSpec
+    const children = specs.map((spec) => (spec === repaired ? leaking(spec, this.#scenario.heapMb) : spec))
     // This process writes the log, as the supervisor does in production: it outlives every service.
-    const log = this.#mode === 'events' ? openLog(dataDir) : undefined
-    await log?.ensureTopics([{ name: 'routing.events', partitions: 6 }])
+    const log = this.#mode === 'events' ? engines.openLog() : undefined
+    await log?.ensureTopics(topicsOfSystem())
     const supervisor = new Supervisor(children, { onStatus: (status) => this.#seen(status) })
+    this.#supervisor = supervisor
     const killAll = (): void => {
       supervisor.killAll()
-      rmSync(dataDir, { recursive: true, force: true })
+      rmSync(this.#dataDir, { recursive: true, force: true })
     }
     process.once('exit', killAll)
     try {
@@ -106,19 +140,27 @@ export class Night {
         supervisor,
         repaired,
         addressesOf(ports),
-        log === undefined ? undefined : new OpsDesk(log, systemIn(dataDir)),
+        log === undefined ? undefined : new OpsDesk(log, systemOn(engines)),
       )
-      await this.#settle(dataDir, load)
-      const events = log === undefined ? {} : await this.#eventFigures(dataDir, log, load)
+      await this.#settle(engines, load)
+      const events = log === undefined ? {} : await this.#eventFigures(engines, log, load)
       await supervisor.stop()
-      const imbalance = log === undefined ? {} : { ledgerImbalance: await ledgerImbalance(dataDir, log) }
-      return { ...(await this.#result(dataDir, load)), ...events, ...imbalance }
+      const imbalance = log === undefined ? {} : { ledgerImbalance: await ledgerImbalance(engines, log) }
+      return { ...(await this.#result(engines, load)), ...events, ...imbalance }
     } finally {
       await supervisor.stop()
       process.off('exit', killAll)
       await log?.close()
-      await rm(dataDir, { recursive: true, force: true })
     }
+  }
+
+  /** Ends every process and deletes everything that this night has made. Idempotent. */
+  async discard(): Promise<void> {
+    this.#supervisor?.killAll()
+    rmSync(this.#dataDir, { recursive: true, force: true })
+    const made = this.#made
+    this.#made = nothingMade
+    await discardSpace(this.#settings, made)
   }
 
   async #play(supervisor: Supervisor, repaired: ChildSpec, to: Addresses, desk: OpsDesk | undefined): Promise<Load> {
@@ -130,7 +172,7 @@ export class Night {
       this.#progress(this.#nowS(), 'hotfix: invoicing is killed and starts without the leak')
       supervisor.replace(repaired)
     })
-    const looking = every(1_000, () => void this.#look(load, desk))
+    const looking = this.#lookAgain(load, desk)
     await load.play(this.#trace.steps)
     await load.settled()
     // The last second belongs to the night too.
@@ -160,6 +202,18 @@ export class Night {
     await pause(3_000)
   }
 
+  /** Once a second, and never a second time before the first has ended. */
+  #lookAgain(load: Load, desk: OpsDesk | undefined): NodeJS.Timeout {
+    let isLooking = false
+    return every(1_000, () => {
+      if (isLooking) return
+      isLooking = true
+      void this.#look(load, desk).finally(() => {
+        isLooking = false
+      })
+    })
+  }
+
   async #look(load: Load, desk: OpsDesk | undefined): Promise<void> {
     const atMs = this.#sinceStartMs()
     const recent = load.samples
@@ -172,39 +226,42 @@ export class Night {
     this.#progress(atMs / 1000, `portal ${share}${backlog}`)
   }
 
-  async #measureBacklog(desk: OpsDesk): Promise<void> {
+  /** Records that all services together have not finished; undefined while the log cannot say. */
+  async #measureBacklog(desk: OpsDesk): Promise<number | undefined> {
     const watch = this.#watch
-    watch.backlog = (await desk.backlog())['invoicing'] ?? 0
+    const backlog = await desk.backlog().catch(unlessAway)
+    if (backlog === undefined) return undefined
+    watch.backlog = backlog['invoicing'] ?? 0
     watch.backlogPeak = Math.max(watch.backlogPeak, watch.backlog)
     if (watch.repairedAtMs !== null && watch.drainedAtMs === null && watch.backlog <= 1)
       watch.drainedAtMs = this.#sinceStartMs()
+    return Object.values(backlog).reduce((total, count) => total + count, 0)
   }
 
   async #drain(desk: OpsDesk): Promise<void> {
     for (const endMs = performance.now() + SETTLE_MAX_MS; performance.now() < endMs; await pause(500)) {
-      await this.#measureBacklog(desk)
-      const backlog = Object.values(await desk.backlog()).reduce((total, count) => total + count, 0)
+      const backlog = await this.#measureBacklog(desk)
       if (backlog === 0) break
-      this.#progress(this.#nowS(), `waiting for ${backlog} records`)
+      this.#progress(this.#nowS(), `waiting for ${backlog ?? 'an unknown number of'} records`)
     }
     await desk.close()
   }
 
   /** Calls that nobody waits for any more still make invoices: waits until none has come for 8 s. */
-  async #settle(dataDir: string, load: Load): Promise<void> {
+  async #settle(engines: Engines, load: Load): Promise<void> {
     if (this.#mode === 'events') return
     const orderIds = [...load.dispatchedAtMs.keys()]
     let [issued, sinceMs] = [-1, performance.now()]
     for (const endMs = performance.now() + SETTLE_MAX_MS; performance.now() < endMs; await pause(1_000)) {
-      const now = (await countInvoices(dataDir, orderIds)).issued
+      const now = (await countInvoices(engines, orderIds)).issued
       if (now !== issued) [issued, sinceMs] = [now, performance.now()]
       if (performance.now() - sinceMs > 8_000) return
       this.#progress(this.#nowS(), `calls that nobody waits for go on: ${issued} invoices`)
     }
   }
 
-  async #eventFigures(dataDir: string, log: Log, load: Load): Promise<Omit<EventFigures, 'ledgerImbalance'>> {
-    const desk = new OpsDesk(log, systemIn(dataDir))
+  async #eventFigures(engines: Engines, log: Log, load: Load): Promise<Omit<EventFigures, 'ledgerImbalance'>> {
+    const desk = new OpsDesk(log, systemOn(engines))
     const backlogAtEnd = Object.values(await desk.backlog()).reduce((total, count) => total + count, 0)
     const deadLetters = (await desk.letters()).length
     await desk.close()
@@ -215,11 +272,11 @@ export class Night {
       drainMs,
       backlogAtEnd,
       deadLetters,
-      invoiceDelay: await invoiceDelay(dataDir, load.dispatchedAtMs),
+      invoiceDelay: await invoiceDelay(engines, load.dispatchedAtMs),
     }
   }
 
-  async #result(dataDir: string, load: Load): Promise<Result> {
+  async #result(engines: Engines, load: Load): Promise<Result> {
     const { crashedAtMs, repairedAtMs } = this.#watch
     const { lastsS, wave, hotfixAtS } = this.#scenario
     const hotfixMs = repairedAtMs ?? hotfixAtS * 1000
@@ -233,7 +290,7 @@ export class Night {
     return {
       ...seen,
       dispatchersGaveUp: load.gaveUp,
-      invoices: await countInvoices(dataDir, [...earlier, ...load.dispatchedAtMs.keys()]),
+      invoices: await countInvoices(engines, [...earlier, ...load.dispatchedAtMs.keys()]),
       crashes: crashedAtMs.length,
       crashedAtS: crashedAtMs.map((ms) => Math.round(ms / 1000)),
     }

@@ -1,20 +1,20 @@
 import { type Log, verifyLedger } from 'firebreak'
-import { openDatabase } from '../platform/engines.ts'
-import { systemIn } from '../system.ts'
+import type { Engines } from '../platform/engines.ts'
+import { systemOn } from '../system.ts'
 import { type EventFigures, type InvoiceCount, quantile } from './result.ts'
 
 type Row = { readonly order_id: string; readonly gross_minor: number; readonly at_ms: number }
 
-const invoiceRows = async (dataDir: string): Promise<readonly Row[]> => {
-  const database = openDatabase(dataDir, 'invoicing')
+const invoiceRows = async (engines: Engines): Promise<readonly Row[]> => {
+  const database = engines.openDatabase('invoicing')
   const rows = await database.query<Row>('SELECT order_id, gross_minor, at_ms FROM invoices ORDER BY at_ms')
   await database.close()
   return rows
 }
 
 /** Every route that was to be driven against every invoice that was issued. */
-export const countInvoices = async (dataDir: string, orderIds: readonly string[]): Promise<InvoiceCount> => {
-  const byOrder = Map.groupBy(await invoiceRows(dataDir), (row) => row.order_id)
+export const countInvoices = async (engines: Engines, orderIds: readonly string[]): Promise<InvoiceCount> => {
+  const byOrder = Map.groupBy(await invoiceRows(engines), (row) => row.order_id)
   const surplus = [...byOrder.values()].flatMap((rows) => rows.slice(1))
   return {
     expected: orderIds.length,
@@ -27,10 +27,10 @@ export const countInvoices = async (dataDir: string, orderIds: readonly string[]
 }
 
 export const invoiceDelay = async (
-  dataDir: string,
+  engines: Engines,
   dispatchedAtMs: ReadonlyMap<string, number>,
 ): Promise<EventFigures['invoiceDelay']> => {
-  const delays = (await invoiceRows(dataDir)).flatMap(({ order_id, at_ms }) => {
+  const delays = (await invoiceRows(engines)).flatMap(({ order_id, at_ms }) => {
     const fromMs = dispatchedAtMs.get(order_id)
     return fromMs === undefined ? [] : [at_ms - fromMs]
   })
@@ -38,9 +38,9 @@ export const invoiceDelay = async (
 }
 
 /** Records that the ledgers of all services cannot account for: taken from the log and neither done nor kept. */
-export const ledgerImbalance = async (dataDir: string, log: Log): Promise<number> => {
+export const ledgerImbalance = async (engines: Engines, log: Log): Promise<number> => {
   let imbalance = 0
-  for (const { service, database: open } of systemIn(dataDir)) {
+  for (const { service, database: open } of systemOn(engines)) {
     const database = open()
     imbalance += (await verifyLedger(database, { inspection: log.inspect(), group: service.name })).imbalance
     await database.close()

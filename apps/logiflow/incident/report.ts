@@ -57,14 +57,18 @@ export const tableOf = (results: Partial<Record<Mode, Result>>): string => {
 }
 
 /** Which promises do not hold; empty when all do. Bands, not values: machines differ. */
-export const broken = (results: Partial<Record<Mode, Result>>, badSecondsMin: number): readonly string[] => {
+export const broken = (results: Partial<Record<Mode, Result>>, isShort: boolean): readonly string[] => {
+  // In a short night a quick machine is back before everybody has waited in vain.
+  const { badSecondsMin, portalBelow } = isShort
+    ? { badSecondsMin: 4, portalBelow: 0.85 }
+    : { badSecondsMin: 60, portalBelow: 0.6 }
   const problems: string[] = []
   const expect = (holds: boolean, claim: string): void => void (holds || problems.push(claim))
   const { rest, events } = results
   if (rest !== undefined) {
     expect(
-      rest.duringOutage.portalSuccess < 0.6,
-      'rest: the portal fails with invoicing (below 60 % during the outage)',
+      rest.duringOutage.portalSuccess < portalBelow,
+      `rest: the portal fails with invoicing (below ${portalBelow * 100} % during the outage)`,
     )
     expect(rest.badSeconds > badSecondsMin, `rest: more than ${badSecondsMin} bad seconds`)
     expect(rest.invoices.duplicated > 0, 'rest: retries without a key invoice twice')

@@ -1,8 +1,12 @@
+import { settingsFromEnvironment } from './engine-settings.ts'
+import { type Engines, loadEngines } from './engines.ts'
 import type { FromChild, OpsSnapshot, ToChild } from './messages.ts'
 import type { SimClock } from './sim-clock.ts'
 
 export type ChildConfig = {
-  readonly dataDir: string
+  /** What the supervisor calls this process: the service, and a number where there are several of it. */
+  readonly name: string
+  readonly engines: Engines
   /** 0 takes a free port. */
   readonly port: number
   readonly clock: SimClock
@@ -18,8 +22,9 @@ export type Running = {
 export const tellSupervisor = (message: FromChild): void => void process.send?.(message)
 
 /** What a child finds in its environment; the supervisor puts it there. */
-const childConfig = (env: NodeJS.ProcessEnv = process.env): ChildConfig => ({
-  dataDir: env['LOGIFLOW_DATA'] ?? '.logiflow',
+const childConfig = async (env: NodeJS.ProcessEnv = process.env): Promise<ChildConfig> => ({
+  name: env['LOGIFLOW_NAME'] ?? '',
+  engines: await loadEngines(settingsFromEnvironment()),
   port: Number(env['LOGIFLOW_PORT'] ?? 0),
   clock: {
     simStartMs: Number(env['LOGIFLOW_SIM_START_MS'] ?? Date.now()),
@@ -34,7 +39,7 @@ const childConfig = (env: NodeJS.ProcessEnv = process.env): ChildConfig => ({
  */
 export const runChild = async (start: (config: ChildConfig) => Promise<Running>): Promise<void> => {
   process.on('SIGINT', () => {})
-  const running = await start(childConfig())
+  const running = await start(await childConfig())
   let isEnding = false
   const end = (code: number): void => {
     if (isEnding) return

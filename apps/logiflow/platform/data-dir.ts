@@ -1,8 +1,18 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type EngineChoice, embedded } from './engine-settings.ts'
+import { type Made, nothingMade } from './server-space.ts'
 import { FIRST_NIGHT_MS, type SimClock, simNowMs } from './sim-clock.ts'
 
-type Saved = { readonly simMs: number; readonly pid: number; readonly url: string }
+export type KeptEngines = EngineChoice & { readonly namespace: string }
+type Saved = {
+  readonly simMs?: number
+  readonly pid?: number
+  /** Empty when LogiFlow has ended. */
+  readonly url?: string
+  readonly engines?: KeptEngines
+  readonly made?: Made
+}
 
 const fileIn = (dataDir: string): string => join(dataDir, 'logiflow.json')
 
@@ -14,6 +24,12 @@ const read = (dataDir: string): Saved | undefined => {
   }
 }
 
+const write = (dataDir: string, change: Saved): void => {
+  mkdirSync(dataDir, { recursive: true })
+  writeFileSync(`${fileIn(dataDir)}.new`, JSON.stringify({ ...read(dataDir), ...change }))
+  renameSync(`${fileIn(dataDir)}.new`, fileIn(dataDir))
+}
+
 const isAlive = (pid: number): boolean => {
   try {
     return process.kill(pid, 0)
@@ -23,14 +39,30 @@ const isAlive = (pid: number): boolean => {
 }
 
 /** The address of the LogiFlow that runs on this data already. */
-export const runningHere = (dataDir: string): { pid: number; url: string } | undefined => {
-  const saved = read(dataDir)
-  return saved !== undefined && saved.url !== '' && saved.pid !== process.pid && isAlive(saved.pid) ? saved : undefined
+export const runningHere = (dataDir: string): { readonly pid: number; readonly url: string } | undefined => {
+  const { pid, url } = read(dataDir) ?? {}
+  if (pid === undefined || pid === process.pid || !url) return undefined
+  return isAlive(pid) ? { pid, url } : undefined
 }
 
 export const isUsed = (dataDir: string): boolean => read(dataDir) !== undefined
 
 export const emptyDataDir = (dataDir: string): void => rmSync(dataDir, { recursive: true, force: true })
+
+/** The engines that the data of this folder belongs to; undefined for a new one. */
+export const keptEngines = (dataDir: string): KeptEngines | undefined => {
+  const saved = read(dataDir)
+  return saved === undefined ? undefined : (saved.engines ?? { ...embedded, namespace: '' })
+}
+
+export const madeHere = (dataDir: string): Made => read(dataDir)?.made ?? nothingMade
+
+/** Adds to what this folder's LogiFlow has created on servers. */
+export const keepEngines = (dataDir: string, engines: KeptEngines, made: Made): void => {
+  const before = madeHere(dataDir)
+  const both = (which: keyof Made): readonly string[] => [...new Set([...before[which], ...made[which]])]
+  write(dataDir, { engines, made: { databases: both('databases'), topics: both('topics') } })
+}
 
 /** The world stands still while nobody runs it: its clock goes on where it was. */
 export const resumeClock = (dataDir: string, speed: number): SimClock => {
@@ -39,8 +71,5 @@ export const resumeClock = (dataDir: string, speed: number): SimClock => {
 }
 
 /** `url` is empty when LogiFlow has ended. */
-export const saveState = (dataDir: string, clock: SimClock, url: string): void => {
-  const saved: Saved = { simMs: simNowMs(clock), pid: process.pid, url }
-  writeFileSync(`${fileIn(dataDir)}.new`, JSON.stringify(saved))
-  renameSync(`${fileIn(dataDir)}.new`, fileIn(dataDir))
-}
+export const saveState = (dataDir: string, clock: SimClock, url: string): void =>
+  write(dataDir, { simMs: simNowMs(clock), pid: process.pid, url })

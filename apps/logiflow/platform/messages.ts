@@ -1,6 +1,8 @@
 /** What the supervisor and its children tell each other over IPC. */
 export type ServiceStatus = {
+  /** Of the process: that of the service, and a number where several instances run. */
   readonly name: string
+  readonly service: string
   readonly state: 'starting' | 'up' | 'waiting' | 'stopped'
   readonly pid: number | null
   readonly port: number | null
@@ -32,6 +34,7 @@ export type OpsSnapshot = {
 }
 
 export type Command =
+  /** All instances of the service. */
   | { readonly do: 'crash'; readonly service: string }
   | { readonly do: 'replay'; readonly service: string; readonly id: string }
 

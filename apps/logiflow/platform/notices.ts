@@ -16,7 +16,7 @@ export const openNotices = (options: { readonly quiet: boolean; readonly jsonLog
     note(name, text) {
       if (options.quiet) return
       if (options.jsonLogs) json({ name, msg: text })
-      else write(`${new Date().toTimeString().slice(0, 8)}  ${name.padEnd(9)} ${text}`)
+      else write(`${new Date().toTimeString().slice(0, 8)}  ${name.padEnd(11)} ${text}`)
     },
   }
 }

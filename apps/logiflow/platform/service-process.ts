@@ -7,7 +7,7 @@ import {
   type ServiceDefinition,
 } from 'firebreak'
 import { type ChildConfig, type Running, runChild } from './child.ts'
-import { createTables, openDatabase, openLog } from './engines.ts'
+import { createTables } from './engines.ts'
 import { type Routes, serve } from './http.ts'
 import type { OpsSnapshot } from './messages.ts'
 
@@ -30,8 +30,8 @@ export type ServiceProcess = {
 /** A service as a process of its own: its tables, its runtime, and HTTP for those who come from outside. */
 export const runService = (spec: ServiceProcess): Promise<void> =>
   runChild(async (config): Promise<Running> => {
-    const log = openLog(config.dataDir)
-    const database = openDatabase(config.dataDir, spec.name)
+    const log = config.engines.openLog(config.name)
+    const database = config.engines.openDatabase(spec.name)
     await createTables(database, spec.tables)
     const service = spec.service(config, database)
     const observe = spec.observe === undefined ? {} : { observe: spec.observe }

@@ -10,6 +10,8 @@ const STOP_MAX_MS = 1_900
 
 export type ChildSpec = {
   readonly name: string
+  /** The service that it is an instance of; absent: the one of its name. */
+  readonly service?: string
   readonly entry: URL
   readonly env?: Readonly<Record<string, string>>
   readonly nodeArgs?: readonly string[]
@@ -73,9 +75,9 @@ export class Supervisor {
     }
   }
 
-  /** Ends a child as hard as it goes; it is started again like after any crash. */
-  crash(name: string): void {
-    this.#children.get(name)?.process?.kill('SIGKILL')
+  /** Ends all instances of a service as hard as it goes; they are started again like after any crash. */
+  crash(service: string): void {
+    for (const child of this.#children.values()) if (serviceOf(child) === service) child.process?.kill('SIGKILL')
   }
 
   /** Deploys another version: the old one is killed, the new one starts at once. */
@@ -123,7 +125,7 @@ export class Supervisor {
     const node = [process.execPath, ...(spec.nodeArgs ?? []), fileURLToPath(spec.entry)]
     // A shell only to forbid core dumps: the arguments are passed as such and never read as shell text.
     const started = spawn('/bin/sh', ['-c', 'ulimit -c 0; exec "$0" "$@"', ...node], {
-      env: { ...process.env, ...spec.env, LOGIFLOW_PORT: String(child.port) },
+      env: { ...process.env, ...spec.env, LOGIFLOW_NAME: spec.name, LOGIFLOW_PORT: String(child.port) },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     Object.assign(child, {
@@ -183,8 +185,11 @@ const newChild = (spec: ChildSpec): Child => ({
   ...{ startedAtMs: 0, restartAtMs: null, timer: undefined, note: '', stderrTail: '' },
 })
 
+const serviceOf = ({ spec }: Child): string => spec.service ?? spec.name
+
 const statusOf = (child: Child): ServiceStatus => ({
   name: child.spec.name,
+  service: serviceOf(child),
   state: child.state,
   pid: child.process?.pid ?? null,
   port: child.port === 0 ? null : child.port,

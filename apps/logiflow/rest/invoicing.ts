@@ -8,7 +8,7 @@ import { pdfFiles } from '../services/invoicing/pdf-files.ts'
 import { invoicingTables } from '../services/invoicing/store.ts'
 import { runRest } from './rest-process.ts'
 
-/** Numbers are given one after the other, so invoices are made one after the other. */
+/** One PDF at a time, as in the event wiring. */
 let last: Promise<unknown> = Promise.resolve()
 const inLine = <T>(work: () => Promise<T>): Promise<T> => {
   const result = last.then(work)
@@ -16,16 +16,16 @@ const inLine = <T>(work: () => Promise<T>): Promise<T> => {
   return result
 }
 
-await runRest('invoicing', invoicingTables, ({ pool, dataDir }) => {
+await runRest('invoicing', invoicingTables, ({ pool, engines }) => {
   const render = env('LOGIFLOW_PDF') === 'leaky' ? renderLeaking : renderInvoicePdf
-  const options: InvoicingOptions = { render, keep: pdfFiles(pdfDirOf(dataDir)) }
+  const options: InvoicingOptions = { render, keep: pdfFiles(pdfDirOf(engines)) }
   return {
     'POST /invoices': async (request) => {
       const route = routeCalculated.parse(await request.json())
       const draft = await pool.use((database) =>
         inLine(async () => {
-          const drafted = await draftInvoice(database, route, options)
-          await inTransaction(database, (sql) => saveInvoice(sql, newId(), drafted))
+          const drafted = await draftInvoice(database, { billingKey: newId(), route }, options)
+          await inTransaction(database, (sql) => saveInvoice(sql, drafted))
           return drafted
         }),
       )

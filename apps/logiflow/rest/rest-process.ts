@@ -1,6 +1,6 @@
 import type { Database } from 'firebreak'
 import { type ChildConfig, runChild } from '../platform/child.ts'
-import { createTables, openDatabase } from '../platform/engines.ts'
+import { createTables } from '../platform/engines.ts'
 import { type Routes, serve } from '../platform/http.ts'
 import { env } from '../platform/machine.ts'
 import { type Ask, askPatiently, guardedAsk } from './client.ts'
@@ -18,7 +18,7 @@ export type RestParts = ChildConfig & {
 /** A service that reaches the others over HTTP. */
 export const runRest = (name: string, tables: readonly string[], routes: (parts: RestParts) => Routes): Promise<void> =>
   runChild(async (config) => {
-    const database = openDatabase(config.dataDir, name)
+    const database = config.engines.openDatabase(name)
     await createTables(database, tables)
     const isHardened = env('LOGIFLOW_HARDENED') === '1'
     const parts: RestParts = {

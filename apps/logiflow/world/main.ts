@@ -4,6 +4,7 @@ import { mulberry32 } from '../domain/random.ts'
 import { instantAtMs } from '../domain/time.ts'
 import { runChild } from '../platform/child.ts'
 import { after, every, newId, nowMs } from '../platform/machine.ts'
+import type { OpsSnapshot } from '../platform/messages.ts'
 import { type SimClock, simNowMs } from '../platform/sim-clock.ts'
 import { nextRequest } from './customers.ts'
 import { drive, isOver, stopGeo, type Trip, tripOf } from './drive.ts'
@@ -16,6 +17,8 @@ const ORDERS_EVERY_MS = 12_000
 const TRIPS_MAX = 34
 /** Sim time for which a world that was away makes up for missed scans. */
 const LOOK_BACK_MS = 8 * 3_600_000
+/** A route is dated before its commit, and another instance may date later and commit sooner. Commits take 5 s at most. */
+const COMMITS_MAX_MS = 10_000
 
 /** People, trucks and scanners outside of LogiFlow: they reach it over HTTP like anybody else, and try again later. */
 class World {
@@ -23,7 +26,8 @@ class World {
   readonly #random = mulberry32(randomInt(2 ** 31))
   readonly #trips = new Map<string, Trip>()
   readonly #ended = new Set<string>()
-  #addresses: Readonly<Record<string, number | null>> = {}
+  #ports: ReadonlyMap<string, readonly number[]> = new Map()
+  #turn = 0
   #sinceMs = 0
   #seq = nowMs()
   #ordered = 0
@@ -46,8 +50,10 @@ class World {
     for (const timer of this.#timers) clearTimeout(timer)
   }
 
-  knows(addresses: Readonly<Record<string, number | null>>): void {
-    this.#addresses = addresses
+  knows(services: OpsSnapshot['services']): void {
+    const up = services.filter(({ state }) => state === 'up')
+    const byService = Map.groupBy(up, ({ service }) => service)
+    this.#ports = new Map([...byService].map(([service, all]) => [service, all.flatMap(({ port }) => port ?? [])]))
   }
 
   async #order(): Promise<void> {
@@ -93,7 +99,8 @@ class World {
   }
 
   async #fetchRoutes(nowMs: number): Promise<void> {
-    const query = new URLSearchParams({ sinceMs: String(this.#sinceMs), freeAfter: instantAtMs(nowMs - LOOK_BACK_MS) })
+    const sinceMs = Math.max(0, this.#sinceMs - COMMITS_MAX_MS)
+    const query = new URLSearchParams({ sinceMs: String(sinceMs), freeAfter: instantAtMs(nowMs - LOOK_BACK_MS) })
     const fresh = (await this.#send('routing', `/routes?${query}`)) as
       | readonly { readonly atMs: number; readonly route: RouteCalculated }[]
       | undefined
@@ -111,8 +118,10 @@ class World {
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<unknown> {
-    const port = this.#addresses[service]
-    if (port === undefined || port === null) return undefined
+    // Whichever instance has its turn: they share everything.
+    const ports = this.#ports.get(service) ?? []
+    const port = ports[this.#turn++ % ports.length]
+    if (port === undefined) return undefined
     try {
       const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
         signal: AbortSignal.timeout(3_000),
@@ -137,6 +146,6 @@ await runChild(async ({ clock }) => {
   world.start()
   return {
     stop: async () => world.stop(),
-    onOps: ({ services }) => world.knows(Object.fromEntries(services.map(({ name, port }) => [name, port]))),
+    onOps: ({ services }) => world.knows(services),
   }
 })

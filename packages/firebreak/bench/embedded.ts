@@ -1,66 +1,87 @@
+import { execFileSync } from 'node:child_process'
 import { ratesWithBacklog } from './embedded-backlog.ts'
 import { consumePerSec, effectOncePerSec, handler5msPerSec } from './embedded-consume.ts'
 import { latencyAt } from './embedded-latency.ts'
 import { publishPerSec } from './embedded-publish.ts'
 import { rawAppendPerSec } from './raw-sqlite.ts'
-import { inFolder, median } from './settings.ts'
+import { inFolder, round2 } from './settings.ts'
+import { type Goal, Rounds, ratio, type Suite, type SuiteOptions } from './suite.ts'
 
-export interface EmbeddedFigures {
-  readonly rawPublishPipedPerSec: number
-  readonly publishPipedPerSec: number
-  readonly rawPublishAwaitedPerSec: number
-  readonly publishAwaitedPerSec: number
-  readonly consumePerSec: number
-  readonly effectOncePerSec: number
-  readonly latencyP50Ms: number
-  readonly latencyP99Ms: number
-  readonly handler5msPerSec: number
-  readonly consumerRssMb: number
-  readonly backlogRatio10M: number
-}
+const atLeast = (name: string, least: number): Goal => ({
+  name,
+  text: `>= ${least}`,
+  holds: (figures) => Number(figures[name]) >= least,
+})
+const atMost = (name: string, most: number): Goal => ({
+  name,
+  text: `<= ${most}`,
+  holds: (figures) => Number(figures[name]) <= most,
+})
 
-export interface BenchOptions {
-  /** Rounds of the short measurements; the median counts. */
-  readonly rounds: number
-  /** Records in the large backlog. */
-  readonly backlog: number
-  readonly say: (line: string) => void
-}
+const goals: readonly Goal[] = [
+  atLeast('publishPipedToRaw', 0.6),
+  atLeast('publishAwaitedToRaw', 0.85),
+  atLeast('consumeToRawPiped', 0.34),
+  atLeast('effectOnceToRawPiped', 0.114),
+  atLeast('handler5msPerSec', 18_000),
+  atMost('latencyP50Ms', 0.5),
+  atMost('consumerRssMb', 80),
+  atLeast('backlogRatio10M', 0.8),
+]
 
 /** The embedded engine beside a bare SQLite loop, interleaved, so that both meet the same machine. */
-export async function embeddedSuite({ rounds, backlog, say }: BenchOptions): Promise<EmbeddedFigures> {
-  const seen = { rawPiped: [] as number[], piped: [] as number[], rawAwaited: [] as number[], awaited: [] as number[] }
-  const rates = { consume: [] as number[], effect: [] as number[], waiting: [] as number[] }
-  for (let round = 1; round <= rounds; round++) {
-    say(`round ${round} of ${rounds}: publish, consume`)
-    seen.rawPiped.push(await inFolder(async (folder) => rawAppendPerSec(folder, 1000, 400_000)))
-    seen.piped.push(await inFolder((folder) => publishPerSec(folder, 2000, 400_000)))
-    seen.rawAwaited.push(await inFolder(async (folder) => rawAppendPerSec(folder, 1, 5000)))
-    seen.awaited.push(await inFolder((folder) => publishPerSec(folder, 1, 5000)))
-    rates.consume.push(await inFolder((folder) => consumePerSec(folder, 300_000)))
-    rates.effect.push(await inFolder((folder) => effectOncePerSec(folder, 100_000)))
-    rates.waiting.push(await inFolder((folder) => handler5msPerSec(folder, 100_000)))
-  }
-  say('latency at 500/s between two processes')
-  const latency = await inFolder((folder) => latencyAt(folder, 500, 10_000))
-  const ratio = await backlogRatio(backlog, say)
-  return {
-    rawPublishPipedPerSec: median(seen.rawPiped),
-    publishPipedPerSec: median(seen.piped),
-    rawPublishAwaitedPerSec: median(seen.rawAwaited),
-    publishAwaitedPerSec: median(seen.awaited),
-    consumePerSec: median(rates.consume),
-    effectOncePerSec: median(rates.effect),
-    latencyP50Ms: round2(latency.p50Ms),
-    latencyP99Ms: round2(latency.p99Ms),
-    handler5msPerSec: median(rates.waiting),
-    consumerRssMb: latency.consumerRssMb,
-    backlogRatio10M: round2(ratio),
-  }
+export const embeddedSuite: Suite = {
+  name: 'embedded',
+  goals,
+  missing: () => undefined,
+  run: async ({ rounds, backlog, share, say }) => {
+    say('building what the consumer process runs')
+    execFileSync('npm', ['run', 'build'], { stdio: ['ignore', 'ignore', 'inherit'] })
+    const seen = new Rounds()
+    const of = (count: number): number => Math.round(count * share)
+    for (let round = 1; round <= rounds; round++) {
+      say(`embedded, round ${round} of ${rounds}: publish, consume`)
+      const measure = async (name: string, run: (folder: string) => Promise<number> | number): Promise<void> =>
+        seen.add(name, await inFolder(async (folder) => run(folder)))
+      await measure('rawPublishPipedPerSec', (folder) => rawAppendPerSec(folder, 1000, of(400_000)))
+      await measure('publishPipedPerSec', (folder) => publishPerSec(folder, 2000, of(400_000)))
+      await measure('rawPublishAwaitedPerSec', (folder) => rawAppendPerSec(folder, 1, of(5000)))
+      await measure('publishAwaitedPerSec', (folder) => publishPerSec(folder, 1, of(5000)))
+      await measure('consumePerSec', (folder) => consumePerSec(folder, of(300_000)))
+      await measure('effectOncePerSec', (folder) => effectOncePerSec(folder, of(100_000)))
+      await measure('handler5msPerSec', (folder) => handler5msPerSec(folder, of(100_000)))
+    }
+    say('latency at 500/s between two processes')
+    const latency = await inFolder((folder) => latencyAt(folder, 500, 10_000))
+    const figures = {
+      rawPublishPipedPerSec: seen.median('rawPublishPipedPerSec'),
+      publishPipedPerSec: seen.median('publishPipedPerSec'),
+      rawPublishAwaitedPerSec: seen.median('rawPublishAwaitedPerSec'),
+      publishAwaitedPerSec: seen.median('publishAwaitedPerSec'),
+      consumePerSec: seen.median('consumePerSec'),
+      effectOncePerSec: seen.median('effectOncePerSec'),
+      latencyP50Ms: round2(latency.p50Ms),
+      latencyP99Ms: round2(latency.p99Ms),
+      handler5msPerSec: seen.median('handler5msPerSec'),
+      consumerRssMb: latency.consumerRssMb,
+      backlogRatio10M: round2(await backlogRatio(backlog, say)),
+    }
+    return {
+      figures,
+      ratios: {
+        publishPipedToRaw: ratio(figures.publishPipedPerSec, figures.rawPublishPipedPerSec),
+        publishAwaitedToRaw: ratio(figures.publishAwaitedPerSec, figures.rawPublishAwaitedPerSec),
+        consumeToRawPiped: ratio(figures.consumePerSec, figures.rawPublishPipedPerSec),
+        effectOnceToRawPiped: ratio(figures.effectOncePerSec, figures.rawPublishPipedPerSec),
+      },
+      rounds: seen.all(),
+      settings: { sqlite: process.versions['sqlite'] ?? 'unknown', durability: 'full', backlog, share },
+    }
+  },
 }
 
 // The lower of the two ratios: neither reading nor writing may suffer from what lies in the log.
-async function backlogRatio(backlog: number, say: (line: string) => void): Promise<number> {
+async function backlogRatio(backlog: number, say: SuiteOptions['say']): Promise<number> {
   say('10 thousand records in the log')
   const small = await inFolder((folder) => ratesWithBacklog(folder, 10_000, () => {}))
   say(`${backlog} records in the log`)
@@ -74,5 +95,3 @@ async function backlogRatio(backlog: number, say: (line: string) => void): Promi
   )
   return Math.min(large.consumePerSec / small.consumePerSec, large.publishPerSec / small.publishPerSec)
 }
-
-const round2 = (value: number): number => Math.round(value * 100) / 100

@@ -1,4 +1,5 @@
 import { type EventDefinition, event, type Schema } from 'firebreak'
+import { partitions } from './settings.ts'
 
 export interface Measured {
   readonly id: string
@@ -19,18 +20,20 @@ const schema: Schema<Measured> = {
   },
 }
 
-export const Happened: EventDefinition<Schema<Measured>> = event({
-  type: 'bench.happened',
-  topic: 'bench.events',
-  key: 'id',
-  schema,
+/** What the services of a measurement speak of, on topics of its own. */
+export interface BenchEvents {
+  readonly Happened: EventDefinition<Schema<Measured>>
+  readonly Followed: EventDefinition<Schema<Measured>>
+}
+
+export const eventsOn = (prefix: string): BenchEvents => ({
+  Happened: event({ type: 'bench.happened', topic: `${prefix}.events`, key: 'id', schema, channel: { partitions } }),
+  Followed: event({ type: 'bench.followed', topic: `${prefix}.followed`, key: 'id', schema, channel: { partitions } }),
 })
-export const Followed: EventDefinition<Schema<Measured>> = event({
-  type: 'bench.followed',
-  topic: 'bench.followed',
-  key: 'id',
-  schema,
-})
+
+const embedded = eventsOn('bench')
+/** Of the embedded suite, whose topics lie in a folder of their own. */
+export const Happened: EventDefinition<Schema<Measured>> = embedded.Happened
 
 const keys = Array.from({ length: 1000 }, (_, i) => `key-${String(i).padStart(4, '0')}`)
 const filler = 'x'.repeat(179)

@@ -2,29 +2,32 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
+import type { Compression } from 'firebreak/kafka'
 
 /** What a figure is worth nothing without. */
-export interface Settings {
+export interface Machine {
   readonly node: string
-  readonly sqlite: string
   readonly cores: number
   readonly cpu: string
   readonly memoryGib: number
-  readonly durability: 'full'
   readonly eventBytes: number
   readonly commit: string
 }
 
 export const eventBytes = 256
+/** Of every topic of the Kafka suite. */
+export const partitions = 6
+/** Of what is produced to Kafka, by the bare loop and by firebreak alike: KafkaJS reads nothing else without more packages. */
+export const compression: Compression = 'none'
+/** Most bytes of one answer of a broker, for the bare loop: with the client's default of 50 MB it is several times slower. */
+export const fetchBytesMax: number = 4 * 1024 * 1024
 
-export function settings(): Settings {
+export function machine(): Machine {
   return {
     node: process.version,
-    sqlite: process.versions['sqlite'] ?? 'unknown',
     cores: availableParallelism(),
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     memoryGib: Math.round(totalmem() / 2 ** 30),
-    durability: 'full',
     eventBytes,
     commit: revision(),
   }
@@ -59,3 +62,5 @@ export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN
 }
+
+export const round2 = (value: number): number => Math.round(value * 100) / 100

@@ -9,10 +9,11 @@ export interface Findings {
 }
 
 export function check(evidence: Evidence): Findings {
-  const { first, second } = evidence
+  const { first, second, uncertain } = evidence
   const named = (name: string, found: readonly string[]): string[] => found.map((text) => `${name}: ${text}`)
-  // A copy of a dead-lettered order can still be handled, later than its successors: skipping is what a letter means.
-  const skipped = new Set([...first.dead, ...second.dead])
+  // A copy of a dead-lettered order can still be handled, later than its successors: skipping is what a letter means. And an
+  // order that went straight to the log with an unknown outcome may get there after its successors.
+  const skipped = new Set([...first.dead, ...second.dead, ...uncertain])
   return {
     lost: lost(evidence),
     doubleEffects: [...named('first', doubleEffects(first)), ...named('second', doubleEffects(second))],

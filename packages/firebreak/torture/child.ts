@@ -1,4 +1,6 @@
-/** The life of one process under torture; `producer.ts` and `consumer.ts` are its two kinds. */
+/** The life of one process under torture; `producer.ts`, `consumer.ts` and `churn.ts` are its kinds. */
+import { isFirebreakError } from 'firebreak'
+import type { EngineSpec } from './engines.ts'
 
 /** Child to parent. What a child says is said after it has become durable. */
 export interface News {
@@ -11,8 +13,12 @@ export interface News {
 
 /** Parent to child. */
 export interface Command {
-  readonly do: 'quiet' | 'lethal'
+  /** A producer publishes nothing more, or something that kills; a storm of members begins or ends. */
+  readonly do: 'quiet' | 'lethal' | 'storm' | 'calm'
 }
+
+/** Exit code of a process that found its servers away when it started: whoever supervises it tries again. */
+export const unavailableExitCode = 75
 
 export interface ChildPlace {
   readonly folder: string
@@ -21,6 +27,9 @@ export interface ChildPlace {
   /** Rises with every restart of the place. */
   readonly generation: number
   readonly seed: number
+  /** How long the pauses of a producer are, as a multiple of those that suit the embedded engine. */
+  readonly pace: number
+  readonly spec: EngineSpec
 }
 
 export interface Work {
@@ -30,12 +39,7 @@ export interface Work {
   readonly done: Promise<void>
 }
 
-export const childArguments = ({ folder, slot, generation, seed }: ChildPlace): string[] => [
-  folder,
-  slot,
-  String(generation),
-  String(seed),
-]
+export const childArguments = (place: ChildPlace): string[] => [JSON.stringify(place)]
 
 export function tell(news: News): void {
   // The parent may be gone; `disconnect` ends this process then.
@@ -44,13 +48,13 @@ export function tell(news: News): void {
 
 /** Starts the work and ends with it: SIGTERM stops it in order, the parent's end or an error at once. */
 export async function runChild(start: (place: ChildPlace) => Promise<Work>): Promise<void> {
-  const [folder = '.', slot = '', generation = '0', seed = '0'] = process.argv.slice(2)
+  const place = JSON.parse(process.argv[2] ?? '{}') as ChildPlace
   process.on('disconnect', () => process.exit(0))
   // Ctrl-C reaches the whole process group: the torturer decides what comes of it.
   process.on('SIGINT', () => undefined)
   const asked = new Promise<void>((resolve) => void process.once('SIGTERM', () => resolve()))
   try {
-    const work = await start({ folder, slot, generation: Number(generation), seed: Number(seed) })
+    const work = await start(place).catch(endIfUnavailable)
     work.done.catch(fail)
     process.on('message', (message) => work.command?.(message as Command))
     tell({ ready: true })
@@ -62,6 +66,12 @@ export async function runChild(start: (place: ChildPlace) => Promise<Work>): Pro
   } catch (error) {
     fail(error)
   }
+}
+
+async function endIfUnavailable(error: unknown): Promise<never> {
+  if (!isFirebreakError(error) || error.kind !== 'transient') throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exit(unavailableExitCode)
 }
 
 export function fail(error: unknown): void {

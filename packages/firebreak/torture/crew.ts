@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
-import { type Command, childArguments, type News } from './child.ts'
+import { type Command, childArguments, type News, unavailableExitCode } from './child.ts'
+import type { EngineSpec } from './engines.ts'
 import { lethalExitCode } from './services.ts'
 
-/** Five places: who dies is replaced in the same place. */
-export const slots = ['producer-1', 'producer-2', 'first-1', 'first-2', 'second-1'] as const
-export type Slot = (typeof slots)[number]
+/** A place in the crew: who dies is replaced in the same place. Its first word says what fills it. */
+export type Slot = string
 
 /** What the crew has seen; written by the crew, read by everybody. */
 export interface Tally {
@@ -19,6 +19,8 @@ export interface Tally {
   freezes: number
   /** Deaths by a lethal order. */
   crashes: number
+  /** Starts that met servers which were away, and were tried again. */
+  unavailable: number
   handled: number
   readonly acked: Set<string>
   /** What must not happen: deaths that nobody planned, processes that do not end. */
@@ -39,13 +41,19 @@ interface Member {
 export interface CrewOptions {
   readonly folder: string
   readonly seed: number
+  readonly slots: readonly Slot[]
+  readonly pace: number
+  readonly specOf: (slot: Slot) => EngineSpec
   /** How long a place stays empty. */
   readonly restartDelayMs: () => number
 }
 
+/** What fills a place, by the first word of its name; services otherwise. */
+const entries: Readonly<Record<string, string>> = { producer: 'producer.ts', churn: 'churn.ts' }
 const stderrMax = 6000
 const problemsMax = 5
 const orderlyEndMs = 30_000
+const retryAfterMs = 1000
 
 /** The processes under torture. Each death is judged here; each empty place is filled again until `close`. */
 export class Crew {
@@ -55,6 +63,7 @@ export class Crew {
     terminations: 0,
     freezes: 0,
     crashes: 0,
+    unavailable: 0,
     handled: 0,
     acked: new Set(),
     problems: [],
@@ -66,13 +75,18 @@ export class Crew {
   #waiters: (() => void)[] = []
   #closing = false
   #quiet = false
+  #storming = false
 
   constructor(options: CrewOptions) {
     this.#options = options
   }
 
+  get slots(): readonly Slot[] {
+    return this.#options.slots
+  }
+
   start(): void {
-    for (const slot of slots) this.#spawn(slot)
+    for (const slot of this.slots) this.#spawn(slot)
   }
 
   /** The place of a live process. */
@@ -90,7 +104,7 @@ export class Crew {
   }
 
   get allUp(): boolean {
-    return slots.every((slot) => this.isUp(slot))
+    return this.slots.every((slot) => this.isUp(slot))
   }
 
   /** Something is wrong for good: more of the same says nothing new. */
@@ -141,7 +155,13 @@ export class Crew {
     )
   }
 
+  /** Places whose processes are at work. */
+  get busySlots(): readonly Slot[] {
+    return this.slots.filter((slot) => this.#storming || !slot.startsWith('churn'))
+  }
+
   tell(slot: Slot, command: Command): void {
+    if (command.do === 'storm' || command.do === 'calm') this.#storming = command.do === 'storm'
     const member = this.#members.get(slot)
     if (member?.isReady) member.process.send(command, () => undefined)
   }
@@ -149,7 +169,7 @@ export class Crew {
   /** Producers publish nothing more, also those that start from now on. */
   quieten(): void {
     this.#quiet = true
-    for (const slot of slots) if (slot.startsWith('producer')) this.tell(slot, { do: 'quiet' })
+    for (const slot of this.slots) if (slot.startsWith('producer')) this.tell(slot, { do: 'quiet' })
   }
 
   /** Resolves when `condition` holds, looked at whenever the crew has news; false when `timeoutMs` have passed first. */
@@ -173,7 +193,7 @@ export class Crew {
   /** Ends all in order, publishers first; nothing is started again. */
   async close(): Promise<void> {
     this.#shut()
-    for (const slot of slots) await this.terminate(slot)
+    for (const slot of this.slots) await this.terminate(slot)
     await this.abandon()
   }
 
@@ -196,11 +216,12 @@ export class Crew {
 
   #spawn(slot: Slot): void {
     if (this.#closing) return
-    const { folder, seed } = this.#options
+    const { folder, seed, pace, specOf } = this.#options
     const generation = (this.#generations.get(slot) ?? 0) + 1
     this.#generations.set(slot, generation)
-    const entry = join(import.meta.dirname, slot.startsWith('producer') ? 'producer.ts' : 'consumer.ts')
-    const child = fork(entry, childArguments({ folder, slot, generation, seed }), {
+    const entry = join(import.meta.dirname, entries[slot.split('-')[0] ?? ''] ?? 'consumer.ts')
+    const place = { folder, slot, generation, seed, pace, spec: specOf(slot) }
+    const child = fork(entry, childArguments(place), {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Without the cache each of some hundred starts would compile everything again.
       env: { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compiled') },
@@ -235,10 +256,11 @@ export class Crew {
     this.#judge(slot, member, end)
     this.#wake()
     if (this.#closing || this.isHopeless) return
+    const delayMs = end === unavailableExitCode ? retryAfterMs : this.#options.restartDelayMs()
     const timer = setTimeout(() => {
       this.#restarts.delete(timer)
       this.#spawn(slot)
-    }, this.#options.restartDelayMs())
+    }, delayMs)
     this.#restarts.add(timer)
   }
 
@@ -250,6 +272,7 @@ export class Crew {
       if (member.isOwner) tally.ownerKills++
     } else if (end === 0 && member.sent !== undefined) tally.terminations++
     else if (end === lethalExitCode) tally.crashes++
+    else if (end === unavailableExitCode) tally.unavailable++
     else tally.problems.push(`${slot} ended unasked with ${end}:\n${member.stderr}`)
   }
 

@@ -1,11 +1,7 @@
-import { join } from 'node:path'
 import type { Database, Log } from 'firebreak'
 import { partitionId } from '../src/contracts/log.ts'
 import { followedTopic, ordersTopic } from './events.ts'
 import type { ServiceName } from './services.ts'
-
-/** The files of one run. */
-export const databaseFile = (folder: string, name: string): string => join(folder, `${name}.db`)
 
 export interface Stores {
   readonly log: Log

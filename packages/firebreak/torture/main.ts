@@ -1,13 +1,19 @@
-/** `npm run torture`: kills the embedded engine for real and counts what is wrong afterwards. */
+/** `npm run torture`: kills an engine for real and counts what is wrong afterwards. */
 import { parseArgs } from 'node:util'
+import { type EngineName, engineNames } from './engines.ts'
 import { type Report, type TortureOptions, torture } from './torture.ts'
 
 const help = `Usage: npm run torture -- [options]
 
 Runs two producers and two services in processes of their own, kills them with SIGKILL at random moments, lets the
-system drain, and reads from the disk what was lost, done twice, done out of order or counted wrongly.
+system drain, and reads from what they left behind what was lost, done twice, done out of order or counted wrongly. A
+history of operations is written meanwhile and searched for the anomalies that Jepsen looks for in Kafka.
 
-  --engine embedded   the engine to torture; the only one so far
+The engines with servers start their own (PostgreSQL, three Kafka brokers) on free ports and in a folder of the run, and
+hurt them too: brokers are killed and frozen, cut off from some of the services by a proxy; PostgreSQL is restarted; members
+join and leave every second.
+
+  --engine <name>     embedded (default), embedded-postgres, kafka-postgres
   --kills <n>         processes to kill, default 200
   --seed <n>          decides whom and when, default 1
   --json              one JSON document instead of a table
@@ -15,7 +21,7 @@ system drain, and reads from the disk what was lost, done twice, done out of ord
   --progress          progress on stderr also when it is no terminal
   --help              this text
 
-Exit code: 0 when all four error figures are zero and nothing else went wrong, 1 otherwise, 2 for a wrong option,
+Exit code: 0 when all five error figures are zero and nothing else went wrong, 1 otherwise, 2 for a wrong option,
 130 after Ctrl-C.
 `
 
@@ -44,12 +50,14 @@ function choose(): Choice | string | undefined {
       },
     })
     if (values.help) return undefined
-    if (values.engine !== 'embedded') return `--engine ${values.engine}: there is only "embedded"`
+    const engine = engineNames.find((name): name is EngineName => name === values.engine)
+    if (engine === undefined) return `--engine ${values.engine}: there is ${engineNames.join(', ')}`
     const [kills, seed] = [Number(values.kills), Number(values.seed)]
     if (!Number.isSafeInteger(kills) || kills < 0) return `--kills must be a whole number, not ${values.kills}`
     if (!Number.isSafeInteger(seed)) return `--seed must be a whole number, not ${values.seed}`
     const { keep, json } = values
-    return values.progress ? { kills, seed, keep, json, onProgress: showProgress } : { kills, seed, keep, json }
+    const choice = { engine, kills, seed, keep, json }
+    return values.progress ? { ...choice, onProgress: showProgress } : choice
   } catch (error) {
     return (error as Error).message
   }
@@ -57,8 +65,7 @@ function choose(): Choice | string | undefined {
 
 async function run({ json, ...options }: Choice): Promise<void> {
   const interrupted = new AbortController()
-  process.on('SIGINT', () => interrupted.abort())
-  process.on('SIGTERM', () => interrupted.abort())
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort())
   const report = await torture({ ...options, signal: interrupted.signal })
   if (process.stderr.isTTY === true && options.onProgress !== undefined) process.stderr.write('\n')
   if (report === undefined) {
@@ -67,7 +74,7 @@ async function run({ json, ...options }: Choice): Promise<void> {
     return
   }
   process.stdout.write(json ? `${JSON.stringify(jsonOf(report))}\n` : tableOf(report))
-  const wrong = report.lost + report.doubleEffects + report.keyInversions + report.ledgerImbalance
+  const wrong = report.lost + report.doubleEffects + report.keyInversions + report.ledgerImbalance + report.anomalies
   process.exitCode = wrong + report.problems.length > 0 ? 1 : 0
 }
 

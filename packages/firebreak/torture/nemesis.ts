@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { type Crew, type Slot, slots } from './crew.ts'
+import type { Crew, Slot } from './crew.ts'
 import type { Random } from './random.ts'
 import { failingFile, serviceNames } from './services.ts'
 
@@ -10,11 +10,12 @@ export interface NemesisOptions {
   readonly kills: number
   readonly random: Random
   readonly signal: AbortSignal
+  /** How long nothing may be handled. */
+  readonly patienceMs: number
   readonly onKill: () => void
 }
 
 const handledBetween = 40
-const patienceMs = 30_000
 // Longer than the lease of the relay, shorter than the wait for a locked database.
 const freezeMs = { least: 200, more: 3300 } as const
 const keysMax = 12
@@ -25,12 +26,12 @@ const lethalEvery = 45
  * now and then, in order or only frozen instead of killed now and then; and lets some keys fail meanwhile.
  */
 export async function torment(crew: Crew, options: NemesisOptions): Promise<void> {
-  const { folder, kills, random, signal, onKill } = options
+  const { folder, kills, random, signal, patienceMs, onKill } = options
   const failing = new Set<string>()
   let lethalAt = Math.min(lethalEvery, Math.ceil(kills / 3))
   await crew.until(() => crew.allUp, patienceMs, signal)
   while (crew.tally.kills < kills && !signal.aborted && !crew.isHopeless) {
-    if (!(await betweenKills(crew, random, signal))) return
+    if (!(await betweenKills(crew, options))) return
     changeFailing(folder, failing, random)
     const publisher = random.pick(['producer-1', 'producer-2'] as const) ?? 'producer-1'
     if (crew.tally.kills >= lethalAt && crew.isUp(publisher)) {
@@ -38,8 +39,9 @@ export async function torment(crew: Crew, options: NemesisOptions): Promise<void
       crew.tell(publisher, { do: 'lethal' })
     }
     const fate = random.next()
-    if (fate < 0.08) void crew.terminate(random.pick(slots) ?? 'first-1')
-    else if (fate < 0.14) crew.freeze(random.pick(slots) ?? 'first-1', freezeMs.least + random.below(freezeMs.more))
+    if (fate < 0.08) void crew.terminate(random.pick(crew.busySlots) ?? 'first-1')
+    else if (fate < 0.14)
+      crew.freeze(random.pick(crew.busySlots) ?? 'first-1', freezeMs.least + random.below(freezeMs.more))
     else await strike(crew, options)
     onKill()
   }
@@ -47,7 +49,7 @@ export async function torment(crew: Crew, options: NemesisOptions): Promise<void
 }
 
 /** False when nothing moves any more. */
-async function betweenKills(crew: Crew, random: Random, signal: AbortSignal): Promise<boolean> {
+async function betweenKills(crew: Crew, { random, signal, patienceMs }: NemesisOptions): Promise<boolean> {
   // Now and then the next blow falls while everybody still recovers from the last one.
   const recovers = random.chance(0.75)
   const { handled } = crew.tally
@@ -63,9 +65,9 @@ async function betweenKills(crew: Crew, random: Random, signal: AbortSignal): Pr
 async function strike(crew: Crew, { folder, kills, random }: NemesisOptions): Promise<void> {
   const owner = crew.slotOf(ownerPid(folder))
   const targets = new Set<Slot>()
-  const count = Math.min(kills - crew.tally.kills, random.chance(0.85) ? 1 : 1 + random.below(slots.length))
+  const count = Math.min(kills - crew.tally.kills, random.chance(0.85) ? 1 : 1 + random.below(crew.busySlots.length))
   if (owner !== undefined && random.chance(0.35)) targets.add(owner)
-  while (targets.size < count) targets.add(random.pick(slots) ?? 'first-1')
+  while (targets.size < count) targets.add(random.pick(crew.busySlots) ?? 'first-1')
   await Promise.all([...targets].map((slot) => crew.kill(slot, slot === owner)))
 }
 

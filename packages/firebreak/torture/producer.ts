@@ -1,18 +1,8 @@
 /** Entry of a process that publishes: some keys straight to the log, some through its outbox, and bad records between. */
 import { setMaxListeners } from 'node:events'
-import { join } from 'node:path'
-import {
-  createRuntime,
-  type Database,
-  isFirebreakError,
-  type Log,
-  type LogRecord,
-  type Runtime,
-  service,
-  sqliteDatabase,
-  sqliteLog,
-} from 'firebreak'
+import { createRuntime, isFirebreakError, type Log, type LogRecord, type Runtime, service } from 'firebreak'
 import { type ChildPlace, fail, runChild, tell, type Work } from './child.ts'
+import { openDatabase, openLog } from './engines.ts'
 import {
   followedTopic,
   identityOf,
@@ -23,7 +13,9 @@ import {
   OrderPlaced,
   ordersTopic,
 } from './events.ts'
+import { historyFolder, openHistory } from './history.ts'
 import { type Random, seeded } from './random.ts'
+import { recordedLog } from './recorded-log.ts'
 
 const keysOfEachKind = 12
 const pauseMs = { least: 40, more: 240 } as const
@@ -33,8 +25,10 @@ const seqPerGeneration = 1_000_000
 interface Producer {
   readonly place: ChildPlace
   readonly log: Log
-  readonly database: Database
+  /** Publishes through its outbox. */
   readonly runtime: Runtime
+  /** Publishes straight to the log. */
+  readonly direct: Runtime
   readonly random: Random
   readonly stopped: AbortSignal
 }
@@ -42,19 +36,20 @@ interface Producer {
 if (import.meta.main) await runChild(start)
 
 async function start(place: ChildPlace): Promise<Work> {
-  const { folder, slot, generation, seed } = place
-  const log = sqliteLog({ path: folder })
-  const database = sqliteDatabase({ path: join(folder, `${slot}.db`) })
-  await database.query('CREATE TABLE IF NOT EXISTS sent (uid TEXT NOT NULL)')
+  const { folder, slot, generation, seed, spec } = place
+  const log = recordedLog(await openLog(spec), openHistory(historyFolder(folder), `${slot}/${generation}`))
+  const database = await openDatabase(spec, slot)
   const definition = service({ name: slot, publishes: [OrderPlaced, OrderDoomed, OrderLethal] })
-  const runtime = createRuntime({ service: definition, log, database })
-  await runtime.start()
   const quiet = new AbortController()
   // One listener for each line that pauses.
   setMaxListeners(0, quiet.signal)
+  const runtime = createRuntime({ service: definition, log, database })
+  const direct = createRuntime({ service: definition, log: insistent(log, quiet.signal) })
+  await runtime.start()
+  await direct.start()
   const random = seeded(seed * 7919 + generation * 104_729 + slot.charCodeAt(slot.length - 1))
-  const producer = { place, log, database, runtime, random, stopped: quiet.signal }
-  const lines = Promise.all([...linesOf(producer), duplicateLine(producer)])
+  const producer = { place, log, runtime, direct, random, stopped: quiet.signal }
+  const lines = Promise.all([...linesOf(producer), duplicateLine(producer), oversizeLine(producer)])
   lines.catch(fail)
   return {
     done: runtime.done,
@@ -62,11 +57,28 @@ async function start(place: ChildPlace): Promise<Work> {
     async stop() {
       quiet.abort()
       await lines
+      await direct.stop()
       await runtime.stop()
       await log.close()
       await database.close()
     },
   }
+}
+
+/** Appends again what has an unknown outcome, until it is acknowledged: the same event under its id, perhaps a second time. */
+function insistent(log: Log, stopped: AbortSignal): Log {
+  const append: Log['append'] = async (records) => {
+    for (;;) {
+      try {
+        return await log.append(records)
+      } catch (error) {
+        if (stopped.aborted || !isFirebreakError(error, 'FB_LOG_UNAVAILABLE')) throw error
+        process.stderr.write(`appending again: ${error.message}\n`)
+        await new Promise((resolve) => setTimeout(resolve, pauseMs.more))
+      }
+    }
+  }
+  return { ...log, append }
 }
 
 function linesOf(producer: Producer): Promise<void>[] {
@@ -97,8 +109,8 @@ function kindOf(random: Random): typeof OrderPlaced {
   return random.chance(0.01) ? OrderDoomed : OrderPlaced
 }
 
-async function publishDirect({ runtime }: Producer, event: typeof OrderPlaced, order: Order): Promise<void> {
-  await runtime.publish(event, order)
+async function publishDirect({ direct }: Producer, event: typeof OrderPlaced, order: Order): Promise<void> {
+  await direct.publish(event, order)
   tell({ acked: [order.uid] })
 }
 
@@ -151,10 +163,27 @@ async function duplicateOne(log: Log, random: Random): Promise<void> {
   await log.append([{ topic: found.topic, key: found.key, value: found.value, headers: found.headers }])
 }
 
+/** What the log refuses must not be found in it later. */
+async function oversizeLine(producer: Producer): Promise<void> {
+  const { log, place, stopped } = producer
+  const value = new Uint8Array(log.capabilities.recordBytesMax + 1)
+  while (!stopped.aborted) {
+    await pause(producer)
+    const headers = { ce_specversion: '1.0', ce_id: crypto.randomUUID(), ce_source: '/oversize', ce_type: ignoredType }
+    const refused = log.append([{ topic: ordersTopic, key: `${place.slot}-oversize`, value, headers }])
+    await refused.then(
+      () => fail(new Error('the log took a record that is too large')),
+      (error) => {
+        if (!isFirebreakError(error, 'FB_RECORD_TOO_LARGE')) throw error
+      },
+    )
+  }
+}
+
 function publishLethal(producer: Producer): void {
   const key = `${producer.place.slot}-lethal`
   const uid = `${key}:${crypto.randomUUID()}`
-  const published = producer.runtime.publish(OrderLethal, { uid, key, seq: 0 }).then(() => tell({ acked: [uid] }))
+  const published = producer.direct.publish(OrderLethal, { uid, key, seq: 0 }).then(() => tell({ acked: [uid] }))
   settled(published).catch(fail)
 }
 
@@ -168,10 +197,10 @@ async function settled(sent: Promise<void>): Promise<void> {
   }
 }
 
-function pause({ random, stopped }: Producer): Promise<void> {
+function pause({ random, stopped, place }: Producer): Promise<void> {
   return new Promise((resolve) => {
     if (stopped.aborted) return resolve()
-    const timer = setTimeout(done, pauseMs.least + random.below(pauseMs.more))
+    const timer = setTimeout(done, (pauseMs.least + random.below(pauseMs.more)) * place.pace)
     stopped.addEventListener('abort', done, { once: true })
     function done(): void {
       clearTimeout(timer)

@@ -1,15 +1,23 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sqliteDatabase, sqliteLog } from 'firebreak'
+import { type Database, isFirebreakError } from 'firebreak'
+import { anomaliesIn } from './anomalies.ts'
 import { check, type Findings } from './checkers.ts'
 import { Crew, type Tally } from './crew.ts'
-import { databaseFile, type Stores, unfinished } from './drain.ts'
+import { type Stores, unfinished } from './drain.ts'
+import { databaseNames, type EngineName, type EngineSpec, openDatabase, openLog } from './engines.ts'
 import { type Evidence, readEvidence } from './evidence.ts'
 import { heal, torment } from './nemesis.ts'
 import { seeded } from './random.ts'
+import { countRebalances } from './rebalances.ts'
+import { noFaults, type ServerFaults, strain } from './server-faults.ts'
+import { createTables } from './services.ts'
+import { openSite, type Site } from './site.ts'
 
 export interface TortureOptions {
+  /** Default `embedded`. */
+  readonly engine?: EngineName
   readonly seed: number
   readonly kills: number
   /** Keeps the folder; its path is in the report. */
@@ -21,7 +29,7 @@ export interface TortureOptions {
 }
 
 export interface Report {
-  readonly engine: 'embedded'
+  readonly engine: EngineName
   readonly seed: number
   readonly kills: number
   /** Records that the library promised to keep, or that are in the log. */
@@ -34,6 +42,19 @@ export interface Report {
   readonly doubleEffects: number
   readonly keyInversions: number
   readonly ledgerImbalance: number
+  /** What the history of operations shows and must not; `anomalies.ts` has the list. */
+  readonly anomalies: number
+  /** Operations in the history. */
+  readonly operations: number
+  /** At least so often, members of a group were given other partitions. */
+  readonly rebalances: number
+  /** Brokers that were killed and started again, or frozen for a while. */
+  readonly brokerFaults: number
+  /** Cuts between a broker and some of the members. */
+  readonly partitions: number
+  readonly databaseRestarts: number
+  /** Stretches in which members joined and left every second. */
+  readonly storms: number
   readonly durationMs: number
   /** Kills that hit the process that owned the log. */
   readonly ownerKills: number
@@ -41,6 +62,8 @@ export interface Report {
   readonly freezes: number
   /** Deaths by an order that kills its process. */
   readonly crashes: number
+  /** Starts that met servers which were away, and were tried again. */
+  readonly unavailable: number
   /** Dead letters of records that were alone at work when their process died: the lethal ones, and unlucky others. */
   readonly crashLetters: number
   /** Everything that went wrong, in words: behind the four figures, and around them. */
@@ -49,53 +72,114 @@ export interface Report {
 }
 
 // A partition whose holder has just died, a lease, a wait for the log: nothing that is sound rests for as long.
-const stuckAfterMs = 30_000
-const lookEveryMs = 150
+const patienceMs = { embedded: 30_000, servers: 90_000 } as const
+const lookEveryMs = { embedded: 150, servers: 500 } as const
+const killsPerBrokerFault = 9
+const killsPerStorm = 7
 const wordsMax = 20
 
 /**
- * Runs the system in processes of its own, kills them, lets it drain, and judges what is left on the disk. Undefined when
- * `signal` has ended it; then, as always, no process and no folder is left.
+ * Runs the system in processes of its own, kills them, lets it drain, and judges what is left. Undefined when `signal` has
+ * ended it; then, as always, no process, no server and no folder is left.
  */
 export async function torture(options: TortureOptions): Promise<Report | undefined> {
   const startedAtMs = performance.now()
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-torture-'))
-  const random = seeded(options.seed)
   const signal = options.signal ?? new AbortController().signal
-  const crew = new Crew({
-    folder,
-    seed: options.seed,
-    restartDelayMs: () => (random.chance(0.7) ? 0 : random.below(400)),
-  })
-  const progress = (what: string): void => options.onProgress?.(`${what}: ${describe(crew.tally)}`)
+  const onProgress = (line: string): void => {
+    const seconds = Math.round((performance.now() - startedAtMs) / 1000)
+    options.onProgress?.(`${String(seconds).padStart(4)} s ${line}`)
+  }
+  // The user that PostgreSQL runs as has a folder of its own in it.
+  chmodSync(folder, 0o755)
+  let site: Site | undefined
+  let crew: Crew | undefined
   try {
-    crew.start()
-    options.onStart?.({ folder, pids: crew.pids })
-    const onKill = (): void => progress('killing')
-    await torment(crew, { folder, kills: options.kills, random, signal, onKill })
-    heal(folder)
-    crew.quieten()
-    progress('draining')
-    await drained(folder, crew, signal)
+    site = await openSite({ engine: options.engine ?? 'embedded', folder, signal, onProgress })
+    const run: Run = { options, folder, site, signal, onProgress, faults: noFaults() }
+    crew = crewOf(run)
+    await torn(run, crew)
     if (signal.aborted) return undefined
-    await crew.close()
-    progress('judging')
-    const evidence = await inStores(folder, (stores) => readEvidence(stores, crew.tally.acked))
+    onProgress('judging')
+    const evidence = await inStores(site.own, (stores) => readEvidence(stores, folder, crew?.tally.acked ?? []))
     const durationMs = Math.round(performance.now() - startedAtMs)
-    return reportOf(options, crew.tally, { evidence, durationMs, folder: options.keep ? folder : null })
+    return reportOf(run, crew.tally, { evidence, durationMs, folder: options.keep ? folder : null })
+  } catch (error) {
+    if (signal.aborted) return undefined
+    const problems = crew?.tally.problems ?? []
+    throw problems.length === 0 ? error : new Error(`nothing to judge:\n${problems.join('\n')}`, { cause: error })
   } finally {
-    await crew.abandon()
+    await crew?.abandon()
+    await site?.stop()
     if (!options.keep) rmSync(folder, { recursive: true, force: true })
   }
 }
 
+interface Run {
+  readonly options: TortureOptions
+  readonly folder: string
+  readonly site: Site
+  readonly signal: AbortSignal
+  readonly onProgress: (line: string) => void
+  readonly faults: ServerFaults
+}
+
+function crewOf({ options: { seed }, folder, site }: Run): Crew {
+  const random = seeded(seed * 65_537)
+  const restartDelayMs = (): number => (random.chance(0.7) ? 0 : random.below(400))
+  return new Crew({ folder, seed, slots: site.slots, pace: site.pace, specOf: site.specOf, restartDelayMs })
+}
+
+/** From the first process to the last one: kills, faults of the servers beside them, and then rest. */
+async function torn({ options, folder, site, signal, onProgress, faults }: Run, crew: Crew): Promise<void> {
+  const { seed, kills } = options
+  const { servers } = site
+  const progress = (what: string): void => onProgress(`${what}: ${describe(crew.tally)}`)
+  await inStores(site.own, async ({ databases }) => {
+    for (const database of databases.values()) await createTables(database)
+  })
+  crew.start()
+  options.onStart?.({ folder, pids: crew.pids })
+  let isOver = false
+  const patience = servers === undefined ? patienceMs.embedded : patienceMs.servers
+  const killing = torment(crew, {
+    folder,
+    kills,
+    random: seeded(seed),
+    signal,
+    patienceMs: patience,
+    onKill: () => progress('killing'),
+  }).finally(() => {
+    isOver = true
+  })
+  const straining =
+    servers &&
+    strain(crew, faults, {
+      servers,
+      random: seeded(seed * 31 + 7),
+      signal,
+      isOver: () => isOver,
+      brokerFaultsMin: Math.ceil(kills / killsPerBrokerFault),
+      stormsMin: Math.ceil(kills / killsPerStorm),
+      onFault: progress,
+    })
+  await Promise.all([killing, straining])
+  heal(folder)
+  crew.quieten()
+  progress('draining')
+  await drained(site, crew, signal)
+  if (!signal.aborted) await crew.close()
+}
+
 /** Looks from outside until nothing is left to do twice in a row; when nothing moves any more, what is left is a problem each. */
-async function drained(folder: string, crew: Crew, signal: AbortSignal): Promise<void> {
-  await inStores(folder, async (stores) => {
+async function drained({ own, servers }: Site, crew: Crew, signal: AbortSignal): Promise<void> {
+  const where = servers === undefined ? 'embedded' : 'servers'
+  const stuckAfterMs = patienceMs[where]
+  await inStores(own, async (stores) => {
     let before = ''
     let movedAtMs = performance.now()
     for (let quiet = 0; quiet < 2 && !signal.aborted && !crew.isHopeless; ) {
-      const left = await unfinished(stores)
+      const left = await unfinished(stores).catch(unanswered)
       quiet = left.length === 0 ? quiet + 1 : 0
       if (left.join() !== before) movedAtMs = performance.now()
       before = left.join()
@@ -103,16 +187,22 @@ async function drained(folder: string, crew: Crew, signal: AbortSignal): Promise
         crew.tally.problems.push(...left.map((text) => `stuck for ${stuckAfterMs} ms: ${text}`), ...crew.lastWords)
         return
       }
-      await crew.until(() => false, lookEveryMs, signal)
+      await crew.until(() => false, lookEveryMs[where], signal)
     }
   })
 }
 
+// Servers that have just been hurt may not answer at once.
+function unanswered(error: unknown): readonly string[] {
+  if (!isFirebreakError(error) || error.kind !== 'transient') throw error
+  return [`no answer: ${error.message}`]
+}
+
 /** The stores of a run, opened beside its processes. Reads only. */
-export async function inStores<T>(folder: string, look: (stores: Stores) => Promise<T>): Promise<T> {
-  const log = sqliteLog({ path: folder })
-  const names = ['producer-1', 'producer-2', 'first', 'second']
-  const databases = new Map(names.map((name) => [name, sqliteDatabase({ path: databaseFile(folder, name) })]))
+export async function inStores<T>(spec: EngineSpec, look: (stores: Stores) => Promise<T>): Promise<T> {
+  const log = await openLog(spec)
+  const databases = new Map<string, Database>()
+  for (const name of databaseNames) databases.set(name, await openDatabase(spec, name))
   try {
     return await look({ log, databases })
   } finally {
@@ -127,14 +217,15 @@ interface Outcome {
   readonly folder: string | null
 }
 
-function reportOf(options: TortureOptions, tally: Tally, { evidence, durationMs, folder }: Outcome): Report {
+function reportOf({ options, faults }: Run, tally: Tally, { evidence, durationMs, folder }: Outcome): Report {
   const findings: Findings = check(evidence)
-  const { kills, ownerKills, terminations, freezes, crashes } = tally
+  const anomalies = anomaliesIn(evidence.observed)
+  const { kills, ownerKills, terminations, freezes, crashes, unavailable } = tally
   const words = Object.entries(findings).flatMap(([name, found]: [string, readonly string[]]) =>
     found.slice(0, wordsMax).map((text) => `${name}: ${text}`),
   )
   return {
-    engine: 'embedded',
+    engine: options.engine ?? 'embedded',
     seed: options.seed,
     kills,
     produced: new Set([...evidence.promised, ...evidence.orders]).size,
@@ -144,16 +235,25 @@ function reportOf(options: TortureOptions, tally: Tally, { evidence, durationMs,
     doubleEffects: findings.doubleEffects.length,
     keyInversions: findings.keyInversions.length,
     ledgerImbalance: evidence.first.ledger.imbalance + evidence.second.ledger.imbalance,
+    anomalies: anomalies.length,
+    operations: evidence.observed.ops.length,
+    rebalances: countRebalances(evidence.observed.ops),
+    ...faults,
     durationMs,
     ownerKills,
     terminations,
     freezes,
     crashes,
+    unavailable,
     crashLetters: evidence.first.crashLetters + evidence.second.crashLetters,
-    problems: [...tally.problems, ...words],
+    problems: [
+      ...tally.problems,
+      ...words,
+      ...anomalies.slice(0, wordsMax).map(({ name, says }) => `${name}: ${says}`),
+    ],
     folder,
   }
 }
 
 const describe = (tally: Tally): string =>
-  `${tally.kills} kills (${tally.ownerKills} of the owner), ${tally.acked.size} acknowledged, ${tally.handled} handled`
+  `${tally.kills} kills, ${tally.acked.size} acknowledged, ${tally.handled} handled`

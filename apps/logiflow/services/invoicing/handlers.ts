@@ -14,7 +14,7 @@ const withoutRetry = (error: unknown): never => {
 }
 
 export const invoicingService = (
-  options: InvoicingOptions & { readonly database: () => Pick<Database, 'query'> },
+  options: InvoicingOptions & { readonly database: () => Pick<Database, 'query' | 'commit'> },
 ): ServiceDefinition =>
   service({
     name: 'invoicing',
@@ -27,10 +27,11 @@ export const invoicingService = (
         RouteCalculated,
         async (route, ctx) => {
           const database = options.database()
-          if (route.billing.length === 0 || (await isInvoiced(database, billingKeyOf(route)))) return
-          const draft = await draftInvoice(database, route, options).catch(withoutRetry)
+          const billingKey = billingKeyOf(route)
+          if (route.billing.length === 0 || (await isInvoiced(database, billingKey))) return
+          const draft = await draftInvoice(database, { billingKey, route }, options).catch(withoutRetry)
           await ctx.transaction(async (sql) => {
-            await saveInvoice(sql, billingKeyOf(route), draft)
+            await saveInvoice(sql, draft)
             ctx.publish(InvoiceGenerated, draft.invoice)
           })
         },

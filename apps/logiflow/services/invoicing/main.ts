@@ -9,10 +9,10 @@ import { invoicingTables } from './store.ts'
 
 await runService({
   name: 'invoicing',
-  service: ({ dataDir }, database) =>
+  service: ({ engines }, database) =>
     invoicingService({
       database: () => database,
-      keep: pdfFiles(pdfDirOf(dataDir)),
+      keep: pdfFiles(pdfDirOf(engines)),
       render: env('LOGIFLOW_PDF') === 'leaky' ? renderLeaking : renderInvoicePdf,
     }),
   tables: invoicingTables,

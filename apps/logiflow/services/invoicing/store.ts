@@ -10,26 +10,34 @@ export const invoicingTables: readonly string[] = [
     billing_key TEXT PRIMARY KEY, invoice_number TEXT NOT NULL UNIQUE, order_id TEXT NOT NULL, route_id TEXT NOT NULL,
     customer_id TEXT NOT NULL, gross_minor BIGINT NOT NULL, pdf_key TEXT NOT NULL, body TEXT NOT NULL, at_ms BIGINT NOT NULL)`,
   'CREATE INDEX IF NOT EXISTS invoices_order ON invoices (order_id)',
+  `CREATE TABLE IF NOT EXISTS invoice_numbers (
+    billing_key TEXT PRIMARY KEY, series TEXT NOT NULL, sequence BIGINT NOT NULL, UNIQUE (series, sequence))`,
   'CREATE TABLE IF NOT EXISTS tariff_names (tariff_id TEXT PRIMARY KEY, based_on TEXT NOT NULL)',
 ]
 
 export const isInvoiced = async (sql: Reader, billingKey: string): Promise<boolean> =>
   (await sql.query('SELECT 1 AS found FROM invoices WHERE billing_key = $1', [billingKey])).length > 0
 
-/** The last number of a series that belongs to an invoice. */
-export const takenNumbers = async (sql: Reader, series: string): Promise<number> => {
-  const rows = await sql.query<{ taken: number }>('SELECT taken FROM number_series WHERE series = $1', [series])
-  return rows[0]?.taken ?? 0
-}
-
-/** Takes `sequence` when it is the next number; false when another invoice was faster. */
-export const takeNumber = async (sql: Sql, series: string, sequence: number): Promise<boolean> => {
-  await sql.query('INSERT INTO number_series (series, taken) VALUES ($1, 0) ON CONFLICT (series) DO NOTHING', [series])
-  const rows = await sql.query(
-    'UPDATE number_series SET taken = $2 WHERE series = $1 AND taken = $2 - 1 RETURNING taken',
-    [series, sequence],
+/**
+ * The number of what is billed under a key: the next one of the series, and the same one whenever it is asked for again.
+ * The row of the series makes instances wait for each other, so no number is left out or given twice.
+ */
+export const numberFor = async (sql: Sql, series: string, billingKey: string): Promise<number> => {
+  const [last] = await sql.query<{ taken: number }>(
+    `INSERT INTO number_series (series, taken) VALUES ($1, 0)
+     ON CONFLICT (series) DO UPDATE SET taken = number_series.taken RETURNING taken`,
+    [series],
   )
-  return rows.length > 0
+  const [known] = await sql.query<{ sequence: number }>('SELECT sequence FROM invoice_numbers WHERE billing_key = $1', [
+    billingKey,
+  ])
+  if (known !== undefined) return known.sequence
+  const sequence = (last?.taken ?? 0) + 1
+  await sql.query('UPDATE number_series SET taken = $2 WHERE series = $1', [series, sequence])
+  await sql.query('INSERT INTO invoice_numbers (billing_key, series, sequence) VALUES ($1, $2, $3)', [
+    ...[billingKey, series, sequence],
+  ])
+  return sequence
 }
 
 export const insertInvoice = async (sql: Sql, billingKey: string, invoice: InvoiceGenerated): Promise<void> => {

@@ -67,7 +67,7 @@ const customerRoutes = (parts: Context): Routes => ({
     const number = params['number'] ?? ''
     const key = await invoicePdfKey(parts.database, number)
     if (key === undefined) throw new Problem(404, 'no such invoice')
-    const bytes = await readFile(join(pdfDirOf(parts.dataDir), key))
+    const bytes = await readFile(join(pdfDirOf(parts.engines), key))
     const disposition = `inline; filename="${number}.pdf"`
     return { status: 200, bytes, headers: { 'content-type': 'application/pdf', 'content-disposition': disposition } }
   },

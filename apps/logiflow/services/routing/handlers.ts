@@ -6,7 +6,7 @@ import type { Order } from '../../domain/orders.ts'
 import { plusSeconds } from '../../domain/time.ts'
 import { newId } from '../../platform/machine.ts'
 import { chooseTruck, planOrder } from './plan.ts'
-import { busyUntil, insertRoute, routeOfOrder } from './store.ts'
+import { busyUntil, insertRoute, routeOfOrder, takeTurn } from './store.ts'
 
 /** The driver checks the load and the tyres. */
 export const READY_S = 300
@@ -22,12 +22,16 @@ export const dispatchOrder = async (sql: Sql, order: Order, options: DispatchOpt
   const known = await routeOfOrder(sql, order.orderId)
   if (known !== undefined) return known
   const wantedAt = plusSeconds(order.placedAt, READY_S)
+  if (options.truckId === undefined) await takeTurn(sql)
   const chosen =
     options.truckId === undefined
       ? chooseTruck(order, await busyUntil(sql), wantedAt)
       : { truck: truckOf(options.truckId), departAt: wantedAt }
   const route = planOrder(order, { ...chosen, routeId: newId(), calculatedAt: order.placedAt })
-  await insertRoute(sql, order.orderId, route)
+  if (!(await insertRoute(sql, order.orderId, route))) {
+    // Another instance was asked for the same order at the same moment, and has answered.
+    return (await routeOfOrder(sql, order.orderId)) ?? route
+  }
   options.publish(route)
   return route
 }

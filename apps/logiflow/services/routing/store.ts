@@ -13,7 +13,19 @@ export const routingTables: readonly string[] = [
   'CREATE INDEX IF NOT EXISTS routes_order ON routes (order_id)',
   'CREATE INDEX IF NOT EXISTS routes_truck ON routes (truck_id, free_at)',
   'CREATE INDEX IF NOT EXISTS routes_at ON routes (at_ms)',
+  'CREATE TABLE IF NOT EXISTS turns (name TEXT PRIMARY KEY, taken BIGINT NOT NULL)',
 ]
+
+/**
+ * Waits for its turn at the fleet and keeps it until the transaction ends: who reads when trucks are free and takes one must
+ * not be overtaken by another instance in between.
+ */
+export const takeTurn = async (sql: Sql): Promise<void> => {
+  await sql.query(
+    `INSERT INTO turns (name, taken) VALUES ('fleet', 1)
+     ON CONFLICT (name) DO UPDATE SET taken = turns.taken + 1`,
+  )
+}
 
 /** False when a request with this key has its route already. */
 export const insertRoute = async (sql: Sql, requestKey: string, route: RouteCalculated): Promise<boolean> => {

@@ -13,6 +13,8 @@ export interface ConfiguredService {
   readonly service: ServiceDefinition
   /** Opens the database of this service, the same one that the running service uses. Leave it out for a publisher. */
   readonly database?: () => Database
+  /** As in `createRuntime`, so that `firebreak topics --plan` knows the topic of the copies; default false. */
+  readonly mirrorDeadLetters?: boolean
 }
 
 /** Types the config and returns it unchanged: nothing is opened, and mistakes are reported by the command line. */

@@ -49,7 +49,7 @@ const examplesOf = (commands: readonly Command[]): [string, string][] =>
 
 const exitRows: readonly [string, string][] = [
   ['0', 'done'],
-  ['1', 'failed, or "verify" found an imbalance'],
+  ['1', 'failed, "verify" found an imbalance, or "topics --plan" something to do'],
   ['2', 'wrong usage; nothing was done'],
   ['3', 'not found'],
   ['4', 'somebody else was first, or the state or the contract does not allow it'],

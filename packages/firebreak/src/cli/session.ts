@@ -12,6 +12,8 @@ import { didYouMean } from './suggest.ts'
 /** The system that a command works on: opened when first asked for, closed once at the end. */
 export interface Session {
   readonly services: () => Promise<readonly ServiceDefinition[]>
+  /** The services as the config has them. */
+  readonly configured: () => Promise<Config['services']>
   log(): Promise<Log>
   /**
    * The services that have a ledger, or the one named. A service that has never run has none and is told in `asleep`.
@@ -44,6 +46,7 @@ export function openSession(io: Io, load: () => Promise<Config>): Session {
   }
   return {
     services: async () => (await loaded()).services.map((entry) => entry.service),
+    configured: async () => (await loaded()).services,
     async log() {
       log ??= (await loaded()).log()
       return log

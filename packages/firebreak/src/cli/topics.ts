@@ -1,9 +1,10 @@
 import type { LogInspection, Position, TopicInfo } from '../contracts/log.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import type { Call, Command } from './command.ts'
-import { CommandError, type ExitCode, exit } from './exit.ts'
+import { CommandError, type ExitCode, exit, usageError } from './exit.ts'
 import { duration, grouped } from './output.ts'
 import { didYouMean } from './suggest.ts'
+import { planTopics } from './topics-plan.ts'
 
 export const topicsCommand: Command = {
   name: 'topics',
@@ -14,9 +15,19 @@ export const topicsCommand: Command = {
   examples: [
     { line: 'topics', what: 'all topics, the lag of each group in records' },
     { line: 'topics orders', what: 'one topic, partition by partition' },
+    { line: 'topics --plan', what: 'what the services declare and the log has; changes nothing' },
+    { line: 'topics --create', what: 'shows the plan and creates what is missing' },
   ],
-  options: {},
+  options: {
+    plan: { help: 'compare what the services declare with what the log has; changes nothing' },
+    create: { help: 'show the plan and create what is missing; changes and removes nothing' },
+  },
   async run(call) {
+    const [plan, create] = [call.args.flag('plan'), call.args.flag('create')]
+    if (plan && create) throw usageError('--plan changes nothing and --create does: give one of them.')
+    if ((plan || create) && call.args.operands.length > 0)
+      throw usageError('The plan is about all topics: leave the name out.')
+    if (plan || create) return planTopics(call, create)
     const log = await call.session.log()
     const topics = await topicLags(log.inspect(), await call.session.services())
     const [name] = call.args.operands

@@ -14,11 +14,10 @@ export interface Database {
    * A unit that throws is undone alone and gets `{ ok: false, error }`; the others stand. An error with a code
    * `FB_DATABASE_…` is not the unit's own: it undoes all of them.
    * **Guarantee** When this resolves, every unit with `ok: true` is durable. When it rejects (`FB_DATABASE_UNAVAILABLE`,
-   * `FB_DATABASE_BUSY`, `FB_DATABASE_FULL`, `FB_CLOSED`), no unit has left a trace.
+   * `FB_DATABASE_BUSY`, `FB_DATABASE_FULL`, `FB_CLOSED`), no unit has left a trace; `FB_COMMIT_UNKNOWN` alone says that the
+   * commit may have taken effect and that nobody could be asked. A unit may be run again from the start before that.
    */
   commit(units: readonly SqlUnit[]): Promise<readonly Verdict[]>
-  /** Changes whenever another connection has committed; equal means that nobody has. Cheap: a wake-up for slow polls. */
-  changeCounter(): Promise<number>
   /** Idempotent; waits for the commit under way. */
   close(): Promise<void>
 }
@@ -44,4 +43,6 @@ export interface DatabaseCapabilities {
   readonly durable: boolean
   /** Instances of a service on several machines can share it. */
   readonly shared: boolean
+  /** The schema that the ledger's tables are created in; null where the database has none. */
+  readonly schema: string | null
 }

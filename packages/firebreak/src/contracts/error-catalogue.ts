@@ -7,6 +7,11 @@ export type ErrorKind = 'transient' | 'permanent' | 'config' | 'bug'
  */
 export const catalogue = {
   FB_CLOSED: { kind: 'bug', message: '{what} is closed', remedy: 'Do not use it after close() or stop().' },
+  FB_COMMIT_UNKNOWN: {
+    kind: 'transient',
+    message: 'whether a commit in {path} took effect is unknown: {reason}',
+    remedy: 'Handlers find out by themselves. A transaction from outside: look at its rows before doing it again.',
+  },
   FB_CONFIG: { kind: 'config', message: '{problems}', remedy: 'Mend every line listed; nothing was started.' },
   FB_CONTRACT_VIOLATED: {
     kind: 'permanent',
@@ -36,7 +41,12 @@ export const catalogue = {
   FB_DATABASE_READONLY: {
     kind: 'config',
     message: 'database {path} cannot be written: {reason}',
-    remedy: 'Make the folder writable for this user.',
+    remedy: 'Make it writable for this user; with PostgreSQL, connect to the primary.',
+  },
+  FB_DATABASE_REFUSED: {
+    kind: 'config',
+    message: 'database {path} refuses this client: {reason}',
+    remedy: 'Mend user, password, database name, rights or TLS settings.',
   },
   FB_DATABASE_UNAVAILABLE: {
     kind: 'transient',
@@ -99,6 +109,16 @@ export const catalogue = {
     message: 'log {path} cannot be written: {reason}',
     remedy: 'Make the folder writable for this user.',
   },
+  FB_LOG_REFUSED: {
+    kind: 'config',
+    message: 'log {path} refuses: {reason}',
+    remedy: 'Mend the credentials, the permissions or the option that the reason names.',
+  },
+  FB_LOG_TRUNCATED: {
+    kind: 'config',
+    message: 'partition {partition} no longer has what was read from it: {reason}',
+    remedy: 'Find out what was lost, then set the positions of the group, or read with a new group.',
+  },
   FB_LOG_UNAVAILABLE: {
     kind: 'transient',
     message: 'log {path} cannot be reached: {reason}',
@@ -118,6 +138,11 @@ export const catalogue = {
     kind: 'transient',
     message: 'the outbox holds {rows} events that the log has not taken',
     remedy: 'Bring the log back; the outbox drains by itself.',
+  },
+  FB_RECORD_REFUSED: {
+    kind: 'permanent',
+    message: 'topic {topic} refuses the record: {reason}',
+    remedy: 'Mend what the reason names in the record or in the settings of the topic.',
   },
   FB_RECORD_TOO_LARGE: {
     kind: 'permanent',

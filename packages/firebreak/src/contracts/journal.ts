@@ -10,7 +10,9 @@ export type Fact =
   | { readonly kind: 'started'; readonly instance: string }
   | { readonly kind: 'stopped'; readonly drained: boolean }
   | { readonly kind: 'halted'; readonly error: Error }
-  | { readonly kind: 'claimed'; readonly partition: Partition; readonly unclean: boolean }
+  | { readonly kind: 'claimed'; readonly partition: Partition; readonly epoch: number; readonly unclean: boolean }
+  /** The database had been put back to an earlier time: the partition is read again from there. */
+  | { readonly kind: 'rewound'; readonly partition: Partition; readonly to: number }
   | { readonly kind: 'released'; readonly partition: Partition; readonly drained: boolean }
   | ({ readonly kind: 'done' | 'duplicate' | 'skipped'; readonly attempt: number } & About)
   | ({ readonly kind: 'failed'; readonly attempt: number; readonly error: unknown } & About)

@@ -51,10 +51,13 @@ export interface Cursor {
 }
 
 export interface LogInspection {
-  topics(): Promise<readonly TopicInfo[]>
+  /** Those of these names that exist, or all; of all, those that cannot be asked at the moment are left out. */
+  topics(names?: readonly string[]): Promise<readonly TopicInfo[]>
   /** Committed positions of a group, for lag; empty when unknown. */
   committed(group: string): Promise<readonly Position[]>
   groups(): Promise<readonly string[]>
+  /** Ids of the members of a group; one that died is among them until the log has noticed. */
+  members(group: string): Promise<readonly string[]>
   /** Up to `max` records from `position.offset` on, in order. */
   read(position: Position, max: number): Promise<readonly LogEntry[]>
 }
@@ -65,6 +68,8 @@ export interface LogCapabilities {
   readonly durable: boolean
   /** Several processes can share the log. */
   readonly multiProcess: boolean
+  /** Members of a group can run on different machines. */
+  readonly multiMachine: boolean
   /** Offsets of a partition have no gaps. */
   readonly contiguousOffsets: boolean
   /** Whether `append` stores all records of a call or none. */
@@ -123,9 +128,11 @@ export interface PollLimit {
 }
 
 export interface OpenOptions {
-  /** Where a group without committed positions starts. */
-  readonly from?: 'earliest' | 'latest'
+  readonly from?: StartFrom
 }
+
+/** Where a group without committed positions starts; `atMs`: at the first record appended then or later, by its time. */
+export type StartFrom = 'earliest' | 'latest' | { readonly atMs: number }
 
 /** `topic/partition`, the key of maps over partitions. */
 export const partitionId = (p: Partition): string => `${p.topic}/${p.partition}`

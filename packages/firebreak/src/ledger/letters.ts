@@ -1,6 +1,7 @@
 import type { Database, Sql, SqlValue } from '../contracts/database.ts'
 import type { Attempt, DeadReason } from '../contracts/disposition.ts'
 import type { LogEntry } from '../contracts/log.ts'
+import { storable } from './storable.ts'
 
 /**
  * `open` waits for a person; `replaying` is parked again in its service; `resolved` succeeded on replay; `superseded` was
@@ -61,39 +62,19 @@ export async function insertLetter(sql: Sql, letter: DeadLetter): Promise<void> 
   const { entry } = letter
   await sql.query(insert, [
     ...[letter.id, letter.state, letter.reason, letter.crash ? 1 : 0, letter.hold ? 1 : 0],
-    ...[
-      entry.topic,
-      entry.partition,
-      entry.offset,
-      letter.lane,
-      letter.eventId,
-      letter.eventType,
-      letter.correlationId,
-    ],
-    ...[entry.key, JSON.stringify(entry.headers), entry.value, entry.atMs],
-    ...[
-      letter.errorClass,
-      letter.message,
-      letter.fingerprint,
-      JSON.stringify(letter.attempts),
-      letter.atMs,
-      JSON.stringify(letter.history),
-    ],
+    ...[entry.topic, entry.partition, entry.offset, letter.lane],
+    ...[letter.eventId, letter.eventType, letter.correlationId, entry.key].map(storable),
+    ...[JSON.stringify(entry.headers), entry.value, entry.atMs],
+    ...[letter.errorClass, letter.message, letter.fingerprint].map(storable),
+    ...[JSON.stringify(letter.attempts), letter.atMs, JSON.stringify(letter.history)],
   ])
 }
 
 /** A replay that failed again: the same letter, with the attempts of the replay behind the earlier ones. */
 export async function reopenLetter(sql: Sql, letter: DeadLetter): Promise<void> {
   await sql.query(reopen, [
-    ...[
-      letter.id,
-      letter.reason,
-      letter.hold ? 1 : 0,
-      letter.crash ? 1 : 0,
-      letter.errorClass,
-      letter.message,
-      letter.fingerprint,
-    ],
+    ...[letter.id, letter.reason, letter.hold ? 1 : 0, letter.crash ? 1 : 0],
+    ...[letter.errorClass, letter.message, letter.fingerprint].map(storable),
     ...[JSON.stringify(letter.attempts), letter.atMs, JSON.stringify(letter.history)],
   ])
 }

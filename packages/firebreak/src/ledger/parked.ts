@@ -1,6 +1,7 @@
 import type { Database, Sql } from '../contracts/database.ts'
 import type { Attempt } from '../contracts/disposition.ts'
 import type { LogEntry, Partition } from '../contracts/log.ts'
+import { storable } from './storable.ts'
 
 /** A record that waits in the database, at the head of its lane or behind it. */
 export interface ParkedRow {
@@ -46,7 +47,7 @@ const lanes = 'SELECT lane, due_at_ms FROM fb_parked WHERE topic = $1 AND part =
 
 export async function park(sql: Sql, row: ParkedRow): Promise<void> {
   const { entry } = row
-  const where = [entry.topic, entry.partition, entry.offset, row.lane, entry.key]
+  const where = [entry.topic, entry.partition, entry.offset, row.lane, storable(entry.key)]
   const body = [JSON.stringify(entry.headers), entry.value, entry.atMs]
   const plan = [row.dueAtMs, JSON.stringify(row.attempts), row.firstFailedAtMs, row.letterId]
   await sql.query(insert, [...where, ...body, ...plan])

@@ -27,7 +27,7 @@ const raiseEpoch =
   'UPDATE fb_partitions SET epoch = epoch + 1 WHERE topic = $1 AND part = $2 RETURNING epoch, holder, next_position, above'
 const setHolder = 'UPDATE fb_partitions SET holder = $3 WHERE topic = $1 AND part = $2'
 const dropHolder = 'UPDATE fb_partitions SET holder = NULL WHERE topic = $1 AND part = $2 AND epoch = $3'
-const lockEpoch = 'UPDATE fb_partitions SET epoch = epoch WHERE topic = $1 AND part = $2 AND epoch = $3 RETURNING part'
+const lockEpoch = 'UPDATE fb_partitions SET epoch = epoch WHERE topic = $1 AND part = $2 AND epoch = $3'
 const finish = `UPDATE fb_partitions SET first_position = COALESCE(first_position, $3), next_position = $4, above = $5, gaps = gaps + $6,
   done = done + $7, duplicate = duplicate + $8, skipped = skipped + $9, parked = parked + $10, dead = dead + $11,
   discarded = discarded + $12 WHERE topic = $1 AND part = $2`
@@ -50,13 +50,21 @@ export async function releasePartition(sql: Sql, at: Partition, epoch: number): 
   await sql.query(dropHolder, [at.topic, at.partition, epoch])
 }
 
-/** Whether `epoch` is still the newest; holds the row until the transaction ends, so that it stays so. */
-export async function stillHeld(sql: Sql, at: Partition, epoch: number): Promise<boolean> {
-  const rows = await sql.query(lockEpoch, [at.topic, at.partition, epoch])
-  return rows.length > 0
+/** Which claims are outdated; holds the rows of the others until the transaction ends, so that they stay theirs. */
+export async function notHeld<C extends Partition & { readonly epoch: number }>(
+  sql: Sql,
+  claims: readonly C[],
+): Promise<readonly C[]> {
+  if (claims.length === 0) return claims
+  const rowOf = (claim: C): [string, number, number] => [claim.topic, claim.partition, claim.epoch]
+  if ((await sql.run(lockEpoch, claims.map(rowOf))) === claims.length) return []
+  const lost: C[] = []
+  for (const claim of claims) if ((await sql.run(lockEpoch, [rowOf(claim)])) === 0) lost.push(claim)
+  return lost
 }
 
 export interface Progress {
+  readonly at: Partition
   /** First position this service ever saw; only the first call for a partition sets it. */
   readonly first: number
   readonly next: number
@@ -66,9 +74,13 @@ export interface Progress {
   readonly delta: Accounts
 }
 
-/** Writes both sides of the ledger: which positions are finished, and under which accounts. */
-export async function recordProgress(sql: Sql, at: Partition, p: Progress): Promise<void> {
-  const d = p.delta
-  const counts = [d.done, d.duplicate, d.skipped, d.parked, d.dead, d.discarded]
-  await sql.query(finish, [at.topic, at.partition, p.first, p.next, p.above, p.gaps, ...counts])
+/** Writes both sides of the ledger, partition by partition: which positions are finished, and under which accounts. */
+export async function recordProgress(sql: Sql, all: readonly Progress[]): Promise<void> {
+  await sql.run(
+    finish,
+    all.map(({ at, first, next, above, gaps, delta: d }) => {
+      const counts = [d.done, d.duplicate, d.skipped, d.parked, d.dead, d.discarded]
+      return [at.topic, at.partition, first, next, above, gaps, ...counts]
+    }),
+  )
 }

@@ -1,36 +1,52 @@
-import type { Database } from '../contracts/database.ts'
+import type { Database, DatabaseCapabilities, Sql } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
-
-const ledgerVersion = 1
+import { makeDays } from './inbox-tables.ts'
+import { steps } from './migrations.ts'
 
 /**
- * Creates the ledger of a service in its database, or checks the one that is there.
+ * Creates the ledger of a service in its database, brings an older one forward, or checks the one that is there. Safe for
+ * many instances at once: one of them does it, the others wait and find it done.
  *
  * **Errors** `FB_CONFIG` when the database belongs to another service or to a newer version: two services in one ledger
  * would take each other's events for duplicates.
  */
-export async function openLedger(database: Database, service: string): Promise<void> {
-  const [verdict] = await database.commit([
-    async (sql) => {
-      for (const statement of statements(database.capabilities.dialect)) await sql.query(statement)
-      await sql.run('INSERT INTO fb_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING', [
-        ['service', service],
-        ['ledger-version', String(ledgerVersion)],
-        // The number of the last event that went into the outbox, whether it is still there or not.
-        ['outbox-seq', '0'],
-      ])
-    },
-  ])
-  if (verdict && !verdict.ok) throw verdict.error
-  const rows = await database.query<{ name: string; value: string }>('SELECT name, value FROM fb_meta')
+export async function openLedger(database: Database, service: string, nowMs: number): Promise<void> {
+  const [verdict] = await database.commit([(sql) => migrate(sql, database.capabilities, { service, nowMs })])
+  if (verdict?.ok === false) throw verdict.error
+  await makeDays(database, nowMs)
+}
+
+async function migrate(
+  sql: Sql,
+  { dialect, schema }: DatabaseCapabilities,
+  { service, nowMs }: { service: string; nowMs: number },
+): Promise<void> {
+  const place = schema === null ? '' : `${schema}.`
+  // Two instances that create the same table at once would fail; SQLite lets only one of them in here anyway.
+  if (dialect === 'postgres') await sql.query(lock, [`firebreak ${place}`])
+  await sql.query(`CREATE TABLE IF NOT EXISTS ${place}fb_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)`)
+  const rows = await sql.query<{ name: string; value: string }>('SELECT name, value FROM fb_meta')
   const meta = new Map(rows.map((row) => [row.name, row.value]))
+  const version = Number(meta.get('ledger-version') ?? 0)
+  refuseForeign(service, meta.get('service') ?? service, version)
+  for (const step of steps.slice(version)) await step(sql, { dialect, place, nowMs })
+  if (version < steps.length) {
+    await sql.run(upsert, [
+      ['service', service],
+      ['ledger-version', String(steps.length)],
+    ])
+  }
+}
+
+const lock = 'SELECT 1 AS locked FROM (SELECT pg_advisory_xact_lock(hashtext($1))) AS taken'
+const upsert = `INSERT INTO fb_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+
+function refuseForeign(service: string, owner: string, version: number): void {
   const problems: string[] = []
-  const owner = meta.get('service')
   if (owner !== service)
     problems.push(`this database holds the ledger of "${owner}", not of "${service}"; give each service its own`)
-  const version = meta.get('ledger-version')
-  if (version !== String(ledgerVersion))
-    problems.push(`the ledger has version ${version}, this firebreak writes ${ledgerVersion}`)
+  if (version > steps.length)
+    problems.push(`the ledger has version ${version}, this firebreak knows ${steps.length}; use the newer firebreak`)
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
 }
 
@@ -42,39 +58,4 @@ export async function ledgerOwner(database: Database): Promise<string | undefine
   } catch {
     return undefined
   }
-}
-
-function statements(dialect: 'sqlite' | 'postgres'): readonly string[] {
-  // The inbox is its primary key and little else: storing it inside the key's tree halves its size and its writes.
-  const clustered = dialect === 'sqlite' ? ' WITHOUT ROWID' : ''
-  return [
-    'CREATE TABLE IF NOT EXISTS fb_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)',
-    `CREATE TABLE IF NOT EXISTS fb_partitions (
-      topic TEXT NOT NULL, part BIGINT NOT NULL,
-      epoch BIGINT NOT NULL, holder TEXT,
-      first_position BIGINT, next_position BIGINT, above TEXT NOT NULL DEFAULT '', gaps BIGINT NOT NULL DEFAULT 0,
-      done BIGINT NOT NULL DEFAULT 0, duplicate BIGINT NOT NULL DEFAULT 0, skipped BIGINT NOT NULL DEFAULT 0,
-      parked BIGINT NOT NULL DEFAULT 0, dead BIGINT NOT NULL DEFAULT 0, discarded BIGINT NOT NULL DEFAULT 0,
-      PRIMARY KEY (topic, part))`,
-    `CREATE TABLE IF NOT EXISTS fb_inbox (event_id TEXT PRIMARY KEY, at_ms BIGINT NOT NULL, mark BIGINT NOT NULL)${clustered}`,
-    `CREATE TABLE IF NOT EXISTS fb_outbox (
-      seq BIGINT PRIMARY KEY, topic TEXT NOT NULL, msg_key TEXT, headers TEXT NOT NULL, value BYTEA, at_ms BIGINT NOT NULL)`,
-    `CREATE TABLE IF NOT EXISTS fb_parked (
-      topic TEXT NOT NULL, part BIGINT NOT NULL, position BIGINT NOT NULL, lane TEXT NOT NULL,
-      msg_key TEXT, headers TEXT NOT NULL, value BYTEA, log_at_ms BIGINT NOT NULL,
-      due_at_ms BIGINT, attempts TEXT NOT NULL DEFAULT '[]', first_failed_at_ms BIGINT, letter_id TEXT,
-      PRIMARY KEY (topic, part, position))`,
-    'CREATE INDEX IF NOT EXISTS fb_parked_lane ON fb_parked (topic, part, lane, position)',
-    `CREATE TABLE IF NOT EXISTS fb_dead_letters (
-      id TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL, crash BIGINT NOT NULL DEFAULT 0, hold BIGINT NOT NULL DEFAULT 0,
-      topic TEXT NOT NULL, part BIGINT NOT NULL, position BIGINT NOT NULL, lane TEXT NOT NULL,
-      event_id TEXT, event_type TEXT, correlation_id TEXT, msg_key TEXT, headers TEXT NOT NULL, value BYTEA, log_at_ms BIGINT NOT NULL,
-      error_class TEXT NOT NULL, message TEXT NOT NULL, fingerprint TEXT NOT NULL, attempts TEXT NOT NULL,
-      replays BIGINT NOT NULL DEFAULT 0, at_ms BIGINT NOT NULL, history TEXT NOT NULL DEFAULT '[]')`,
-    'CREATE INDEX IF NOT EXISTS fb_dead_letters_state ON fb_dead_letters (state, at_ms)',
-    `CREATE TABLE IF NOT EXISTS fb_suspects (
-      topic TEXT NOT NULL, part BIGINT NOT NULL, position BIGINT NOT NULL, alone BIGINT NOT NULL,
-      PRIMARY KEY (topic, part, position))`,
-    'CREATE TABLE IF NOT EXISTS fb_leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms BIGINT NOT NULL)',
-  ]
 }

@@ -1,8 +1,9 @@
-import type { Database, Sql } from '../contracts/database.ts'
+import type { Database } from '../contracts/database.ts'
 import { type LogInspection, type Partition, partitionId } from '../contracts/log.ts'
 import { countAbove } from './above.ts'
 import { type Accounts, totalOf } from './accounts.ts'
 import { comparePositions } from './verify-positions.ts'
+import { ledgerSnapshot } from './verify-snapshot.ts'
 
 /** The ledger of one partition, recomputed. */
 export interface PartitionLedger extends Accounts, Partition {
@@ -24,22 +25,6 @@ export interface LedgerReport {
   readonly problems: readonly string[]
 }
 
-interface Row extends Accounts {
-  readonly topic: string
-  readonly part: number
-  readonly first_position: number | null
-  readonly next_position: number | null
-  readonly above: string
-  readonly gaps: number
-}
-
-interface Counted {
-  readonly topic: string
-  readonly part: number
-  readonly state: string
-  readonly n: number
-}
-
 /** The log's view of the group, to compare the ledger with. */
 export interface LogView {
   readonly inspection: LogInspection
@@ -54,8 +39,9 @@ export interface LogView {
 export async function verifyLedger(database: Database, log?: LogView): Promise<LedgerReport> {
   // Before the snapshot: what the log has been told must be in it, however far the service goes on meanwhile.
   const committed = new Map((await log?.inspection.committed(log.group))?.map((p) => [partitionId(p), p.offset]))
-  const found = await snapshot(database)
-  const topics = (await log?.inspection.topics()) ?? []
+  const found = await ledgerSnapshot(database)
+  const names = [...new Set(found.rows.map(({ topic }) => topic))]
+  const topics = (await log?.inspection.topics(names)) ?? []
   const problems: string[] = []
   let imbalance = 0
   const differ = (what: string, difference: number): void => {
@@ -92,47 +78,4 @@ export async function verifyLedger(database: Database, log?: LogView): Promise<L
     }
   }
   return { ok: problems.length === 0, imbalance, outbox: found.outbox, marks: found.marks, partitions, problems }
-}
-
-interface Snapshot {
-  readonly rows: readonly Row[]
-  readonly counts: ReadonlyMap<string, number>
-  readonly outbox: number
-  /** Letters in replay without a parked record. */
-  readonly lost: number
-  readonly strays: number
-  readonly marks: number
-}
-
-const countsOf = `SELECT topic, part, 'parked' AS state, COUNT(*) AS n FROM fb_parked GROUP BY topic, part
-  UNION ALL SELECT topic, part, state, COUNT(*) AS n FROM fb_dead_letters GROUP BY topic, part, state`
-const lostOf = `SELECT COUNT(*) AS n FROM fb_dead_letters l WHERE state = 'replaying'
-  AND NOT EXISTS (SELECT 1 FROM fb_parked p WHERE p.letter_id = l.id)`
-const noPartition = 'NOT EXISTS (SELECT 1 FROM fb_partitions p WHERE p.topic = x.topic AND p.part = x.part)'
-const straysOf = `SELECT (SELECT COUNT(*) FROM fb_parked x WHERE ${noPartition}) + (SELECT COUNT(*) FROM fb_dead_letters x WHERE ${noPartition}) AS n`
-
-async function snapshot(database: Database): Promise<Snapshot> {
-  let taken: Snapshot | undefined
-  const read = async (sql: Sql): Promise<void> => {
-    const rows = await sql.query<Row>('SELECT * FROM fb_partitions ORDER BY topic, part')
-    const counts = await sql.query<Counted>(countsOf)
-    const [outbox] = await sql.query<{ n: number }>('SELECT COUNT(*) AS n FROM fb_outbox')
-    const [lost] = await sql.query<{ n: number }>(lostOf)
-    const [strays] = await sql.query<{ n: number }>(straysOf)
-    const [marks] = await sql.query<{ n: number }>('SELECT COUNT(*) AS n FROM fb_inbox')
-    const byState = new Map(
-      counts.map((c) => [`${partitionId({ topic: c.topic, partition: c.part })}:${c.state}`, c.n]),
-    )
-    taken = {
-      rows,
-      counts: byState,
-      outbox: outbox?.n ?? 0,
-      lost: lost?.n ?? 0,
-      strays: strays?.n ?? 0,
-      marks: marks?.n ?? 0,
-    }
-  }
-  const [verdict] = await database.commit([read])
-  if (verdict?.ok === false) throw verdict.error
-  return taken as unknown as Snapshot
 }

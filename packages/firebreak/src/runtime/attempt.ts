@@ -1,9 +1,9 @@
 import { FirebreakError, invariant } from '../contracts/errors.ts'
 import { noteSuspect } from '../ledger/suspects.ts'
-import { bareUnit } from './committer.ts'
 import type { Engine } from './engine.ts'
 import type { Message } from './message.ts'
 import { about, commitUntilDone, crashError, finalUnit } from './outcomes.ts'
+import { bareUnit } from './unit.ts'
 import { AlreadyHandled, UnitOfWork } from './unit-of-work.ts'
 
 /** Why an attempt did not end in a commit. */

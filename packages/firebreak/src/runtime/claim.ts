@@ -17,6 +17,12 @@ export async function claim(engine: Engine, at: Partition): Promise<ClaimedParti
   if (verdict?.ok === false) throw verdict.error
   invariant(taken !== undefined, 'a claim that was committed has a result')
   const suspects: readonly Suspect[] = taken.unclean ? await readSuspects(engine.database, at) : []
-  engine.tell?.({ kind: 'claimed', partition: at, unclean: taken.unclean })
-  return new ClaimedPartition(at, taken, { window: taken.unclean ? engine.limits.recordsMax : 0, suspects })
+  // Copies of what the holder before us has handled are to be known as such before their handlers run.
+  const highestMarked = await engine.committer.inbox.highest()
+  engine.tell?.({ kind: 'claimed', partition: at, epoch: taken.epoch, unclean: taken.unclean })
+  return new ClaimedPartition(at, taken, {
+    window: taken.unclean ? engine.limits.recordsMax : 0,
+    suspects,
+    highestMarked,
+  })
 }

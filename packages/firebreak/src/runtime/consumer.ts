@@ -1,11 +1,20 @@
 import { sleep, type Timer } from '../contracts/clock.ts'
-import { type Cursor, type LogEntry, type Partition, type Position, partitionId } from '../contracts/log.ts'
+import {
+  type Cursor,
+  type LogEntry,
+  type Partition,
+  type Position,
+  partitionId,
+  type StartFrom,
+} from '../contracts/log.ts'
 import { releasePartition } from '../ledger/partitions.ts'
+import { refuseCompany } from './boot-checks.ts'
 import { claim } from './claim.ts'
 import { classify, troubleWith } from './decide.ts'
 import type { Engine } from './engine.ts'
 import { inboxIdOf } from './envelope-codec.ts'
 import type { Lanes } from './lanes.ts'
+import { behindTheLog } from './log-agreement.ts'
 import type { Parking } from './parking.ts'
 import type { ClaimedPartition } from './partition.ts'
 
@@ -16,6 +25,7 @@ const pausedWaitMs = 250
 const commitEveryMs = 1000
 // A window of offsets much wider than the records in memory means that one slow key holds the others' progress open.
 const spanFactor = 5
+const none: ReadonlySet<string> = new Set()
 
 /**
  * The intake of one instance: polls, keeps the claims of partitions, and feeds the lanes.
@@ -30,6 +40,7 @@ export class Consumer {
   readonly #engine: Engine
   readonly #lanes: Lanes
   readonly #parking: Parking
+  readonly #startFrom: StartFrom
   readonly #outboxPending: () => number
   readonly #onClaim: () => void
   readonly #claims = new Map<string, ClaimedPartition>()
@@ -38,6 +49,10 @@ export class Consumer {
   readonly #committed = new Map<string, number>()
   /** The cursor has moved past records that are not accepted yet. */
   #handedOut = false
+  /** Claims that have not been compared with the log. */
+  readonly #unchecked = new Set<ClaimedPartition>()
+  /** The cursor stands beyond what the database has finished. */
+  #isAhead = false
   #cursor: Cursor | undefined
   #loop: Promise<void> = Promise.resolve()
   readonly #stop = new AbortController()
@@ -48,12 +63,14 @@ export class Consumer {
     engine: Engine
     lanes: Lanes
     parking: Parking
+    startFrom: StartFrom
     outboxPending: () => number
     onClaim: () => void
   }) {
     this.#engine = deps.engine
     this.#lanes = deps.lanes
     this.#parking = deps.parking
+    this.#startFrom = deps.startFrom
     this.#outboxPending = deps.outboxPending
     this.#onClaim = deps.onClaim
   }
@@ -63,9 +80,8 @@ export class Consumer {
   }
 
   async start(): Promise<void> {
-    const { log, service } = this.#engine
-    if (service.topics.length === 0) return
-    this.#cursor = await log.open(service.name, service.topics)
+    if (this.#engine.service.topics.length === 0) return
+    this.#cursor = await this.#open()
     this.#loop = this.#run()
   }
 
@@ -88,12 +104,17 @@ export class Consumer {
     return drained
   }
 
+  #open(): Promise<Cursor> {
+    const { log, service } = this.#engine
+    return log.open(service.name, service.topics, { from: this.#startFrom })
+  }
+
   async #run(): Promise<void> {
     for (let failures = 0; !this.#stop.signal.aborted; ) {
       try {
-        this.#cursor ??= await this.#engine.log.open(this.#engine.service.name, this.#engine.service.topics)
+        this.#cursor ??= await this.#open()
         await this.#turn(this.#cursor)
-        if (this.claims.some((claimed) => claimed.fenced)) await this.#rejoin()
+        if (this.#isAhead || this.claims.some((claimed) => claimed.fenced)) await this.#rejoin()
         failures = 0
       } catch (error) {
         if (this.#stop.signal.aborted) return
@@ -115,12 +136,14 @@ export class Consumer {
     const cursor = this.#cursor
     this.#cursor = undefined
     this.#handedOut = false
+    this.#isAhead = false
     await cursor?.close().catch((error) => this.#engine.tell?.({ kind: 'trouble', where: 'log', error }))
   }
 
   async #turn(cursor: Cursor): Promise<void> {
     // A log may assign at once: what is parked there must not wait for the first record.
     if (this.#claims.size === 0) await this.#persist(() => this.#followAssignment(cursor))
+    if (this.#isAhead) return
     const paused = this.#pausedNow()
     cursor.pause(paused)
     const wake = new AbortController()
@@ -133,6 +156,7 @@ export class Consumer {
     // The cursor has moved past these records: from here on they are ours to keep until they are accepted (I3).
     this.#handedOut = entries.length > 0
     await this.#persist(() => this.#followAssignment(cursor))
+    if (this.#isAhead) return
     if (entries.length > 0) await this.#accept(entries)
     this.#handedOut = false
   }
@@ -153,8 +177,11 @@ export class Consumer {
 
   async #accept(entries: readonly LogEntry[]): Promise<void> {
     const ids = entries.map(inboxIdOf)
-    const known = ids.filter((id) => id !== null)
-    const handled = await this.#persist(() => this.#engine.committer.inbox.find(known))
+    const old = entries.flatMap((entry, i) => {
+      const id = ids[i] ?? null
+      return id === null || this.#claims.get(partitionId(entry))?.horizon.isNew(id) !== false ? [] : [id]
+    })
+    const handled = old.length === 0 ? none : await this.#persist(() => this.#engine.committer.inbox.find(old))
     if (handled === undefined) return
     for (const [i, entry] of entries.entries()) {
       const claimed = this.#claims.get(partitionId(entry))
@@ -188,16 +215,37 @@ export class Consumer {
   async #followAssignment(cursor: Cursor): Promise<void> {
     const assigned = new Map(cursor.assignment().map((p) => [partitionId(p), p]))
     const lost = this.claims.filter((claimed) => !assigned.has(claimed.id))
-    if (lost.length > 0) await this.#release(lost, this.#engine.limits.drainMs)
+    if (lost.length > 0) {
+      await this.#release(lost, this.#engine.limits.drainMs)
+      await refuseCompany(this.#engine)
+    }
     const gained = [...assigned].filter(([id]) => !this.#claims.has(id))
     for (const [id, partition] of gained) await this.#claim(id, partition)
+    await this.#agreeWithLog(cursor)
     // Whoever had them may have died between a commit and the relay: what it left in the outbox is ours to send.
     if (gained.length > 0) this.#onClaim()
+  }
+
+  /** After a restored database the cursor is ahead of the ledger: it is opened anew where the ledger stands. */
+  async #agreeWithLog(cursor: Cursor): Promise<void> {
+    if (this.#unchecked.size === 0) return
+    const { log, service } = this.#engine
+    const back = await behindTheLog(
+      log,
+      service.name,
+      this.claims.filter((claimed) => this.#unchecked.has(claimed)),
+    )
+    if (back.length > 0) await cursor.commit(back)
+    this.#unchecked.clear()
+    for (const { topic, partition, offset } of back)
+      this.#engine.tell?.({ kind: 'rewound', partition: { topic, partition }, to: offset })
+    this.#isAhead ||= back.length > 0
   }
 
   async #claim(id: string, partition: Partition): Promise<void> {
     const claimed = await claim(this.#engine, partition)
     this.#claims.set(id, claimed)
+    this.#unchecked.add(claimed)
     // Tried on its own: claiming once more would make us suspicious of ourselves, and without what is parked in it a
     // partition would let later records of a key run ahead.
     await this.#persist(() => this.#parking.adopt(claimed))

@@ -13,6 +13,7 @@ export type ErrorClassification =
   | { readonly kind: 'halt'; readonly reason: string }
 
 const infrastructure = new Set([
+  'FB_COMMIT_UNKNOWN',
   'FB_DATABASE_BUSY',
   'FB_DATABASE_FULL',
   'FB_DATABASE_UNAVAILABLE',

@@ -46,6 +46,8 @@ export interface Engine {
   readonly entropy: Entropy
   readonly limits: Limits
   readonly instance: string
+  /** Dead letters are copied to a topic. */
+  readonly mirror: boolean
   readonly publisher: Publisher
   readonly committer: Committer
   readonly slots: Slots

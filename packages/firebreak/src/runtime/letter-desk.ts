@@ -13,6 +13,7 @@ import {
   type LetterFilter,
   listLetters,
 } from '../ledger/letters.ts'
+import { moveDesk } from '../ledger/moves.ts'
 import { park } from '../ledger/parked.ts'
 import { check } from './contract.ts'
 
@@ -59,7 +60,13 @@ export function letterDesk(deps: DeskDeps): LetterDesk {
     id: string,
     action: (letter: DeadLetter) => Promise<(sql: Sql) => Promise<void>>,
   ): Promise<void> => {
-    const [verdict] = await deps.database.commit([await action(await get(id))])
+    const change = await action(await get(id))
+    const [verdict] = await deps.database.commit([
+      async (sql) => {
+        await change(sql)
+        await moveDesk(sql)
+      },
+    ])
     if (verdict?.ok === false) throw verdict.error
     deps.onChange()
   }

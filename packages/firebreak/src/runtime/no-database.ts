@@ -8,9 +8,8 @@ const refuse = (): Promise<never> =>
 
 /** Stands in for the database of a service that only publishes. */
 export const noDatabase: Database = {
-  capabilities: { name: 'none', dialect: 'sqlite', durable: false, shared: false },
+  capabilities: { name: 'none', dialect: 'sqlite', durable: false, shared: false, schema: null },
   query: refuse,
   commit: refuse,
-  changeCounter: refuse,
   close: () => Promise.resolve(),
 }

@@ -6,11 +6,12 @@ import type { Accounts } from '../ledger/accounts.ts'
 import { changeLetter, type DeadLetter, findLetter, insertLetter, reopenLetter } from '../ledger/letters.ts'
 import { park, repark, unpark } from '../ledger/parked.ts'
 import { clearSuspect } from '../ledger/suspects.ts'
-import { bareUnit, type Unit, type UnitOutcome } from './committer.ts'
 import { classify } from './decide.ts'
 import type { Engine } from './engine.ts'
 import { describeError, fingerprintOf } from './fingerprint.ts'
 import type { Message } from './message.ts'
+import { mirrored } from './mirror.ts'
+import { bareUnit, type Unit, type UnitOutcome } from './unit.ts'
 
 type FinalAccount = 'done' | 'duplicate' | 'skipped' | 'dead'
 
@@ -125,7 +126,10 @@ export async function settleDead(
       history: [...before.history, ...letter.history],
     })
   }
-  await commitUntilDone(engine, finalUnit(engine, message, 'dead', own))
+  const unit = finalUnit(engine, message, 'dead', own)
+  const { mirror, service, log } = engine
+  const records = mirror ? () => [mirrored(service.name, letter, log.capabilities.recordBytesMax)] : null
+  await commitUntilDone(engine, { ...unit, records })
   engine.tell?.({
     kind: 'dead-lettered',
     letterId: letter.id,

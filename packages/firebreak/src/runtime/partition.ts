@@ -1,7 +1,9 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import { type LogEntry, type Partition, partitionId } from '../contracts/log.ts'
 import type { Claim } from '../ledger/partitions.ts'
+import { storable } from '../ledger/storable.ts'
 import type { Suspect } from '../ledger/suspects.ts'
+import { IdHorizon } from './id-horizon.ts'
 import { Offsets } from './offsets.ts'
 
 /** A record in memory, waiting in its lane. */
@@ -47,6 +49,7 @@ export class ClaimedPartition implements Partition {
   readonly id: string
   readonly epoch: number
   readonly offsets: Offsets
+  readonly horizon: IdHorizon
   readonly lanes: Map<string, Lane> = new Map()
   readonly parked: Map<string, ParkedState> = new Map()
   readonly busy: Set<string> = new Set()
@@ -58,14 +61,19 @@ export class ClaimedPartition implements Partition {
   readonly suspects: Map<number, Suspect & { readonly loaded: boolean }>
   readonly #abort = new AbortController()
 
-  constructor(at: Partition, claim: Claim, suspicion: { window: number; suspects: readonly Suspect[] }) {
+  constructor(
+    at: Partition,
+    claim: Claim,
+    known: { window: number; suspects: readonly Suspect[]; highestMarked: string },
+  ) {
     this.topic = at.topic
     this.partition = at.partition
     this.id = partitionId(at)
     this.epoch = claim.epoch
     this.offsets = new Offsets(claim.next, claim.above)
-    this.suspectWindow = suspicion.window
-    this.suspects = new Map(suspicion.suspects.map((s) => [s.position, { ...s, loaded: true }]))
+    this.horizon = new IdHorizon(known.highestMarked)
+    this.suspectWindow = known.window
+    this.suspects = new Map(known.suspects.map((s) => [s.position, { ...s, loaded: true }]))
   }
 
   /** Normal running is not: nothing is noted and nobody runs alone. */
@@ -94,4 +102,4 @@ export class ClaimedPartition implements Partition {
 }
 
 /** Records of one key share a lane; a record without a key has one of its own, because nothing orders it. */
-export const laneOf = (entry: LogEntry): string => (entry.key === null ? `#${entry.offset}` : `=${entry.key}`)
+export const laneOf = (entry: LogEntry): string => (entry.key === null ? `#${entry.offset}` : storable(`=${entry.key}`))

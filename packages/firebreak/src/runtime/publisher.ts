@@ -64,6 +64,11 @@ export class Publisher {
       traceparent: childTrace(cause?.traceparent ?? null, this.#entropy),
     })
     const key = String((payload as Record<string, unknown>)[event.key])
+    // No database could keep it, and the event would stand before its key for ever.
+    if (key.includes('\0')) {
+      const { type, version } = event
+      throw new FirebreakError('FB_CONTRACT_VIOLATED', { type, version, issues: `${event.key}: has a character NUL` })
+    }
     // What the log would refuse must not get into the outbox: it would stand before its key for ever.
     if (value.length > this.#bytesMax.record / 2) {
       let bytes = value.length + encoder.encode(key).length

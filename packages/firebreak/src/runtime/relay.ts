@@ -1,24 +1,27 @@
 import { sleep, type Timer } from '../contracts/clock.ts'
-import { dropLease, takeLease } from '../ledger/leases.ts'
-import { countOutbox, type OutboxRow, readOutbox, removeFromOutbox } from '../ledger/outbox.ts'
+import { dropLeases, leaseShards } from '../ledger/leases.ts'
+import { readMoves } from '../ledger/moves.ts'
+import { countOutbox, type OutboxRow, outboxShards, readOutbox, removeFromOutbox } from '../ledger/outbox.ts'
 import { nextTurn } from '../node/turn.ts'
 import { backoffMs } from '../policy/backoff.ts'
-import { bareUnit } from './committer.ts'
 import { classify } from './decide.ts'
 import type { Engine } from './engine.ts'
+import { bareUnit } from './unit.ts'
 
 const batchMax = 1000
+// Small against a shard that is worth an index: a server walks it in order then, however many rows wait.
+const pageMax = 250
 const memoryMax = 5000
 const leaseMs = 2000
 const retry = { baseMs: 50, capMs: 2000, jitter: 'full' } as const
 
 /**
- * Brings committed events from the outbox into the log, in commit order.
+ * Brings committed events from the outbox into the log: those of the shards that this instance holds, each in commit order.
  *
- * I1 Only the holder of the lease sends; one batch is under way at a time.
+ * I1 Only the holder of a shard's lease sends its events; one batch is under way at a time.
  * I2 A key stops at its first failed send: nothing of it is sent before what failed.
  * I3 A row leaves the outbox after the log has it. Between the two a crash sends it again, with the same event id.
- * I4 `#queue` is a prefix of what the outbox holds; `#more` says that the outbox holds rows beyond it.
+ * I4 `#queue` is, for every shard held, a prefix of what the outbox holds; `#more` says that it may hold rows beyond it.
  */
 export class Relay {
   readonly #engine: Engine
@@ -26,11 +29,14 @@ export class Relay {
   /** Rows in the queue, being sent, or sent and not yet removed. */
   readonly #known = new Set<string>()
   #more = true
-  /** No row up to it is missed: it was pushed or read, or `#more` says that it has yet to be. */
+  #shards: ReadonlySet<number> = new Set()
+  /** No row of our shards up to it is missed: it was pushed or read, or `#more` says that it has yet to be. */
   #lastSeq = 0
-  /** Rows that are only in the database, as of the last look, and those pushed since. */
+  /** Rows that are only in the database, ours and those of others, as of the last look, and those pushed since. */
   #beyond = 0
   #refilling = false
+  /** Removed while a look was under way. */
+  readonly #late: string[] = []
   #leasedUntilMs = 0
   #running: Promise<void> | undefined
   #stopped = false
@@ -45,6 +51,17 @@ export class Relay {
   /** Rows that the log has not confirmed, as far as this instance knows. */
   get pending(): number {
     return this.#known.size + this.#beyond
+  }
+
+  /** The number of the newest event that this instance knows of. */
+  get seen(): number {
+    return this.#lastSeq
+  }
+
+  /** Others may put events into shards that only this instance sends. */
+  get sharing(): boolean {
+    const { size } = this.#shards
+    return size > 0 && size < outboxShards && this.#engine.clock.now() < this.#leasedUntilMs
   }
 
   /** Rows that have just been committed here. */
@@ -67,7 +84,9 @@ export class Relay {
   }
 
   kick(): void {
-    if (this.#stopped || this.#running !== undefined || this.#tryLease !== undefined) return
+    if (this.#stopped || this.#running !== undefined) return
+    // Holding nothing, there is nothing to do until the next look.
+    if (this.#tryLease !== undefined && this.#shards.size === 0) return
     this.#running = this.#run().finally(() => {
       this.#running = undefined
       if (this.#queue.length > 0 || this.#more) this.kick()
@@ -85,13 +104,15 @@ export class Relay {
     timer.cancel()
     this.#tryLease?.cancel()
     if (this.#leasedUntilMs > 0) {
-      await this.#engine.database
-        .commit([(sql) => dropLease(sql, 'relay', this.#engine.instance)])
-        .catch(() => undefined)
+      await this.#engine.database.commit([(sql) => dropLeases(sql, this.#engine.instance)]).catch(() => undefined)
     }
   }
 
   #enqueue(row: OutboxRow): void {
+    if (!this.#shards.has(row.shard)) {
+      this.#beyond++
+      return
+    }
     const id = identityOf(row)
     if (this.#known.has(id)) return
     this.#known.add(id)
@@ -106,7 +127,10 @@ export class Relay {
         if (!(await this.#lease())) return
         if (this.#queue.length === 0 && this.#more) await this.#refill()
         if (this.#queue.length === 0) {
-          if (!this.#more) return
+          if (!this.#more) {
+            if (this.#beyond > 0) this.#lookAgain()
+            return
+          }
           // Pushed during the look: nobody else will come back for it.
           continue
         }
@@ -125,54 +149,81 @@ export class Relay {
     }
   }
 
+  /** Renews what is held and takes what nobody holds; false while that is nothing. */
   async #lease(): Promise<boolean> {
     const { clock, database, instance } = this.#engine
     const nowMs = clock.now()
-    if (nowMs < this.#leasedUntilMs - leaseMs / 2) return true
-    let held = false
-    await database.commit([
+    if (nowMs < this.#leasedUntilMs - leaseMs / 2) return this.#shards.size > 0
+    let held: readonly number[] = []
+    const [verdict] = await database.commit([
       async (sql) => {
-        held = await takeLease(sql, { name: 'relay', holder: instance, nowMs, forMs: leaseMs })
+        held = await leaseShards(sql, { holder: instance, nowMs, forMs: leaseMs }, outboxShards)
       },
     ])
-    this.#leasedUntilMs = held ? nowMs + leaseMs : 0
-    if (!held) {
-      // The holder sends these rows; look again when its lease could have ended.
-      this.#forgetQueue()
-      this.#beyond = await countOutbox(database)
-      this.#tryLease = clock.schedule(leaseMs, () => {
-        this.#tryLease = undefined
-        this.kick()
-      })
-    }
-    return held
+    if (verdict?.ok === false) throw verdict.error
+    this.#leasedUntilMs = nowMs + leaseMs
+    this.#hold(new Set(held))
+    // Others send the rest; look again when their leases could have ended.
+    if (held.length === 0) this.#lookAgain()
+    if (held.length < outboxShards) await this.#countBeyond()
+    return held.length > 0
   }
 
-  #forgetQueue(): void {
-    for (const row of this.#queue) this.#known.delete(identityOf(row))
-    this.#queue = []
-    this.#more = true
+  #hold(shards: ReadonlySet<number>): void {
+    if ([...shards].some((shard) => !this.#shards.has(shard))) this.#more = true
+    const kept = this.#queue.filter((row) => shards.has(row.shard))
+    if (kept.length < this.#queue.length) {
+      for (const row of this.#queue) if (!shards.has(row.shard)) this.#known.delete(identityOf(row))
+      this.#queue = kept
+    }
+    this.#shards = shards
+  }
+
+  #lookAgain(): void {
+    this.#tryLease ??= this.#engine.clock.schedule(leaseMs, () => {
+      this.#tryLease = undefined
+      this.#leasedUntilMs = Math.min(this.#leasedUntilMs, this.#engine.clock.now())
+      this.kick()
+    })
+  }
+
+  async #countBeyond(): Promise<void> {
+    const { database, limits } = this.#engine
+    const waiting = await countOutbox(database, limits.outboxMax + this.#known.size)
+    this.#beyond = Math.max(0, waiting - this.#known.size)
   }
 
   async #refill(): Promise<void> {
+    const { database } = this.#engine
     this.#more = false
     this.#beyond = 0
     this.#refilling = true
     try {
-      for (let after = 0; this.#queue.length < batchMax; ) {
-        const rows = await readOutbox(this.#engine.database, after, batchMax)
-        for (const row of rows) this.#enqueue(row)
-        this.#lastSeq = Math.max(this.#lastSeq, rows.at(-1)?.seq ?? 0)
-        if (rows.length < batchMax) return
-        after = rows.at(-1)?.seq ?? after
-      }
-      this.#more = true
-      this.#beyond = Math.max(0, (await countOutbox(this.#engine.database)) - this.#known.size)
+      // Before the rows are read: what is numbered up to here is there to be read.
+      const { outbox } = await readMoves(database)
+      await Promise.all([...this.#shards].map((shard) => this.#refillShard(shard)))
+      this.#lastSeq = Math.max(this.#lastSeq, outbox)
+      if (this.#more || this.#shards.size < outboxShards) await this.#countBeyond()
     } catch (error) {
       this.#more = true
       throw error
     } finally {
       this.#refilling = false
+      for (const id of this.#late.splice(0)) this.#known.delete(id)
+    }
+  }
+
+  async #refillShard(shard: number): Promise<void> {
+    for (let after = 0; ; ) {
+      // What is being sent is still there: it is passed over.
+      const rows = await readOutbox(this.#engine.database, shard, after, pageMax)
+      for (const row of rows) this.#enqueue(row)
+      if (rows.length < pageMax) return
+      after = rows.at(-1)?.seq ?? after
+      if (this.#queue.length >= batchMax) {
+        this.#more = true
+        return
+      }
     }
   }
 
@@ -210,9 +261,8 @@ export class Relay {
   #sent(rows: readonly OutboxRow[]): void {
     const { committer, tell } = this.#engine
     tell?.({ kind: 'published', count: rows.length })
-    const seqs = rows.map((row) => row.seq)
     // Not awaited: the next batch need not wait for the broom. A failure leaves rows that are sent again, as duplicates.
-    committer.commit({ ...bareUnit, settle: (sql) => removeFromOutbox(sql, seqs) }).then(
+    committer.commit({ ...bareUnit, settle: (sql) => removeFromOutbox(sql, rows) }).then(
       () => this.#removed(rows),
       () => {
         this.#removed(rows)
@@ -222,7 +272,12 @@ export class Relay {
   }
 
   #removed(rows: readonly OutboxRow[]): void {
-    for (const row of rows) this.#known.delete(identityOf(row))
+    // A look that is under way may have seen them still: until it has ended they stay known, or they would be sent again.
+    const forget = this.#refilling ? this.#late : undefined
+    for (const row of rows) {
+      if (forget === undefined) this.#known.delete(identityOf(row))
+      else forget.push(identityOf(row))
+    }
   }
 }
 

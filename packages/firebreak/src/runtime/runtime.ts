@@ -1,10 +1,10 @@
-import type { Clock, Timer } from '../contracts/clock.ts'
+import type { Clock } from '../contracts/clock.ts'
 import type { Database, Sql } from '../contracts/database.ts'
 import type { Entropy } from '../contracts/entropy.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, PayloadInput } from '../contracts/event.ts'
 import type { Observer } from '../contracts/journal.ts'
-import type { Log, LogRecord } from '../contracts/log.ts'
+import type { Log, LogRecord, StartFrom } from '../contracts/log.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import { topicsOf } from '../define/topics-of.ts'
 import { openLedger } from '../ledger/schema.ts'
@@ -12,8 +12,9 @@ import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
 import { nextTurn } from '../node/turn.ts'
 import { DeadlineWatch } from '../policy/deadline-watch.ts'
-import { bootProblems } from './boot-checks.ts'
-import { bareUnit, Committer } from './committer.ts'
+import { bootProblems, mustBeAlone, waitUntilAlone } from './boot-checks.ts'
+import { ChangeWatch } from './change-watch.ts'
+import { Committer } from './committer.ts'
 import { Consumer } from './consumer.ts'
 import { deliver } from './deliver.ts'
 import { type Engine, type Limits, limitDefaults } from './engine.ts'
@@ -21,12 +22,14 @@ import type { Cause } from './envelope-codec.ts'
 import { Lanes } from './lanes.ts'
 import { type LetterDesk, letterDesk } from './letter-desk.ts'
 import type { Delivery } from './message.ts'
+import { mirrorTopic } from './mirror.ts'
 import { noDatabase } from './no-database.ts'
 import { Parking } from './parking.ts'
 import { Publisher } from './publisher.ts'
 import { Relay } from './relay.ts'
 import { Slots } from './slots.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
+import { bareUnit } from './unit.ts'
 
 export interface RuntimeOptions {
   readonly service: ServiceDefinition
@@ -34,6 +37,10 @@ export interface RuntimeOptions {
   /** The service's own; needed for handlers and for `transaction`. */
   readonly database?: Database
   readonly limits?: Partial<Limits>
+  /** Where this service starts on a log that does not know it yet; default `earliest`. */
+  readonly startFrom?: StartFrom
+  /** Copies every dead letter to the topic `<service>.dlq`, for tools that read the log; default false. */
+  readonly mirrorDeadLetters?: boolean
   /** Told what happened to each message. */
   readonly observe?: Observer
   /** Name of this instance among those of its service; default random. */
@@ -68,8 +75,6 @@ export interface Runtime {
   readonly done: Promise<void>
 }
 
-const changePollMs = 500
-
 /** Builds the runtime of one service instance; nothing happens before `start()`. */
 export function createRuntime(options: RuntimeOptions): Runtime {
   return new ServiceRuntime(options)
@@ -82,13 +87,12 @@ class ServiceRuntime implements Runtime {
   readonly #parking: Parking
   readonly #lanes: Lanes
   readonly #consumer: Consumer
+  readonly #watch: ChangeWatch
   readonly letters: LetterDesk
   readonly done: Promise<void>
   #settleDone: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} }
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
-  #changeTimer: Timer | undefined
-  #changes = 0
 
   constructor(options: RuntimeOptions) {
     this.#options = options
@@ -107,8 +111,15 @@ class ServiceRuntime implements Runtime {
       engine,
       lanes: this.#lanes,
       parking: this.#parking,
+      startFrom: options.startFrom ?? 'earliest',
       outboxPending: () => this.#relay.pending,
       onClaim: () => this.#relay.refill(),
+    })
+    this.#watch = new ChangeWatch(engine, {
+      seen: () => this.#relay.seen,
+      sharing: () => this.#relay.sharing,
+      onOutbox: () => this.#relay.refill(),
+      onDesk: () => this.#parking.reload(),
     })
     const { database, service, clock, entropy } = engine
     this.letters = letterDesk({ database, service, clock, entropy, onChange: () => this.#reload() })
@@ -120,7 +131,9 @@ class ServiceRuntime implements Runtime {
   #build(options: RuntimeOptions): Engine {
     const clock = options.clock ?? systemClock
     const entropy = options.entropy ?? systemEntropy
-    const limits = { ...limitDefaults, ...options.limits }
+    // A default must fit the log; what is asked for and does not fit is told at the start.
+    const payloadBytesMax = Math.min(limitDefaults.payloadBytesMax, options.log.capabilities.recordBytesMax)
+    const limits = { ...limitDefaults, payloadBytesMax, ...options.limits }
     const database = options.database ?? noDatabase
     const onOutbox = (rows: Parameters<Relay['push']>[0]): void => this.#relay.push(rows)
     return {
@@ -130,6 +143,7 @@ class ServiceRuntime implements Runtime {
       clock,
       entropy,
       limits,
+      mirror: options.mirrorDeadLetters ?? false,
       instance: options.instance ?? `${options.service.name}-${entropy.hex(4)}`,
       publisher: new Publisher(
         options.service,
@@ -159,16 +173,18 @@ class ServiceRuntime implements Runtime {
   }
 
   async #start(): Promise<void> {
-    const { service, log, database, instance } = this.#engine
+    const { service, log, database, instance, clock } = this.#engine
     const problems = bootProblems(this.#options, this.#engine.limits)
     if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
-    if (this.#options.database !== undefined) await openLedger(database, service.name)
-    await log.ensureTopics(topicsOf(service))
+    if (this.#options.database !== undefined) await openLedger(database, service.name, clock.now())
+    const topics = topicsOf(service)
+    await log.ensureTopics(this.#engine.mirror ? [...topics, mirrorTopic(service.name)] : topics)
     this.#engine.tell?.({ kind: 'started', instance })
     if (this.#options.database === undefined) return
     this.#relay.refill()
+    await this.#watch.start()
+    if (mustBeAlone(this.#options)) await waitUntilAlone(this.#engine)
     await this.#consumer.start()
-    if (database.capabilities.durable) await this.#watchChanges()
   }
 
   stop(options: { readonly drainMs?: number } = {}): Promise<void> {
@@ -178,7 +194,7 @@ class ServiceRuntime implements Runtime {
 
   async #stop(drainMs: number): Promise<void> {
     await this.#starting?.catch(() => undefined)
-    this.#changeTimer?.cancel()
+    this.#watch.stop()
     this.#lanes.stop()
     this.#parking.stop()
     const drained = await this.#consumer.stop(drainMs)
@@ -234,25 +250,6 @@ class ServiceRuntime implements Runtime {
   #reload(): void {
     if (this.#starting === undefined || this.#stopping !== undefined) return
     this.#parking.reload().catch((error) => this.#engine.tell?.({ kind: 'trouble', where: 'database', error }))
-  }
-
-  // Another process may have replayed a letter or left outbox rows behind; it has no other way to say so.
-  async #watchChanges(): Promise<void> {
-    this.#changes = await this.#engine.database.changeCounter()
-    const look = async (): Promise<void> => {
-      try {
-        const now = await this.#engine.database.changeCounter()
-        if (now !== this.#changes) {
-          this.#changes = now
-          await this.#parking.reload()
-          this.#relay.refill()
-        }
-      } catch (error) {
-        this.#engine.tell?.({ kind: 'trouble', where: 'database', error })
-      }
-      if (this.#stopping === undefined) this.#changeTimer = this.#engine.clock.schedule(changePollMs, () => void look())
-    }
-    this.#changeTimer = this.#engine.clock.schedule(changePollMs, () => void look())
   }
 
   #halt(error: Error): void {

@@ -5,8 +5,8 @@ import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, PayloadInput } from '../contracts/event.ts'
 import type { LogRecord } from '../contracts/log.ts'
 import type { Expiring } from '../policy/deadline-watch.ts'
-import type { Unit, UnitOutcome } from './committer.ts'
 import type { Engine } from './engine.ts'
+import type { Unit, UnitOutcome } from './unit.ts'
 
 /** What one attempt is about. */
 export interface AttemptSpec {

@@ -7,57 +7,25 @@
  *     follow would each commit on their own.
  * I4  However it ends, no transaction is left open on the connection.
  */
-import type { Clock, Timer } from '../contracts/clock.ts'
+import type { Clock } from '../contracts/clock.ts'
 import type { Sql, SqlRow, SqlUnit, SqlValue, Verdict } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { TransactionWatch } from '../node/transaction-watch.ts'
 import type { Connection } from './database-connection.ts'
 
 const done: Verdict = Object.freeze({ ok: true })
 const noValues: readonly SqlValue[] = Object.freeze([])
 
-/** The transaction as its units share it. Written by the handles and by the timer, read by `runUnits`. */
+/** The transaction as its units share it. Written by the handles, read by `runUnits`. */
 class Transaction {
   readonly connection: Connection
   /** Why SQLite dropped the transaction, if it has. */
   lost: { readonly error: unknown } | undefined
-  #timer: Timer | undefined
-  #startedAtMs = 0
-  #expire: ((error: FirebreakError) => void) | undefined
-  readonly #clock: Clock
-  readonly #limitMs: number
+  readonly watch: TransactionWatch
 
-  constructor(connection: Connection, clock: Clock, limitMs: number) {
+  constructor(connection: Connection, watch: TransactionWatch) {
     this.connection = connection
-    this.#clock = clock
-    this.#limitMs = limitMs
-  }
-
-  /** Settles as the unit does, or rejects once it has held the transaction too long. */
-  run(unit: SqlUnit, handle: UnitHandle): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#expire = reject
-      this.#startedAtMs = this.#clock.now()
-      // One timer serves the whole commit: arming one per unit would cost more than the unit.
-      if (this.#timer === undefined) this.#watch(this.#limitMs)
-      unit(handle).then(resolve, reject)
-    })
-  }
-
-  stopWatch(): void {
-    this.#timer?.cancel()
-  }
-
-  #watch(delayMs: number): void {
-    this.#timer = this.#clock.schedule(delayMs, () => {
-      const leftMs = this.#startedAtMs + this.#limitMs - this.#clock.now()
-      if (leftMs > 0) return this.#watch(leftMs)
-      this.#expire?.(
-        new FirebreakError('FB_TRANSACTION_TIMEOUT', {
-          limitMs: this.#limitMs,
-        }),
-      )
-      this.#watch(this.#limitMs)
-    })
+    this.watch = watch
   }
 }
 
@@ -109,7 +77,7 @@ export async function runUnits(
   clock: Clock,
   limitMs: number,
 ): Promise<readonly Verdict[]> {
-  const transaction = new Transaction(connection, clock, limitMs)
+  const transaction = new Transaction(connection, new TransactionWatch(clock, limitMs))
   const verdicts: Verdict[] = []
   try {
     for (const unit of units) verdicts.push(await runUnit(transaction, unit))
@@ -119,7 +87,7 @@ export async function runUnits(
     rollBack(connection)
     throw connection.mapped(error)
   } finally {
-    transaction.stopWatch()
+    transaction.watch.stop()
   }
 }
 
@@ -128,7 +96,7 @@ async function runUnit(transaction: Transaction, unit: SqlUnit): Promise<Verdict
   const handle = new UnitHandle(transaction)
   savepoint.run()
   try {
-    await transaction.run(unit, handle)
+    await transaction.watch.run(unit, handle)
     handle.ended = true
   } catch (error) {
     handle.ended = true

@@ -23,6 +23,7 @@ const capabilities: LogCapabilities = {
   name: 'sqlite',
   durable: true,
   multiProcess: true,
+  multiMachine: false,
   contiguousOffsets: true,
   atomicAppend: true,
   retention: { byTime: true, bySize: true },
@@ -106,8 +107,10 @@ class LogClient implements Log {
   inspect(): LogInspection {
     const reader = this.#reader
     return {
-      topics: async () => reader.topics(),
+      topics: async (names) => reader.topics().filter(({ name }) => names?.includes(name) ?? true),
       groups: async () => reader.groups(),
+      members: async (group) =>
+        readJson(await this.#link.request((id) => jsonFrame(wire.members, id, group))) as readonly string[],
       committed: async (group) => reader.committed(group),
       async read({ topic, partition, offset }, max) {
         if (reader.topic(topic)[partition] === undefined) reader.reload()

@@ -14,6 +14,7 @@ import {
   type PollLimit,
   type Position,
   partitionId,
+  type StartFrom,
 } from '../contracts/log.ts'
 import type { Assignment } from './log-groups.ts'
 import type { LogLink } from './log-link.ts'
@@ -34,7 +35,7 @@ export interface CursorOptions {
   readonly name: string
   readonly group: string
   readonly topics: readonly string[]
-  readonly from: 'earliest' | 'latest'
+  readonly from: StartFrom
   readonly link: LogLink
   readonly reader: LogReader
   readonly clock: Clock

@@ -42,6 +42,7 @@ export interface Groups {
   leave(member: GroupMember): void
   holds(member: GroupMember, partition: number): boolean
   committed(group: string): Map<number, number>
+  members(group: string): readonly string[]
   /** Ends the settling time after a takeover. */
   settle(): void
 }
@@ -145,6 +146,9 @@ class Coordinator implements Groups {
   }
   committed(group: string): Map<number, number> {
     return this.#groupOf(group).committed
+  }
+  members(group: string): readonly string[] {
+    return [...(this.#groups.get(group)?.members ?? [])].map((member) => member.name)
   }
   settle(): void {
     if (this.#settled) return

@@ -8,7 +8,7 @@
  */
 import type { Clock, Timer } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
-import { partitionId, type TopicSpec } from '../contracts/log.ts'
+import { partitionId, type StartFrom, type TopicSpec } from '../contracts/log.ts'
 import { asLogError, toWireError } from './log-errors.ts'
 import { createGroups, type GroupMember, type Groups } from './log-groups.ts'
 import { isOversized, sweepEveryMs, trimChunk } from './log-retention.ts'
@@ -76,7 +76,7 @@ interface JoinRequest {
   group: string
   member: string
   topics: string[]
-  from: 'earliest' | 'latest'
+  from: StartFrom
   generation: number
   holds: number[]
 }
@@ -203,14 +203,15 @@ class Owner implements LogOwner {
         this.#groups.leave(found)
       }
     }
-    if (frameId(frame) !== 0) client.send(jsonFrame(wire.done, frameId(frame), null))
+    const answer = type === wire.members ? this.#groups.members(request) : null
+    if (frameId(frame) !== 0) client.send(jsonFrame(wire.done, frameId(frame), answer))
   }
   readonly #join = (client: Client, request: JoinRequest): void => {
     if (client.members.has(request.member)) return
     for (const topic of request.topics) {
       if (this.#store.topicPartitions(topic).length === 0) throw new FirebreakError('FB_TOPIC_UNKNOWN', { topic })
     }
-    if (request.from === 'latest') this.#pinLatest(request)
+    if (request.from !== 'earliest') this.#pin(request, request.from)
     const member: GroupMember = {
       group: request.group,
       name: request.member,
@@ -223,12 +224,13 @@ class Owner implements LogOwner {
     client.members.set(request.member, member)
     this.#groups.join(member, { generation: request.generation, partitions: request.holds })
   }
-  // "Latest" is decided once, when the group first opens: a member that starts reading later still gets what came since.
-  readonly #pinLatest = ({ group, topics }: JoinRequest): void => {
+  // Decided once, when the group first opens: a member that starts reading later still gets what came since.
+  readonly #pin = ({ group, topics }: JoinRequest, from: 'latest' | { readonly atMs: number }): void => {
     const committed = this.#groups.committed(group)
     const missing = topics.flatMap(this.#store.topicPartitions).filter((partition) => !committed.has(partition))
     const pins = missing.map((partition): GroupPosition => {
-      return { group, partition, next: this.#store.partitions.get(partition)?.next ?? 0 }
+      const end = this.#store.partitions.get(partition)?.next ?? 0
+      return { group, partition, next: from === 'latest' ? end : this.#store.firstAt(partition, from.atMs) }
     })
     if (pins.length > 0) this.#store.write([], pins)
     for (const { partition, next } of pins) committed.set(partition, next)

@@ -40,6 +40,8 @@ export interface LogStore {
   /** One commit; per append the first offset of every partition it touched. */
   write(appends: readonly Buffer[], positions: readonly GroupPosition[]): readonly ReadonlyMap<number, number>[]
   committed(group: string): Map<number, number>
+  /** The offset of the first record appended at `atMs` or later; the next one where there is none. */
+  firstAt(partition: number, atMs: number): number
   forgetProducer(producer: number): void
   /** Runs `change` in one transaction and undoes it as a whole when it throws. */
   transaction<T>(change: () => T): T
@@ -108,6 +110,20 @@ class Store implements LogStore {
     })
     for (const row of this.#statements.partitions.all()) if (!this.partitions.has(Number(row['id']))) this.#adopt(row)
     return true
+  }
+  // Halving works because times hardly ever go back; where they do, it ends at one of the places that fit.
+  firstAt(partition: number, atMs: number): number {
+    const after = this.db.prepare(
+      `SELECT offset, at_ms FROM records_${partition} WHERE offset >= ? ORDER BY offset LIMIT 1`,
+    )
+    let [low, high] = [0, this.partitions.get(partition)?.next ?? 0]
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      const row = after.get(middle)
+      if (row === undefined || Number(row['at_ms']) >= atMs) high = middle
+      else low = Number(row['offset']) + 1
+    }
+    return Number(after.get(low)?.['offset'] ?? low)
   }
   write(appends: readonly Buffer[], positions: readonly GroupPosition[]): readonly ReadonlyMap<number, number>[] {
     const before = new Map<StoredPartition, { next: number; bytes: number }>()

@@ -20,6 +20,7 @@ export const wire = {
   sweep: 7,
   bye: 8,
   hello: 9,
+  members: 10,
   appended: 64,
   done: 65,
   failed: 66,
@@ -28,7 +29,7 @@ export const wire = {
 } as const
 
 /** Both sides must speak the same; the first frame of a connection says which. */
-export const protocolVersion = 1
+export const protocolVersion = 2
 export const frameBytesMax: number = 64 * 1024 * 1024
 export const headBytes = 9
 export const appendHeadBytes = 28

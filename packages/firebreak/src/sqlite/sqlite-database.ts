@@ -45,7 +45,6 @@ export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
 }
 
 const noValues: readonly SqlValue[] = Object.freeze([])
-const counterSql = 'pragma data_version'
 
 class SqliteDatabase implements Database {
   readonly capabilities: DatabaseCapabilities
@@ -63,6 +62,7 @@ class SqliteDatabase implements Database {
       dialect: 'sqlite',
       durable: !inMemory,
       shared: false,
+      schema: null,
     }
     this.#options = {
       durability: 'full',
@@ -94,12 +94,6 @@ class SqliteDatabase implements Database {
         if (writer.raw.isTransaction) this.#abandon(writer)
       }
     })
-  }
-
-  async changeCounter(): Promise<number> {
-    this.#open()
-    const [row] = await this.#alone(() => this.#patiently(() => this.#writerNow().rows(counterSql, noValues)))
-    return Number(row?.data_version)
   }
 
   close(): Promise<void> {

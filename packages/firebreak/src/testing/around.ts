@@ -75,7 +75,6 @@ export function aroundDatabase(database: Database, around: Around): Database {
         database.commit(inside === undefined ? units(all) : [...units(all), () => Promise.reject(inside)])
       return around.call({ port: 'database', method: 'commit', failInside }, run)
     },
-    changeCounter: () => via('changeCounter', () => database.changeCounter()),
     close: () => via('close', () => database.close()),
   }
 }

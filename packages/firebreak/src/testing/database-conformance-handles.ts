@@ -41,21 +41,6 @@ export const handleCases: readonly DatabaseCase[] = [
     },
     severalHandles,
   ),
-  databaseCase(
-    'the change counter moves when another handle commits, and only then',
-    async (scene) => {
-      await scene.second(async (other) => {
-        const before = await scene.database.changeCounter()
-        assert.equal(await scene.database.changeCounter(), before)
-        await other.query(insert, [1, 'a'])
-        const after = await scene.database.changeCounter()
-        assert.notEqual(after, before)
-        await other.query('select name from items')
-        assert.equal(await scene.database.changeCounter(), after)
-      })
-    },
-    severalHandles,
-  ),
   databaseCase('what was committed outlives the handle exactly where the database is durable', async (scene) => {
     await scene.database.commit([
       async (sql) => {
@@ -85,7 +70,6 @@ export const handleCases: readonly DatabaseCase[] = [
     })
     await rejectsWithCode(database.query('select 1 as one'), 'FB_CLOSED')
     await rejectsWithCode(database.commit([]), 'FB_CLOSED')
-    await rejectsWithCode(database.changeCounter(), 'FB_CLOSED')
     assert.equal(closed, false)
     proceed.open()
     assert.deepEqual(outcomes(await committing), ['ok'])

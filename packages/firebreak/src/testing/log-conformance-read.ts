@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { LogEntry } from '../contracts/log.ts'
 import {
   after,
   type LogCase,
@@ -96,6 +97,21 @@ export const readCases: readonly LogCase[] = [
     assert.deepEqual(await scene.share([cursor], 2), [])
     await scene.log.append([record(topic, 'a', 'new')])
     assert.deepEqual(texts(await scene.collect([cursor], 1)), ['new'])
+  }),
+  logCase('a new group from a time starts at the first record appended then or later', async (scene) => {
+    const topic = await scene.topic('orders', { partitions: 1 })
+    await scene.log.append(records(topic, 5, 1))
+    const [last] = (await scene.log.inspect().read({ topic, partition: 0, offset: 4 }, 1)) as [LogEntry]
+    await scene.until('the clock has moved on', async () => scene.harness.clock.now() > last.atMs + 1)
+    const [position] = await scene.log.append([record(topic, 'a', 'then')])
+    await scene.log.append([record(topic, 'a', 'later')])
+    const [then] = await scene.log.inspect().read({ topic, partition: 0, offset: position?.offset ?? 0 }, 1)
+    const cursor = await scene.open('readers', [topic], { from: { atMs: then?.atMs ?? 0 } })
+    assert.deepEqual(texts(await scene.collect([cursor], 2)), ['then', 'later'])
+    const none = await scene.open('late readers', [topic], { from: { atMs: scene.harness.clock.now() + 60_000 } })
+    await scene.share([none], 1)
+    await scene.log.append([record(topic, 'a', 'new')])
+    assert.deepEqual(texts(await scene.collect([none], 1)), ['new'])
   }),
   logCase('a group with a committed position goes on there, whatever from says', async (scene) => {
     const topic = await scene.topic('orders', { partitions: 1 })

@@ -14,6 +14,7 @@ import {
   type PollLimit,
   type Position,
   partitionId,
+  type StartFrom,
 } from '../contracts/log.ts'
 import type { Group, Member } from './memory-log-group.ts'
 import type { StoredPartition, StoredTopic } from './memory-log-topic.ts'
@@ -22,7 +23,7 @@ export interface CursorOrigin {
   readonly group: Group
   readonly topics: readonly StoredTopic[]
   readonly clock: Clock
-  readonly from: 'earliest' | 'latest'
+  readonly from: StartFrom
   readonly onClose: (cursor: MemoryCursor) => void
 }
 
@@ -123,27 +124,28 @@ export class MemoryCursor implements Cursor, Member {
     if (known !== undefined) return known.offset
     if (from === 'earliest') return partition.first
     // Committed at once: whoever takes over next must not skip what came in between.
-    const { topic, partition: index, next: offset } = partition
+    const { topic, partition: index } = partition
+    const offset = from === 'latest' ? partition.next : partition.firstAt(from.atMs)
     group.commit(this, [{ topic, partition: index, offset }])
     return offset
   }
 
-  /** Another partition begins each time, so that a full one cannot starve the rest. */
+  /** Another partition begins each time and each gets its share, so that a full one cannot starve the rest. */
   #collect(recordsMax: number): readonly LogEntry[] {
-    const held = [...this.#held]
+    const ready = [...this.#held].filter(
+      ([partition, place]) => place.next < partition.next && !this.#paused.has(partitionId(partition)),
+    )
     const turn = this.#turn++
-    let entries: readonly LogEntry[] = noEntries
-    for (let i = 0; i < held.length && entries.length < recordsMax; i++) {
-      const pair = held[(turn + i) % held.length]
-      if (pair === undefined) continue
-      const [partition, place] = pair
-      if (place.next >= partition.next) continue
-      if (this.#paused.size > 0 && this.#paused.has(partitionId(partition))) continue
-      const found = partition.read(place.next, recordsMax - entries.length)
+    const entries: LogEntry[] = []
+    for (let i = 0; i < ready.length * 2 && entries.length < recordsMax; i++) {
+      const [partition, place] = ready[(turn + i) % ready.length] as (typeof ready)[number]
+      const left = recordsMax - entries.length
+      // The second time round, what some did not need goes to others.
+      const found = partition.read(place.next, i < ready.length ? Math.ceil(left / (ready.length - i)) : left)
       place.next = Math.max(place.next, partition.first) + found.length
-      entries = entries.length === 0 ? found : entries.concat(found)
+      for (const entry of found) entries.push(entry)
     }
-    return entries
+    return entries.length === 0 ? noEntries : entries
   }
 
   #wait(delayMs: number, signal: AbortSignal): Promise<void> {

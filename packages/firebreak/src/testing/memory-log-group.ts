@@ -36,6 +36,10 @@ export class Group {
     this.#rebalance()
   }
 
+  memberIds(): readonly string[] {
+    return [...this.#members].map((_, i) => `${this.name}-${i + 1}`)
+  }
+
   shouldHold(member: Member, partition: StoredPartition): boolean {
     return this.#target.get(partition) === member
   }

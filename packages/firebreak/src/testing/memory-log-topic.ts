@@ -60,6 +60,12 @@ export class StoredPartition implements Partition {
     return this.#entries.slice(at, at + max)
   }
 
+  /** The offset of the first record appended at `atMs` or later; the next one where there is none. */
+  firstAt(atMs: number): number {
+    const found = this.#entries.slice(this.#dropped).find((entry) => entry.atMs >= atMs)
+    return found?.offset ?? this.next
+  }
+
   retain(nowMs: number, retentionMs: number, retentionBytes: number): void {
     const last = this.#entries.length - 1
     for (; this.#dropped < last; this.#dropped++, this.first++) {

@@ -47,6 +47,7 @@ class MemoryLog implements Log {
       name: 'memory',
       durable: false,
       multiProcess: false,
+      multiMachine: false,
       contiguousOffsets: true,
       atomicAppend: true,
       retention: { byTime: true, bySize: true },
@@ -116,14 +117,18 @@ class MemoryLog implements Log {
       return topic
     }
     return {
-      async topics(): Promise<readonly TopicInfo[]> {
-        return [...store.topics.values()].map((topic) => retained(topic).info())
+      async topics(names?: readonly string[]): Promise<readonly TopicInfo[]> {
+        const wanted = [...store.topics.values()].filter(({ spec }) => names?.includes(spec.name) ?? true)
+        return wanted.map((topic) => retained(topic).info())
       },
       async committed(group: string): Promise<readonly Position[]> {
         return [...(store.groups.get(group)?.committed.values() ?? [])]
       },
       async groups(): Promise<readonly string[]> {
         return [...store.groups.keys()]
+      },
+      async members(group: string): Promise<readonly string[]> {
+        return store.groups.get(group)?.memberIds() ?? []
       },
       async read({ topic, partition, offset }: Position, max: number): Promise<readonly LogEntry[]> {
         return retained(store.topic(topic)).partitions[partition]?.read(offset, max) ?? []

@@ -9,13 +9,15 @@ interface Block {
   readonly language: string
   /** What stands behind the language: the file that the block belongs to. */
   readonly file: string
+  /** The word behind the file: what it needs to run. */
+  readonly needs: string
   readonly text: string
 }
 
 /** The fenced blocks of a page, in order. */
 export function blocksOf(markdown: string): readonly Block[] {
-  return [...markdown.matchAll(/^```(\w+)(?: (\S+))?\n([\s\S]*?)^```$/gm)].map(
-    ([, language = '', file = '', text = '']) => ({ language, file, text }),
+  return [...markdown.matchAll(/^```(\w+)(?: (\S+))?(?: (\S+))?\n([\s\S]*?)^```$/gm)].map(
+    ([, language = '', file = '', needs = '', text = '']) => ({ language, file, needs, text }),
   )
 }
 

@@ -1,20 +1,16 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
-import { globSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { blocksOf, readDoc, repository } from './markdown.ts'
+import { repository } from './markdown.ts'
+import { extract, guides, run, snippetFolder } from './snippets.ts'
 
-// A folder of its own that sees the packages of the repository.
-const folder = mkdtempSync(join(tmpdir(), 'firebreak-docs-'))
+const folder = snippetFolder()
 after(() => rmSync(folder, { recursive: true }))
-symlinkSync(join(repository, 'node_modules'), join(folder, 'node_modules'))
-writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
 
-const guides = globSync('docs/guides/*.md', { cwd: repository }).sort()
 const pages = ['README.md', 'packages/firebreak/README.md', ...guides]
-const files = pages.flatMap((page) => extract(page))
+const files = pages.flatMap((page) => extract(page, folder))
 
 test('every guide has code that runs', () => {
   for (const guide of guides)
@@ -32,34 +28,7 @@ test('the code of all pages type-checks', () => {
   assert.equal(status, 0, stdout)
 })
 
-for (const { page, file, home, output } of files.filter((one) => one.output !== undefined)) {
-  test(`${page}: ${file} prints what the page says`, () => {
-    const isTest = file.endsWith('.test.ts')
-    const args = isTest ? ['--test', '--test-reporter=spec', file] : [file]
-    assert.equal(isTest ? passed(run(args, home)) : run(args, home), output)
-  })
+// What needs servers runs in test/real/guides.test.ts.
+for (const snippet of files.filter(({ output, needsServers }) => output !== undefined && !needsServers)) {
+  test(`${snippet.page}: ${snippet.file} prints what the page says`, () => assert.equal(run(snippet), snippet.output))
 }
-
-function extract(page: string): readonly { page: string; file: string; home: string; output: string | undefined }[] {
-  const blocks = blocksOf(readDoc(page)).filter(({ file }) => file !== '')
-  const home = join(folder, page.replaceAll(/[^\w]/g, '-'))
-  mkdirSync(home)
-  const sources = Map.groupBy(
-    blocks.filter(({ language }) => language === 'ts'),
-    ({ file }) => file,
-  )
-  return [...sources].map(([file, parts]) => {
-    writeFileSync(join(home, basename(file)), parts.map(({ text }) => text).join('\n'))
-    const output = blocks.find((block) => block.language === 'text' && block.file === file)?.text
-    return { page, file, home, output }
-  })
-}
-
-function run(args: readonly string[], cwd: string): string {
-  const { NODE_TEST_CONTEXT, ...env } = process.env
-  return execFileSync(process.execPath, args, { cwd, env, encoding: 'utf8', timeout: 60_000 })
-}
-
-// Names without durations.
-const passed = (output: string): string =>
-  [...output.matchAll(/^✔ (.*) \([\d.]+ms\)$/gm)].map(([, name]) => `✔ ${name}\n`).join('')

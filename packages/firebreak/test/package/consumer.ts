@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 const repository = join(import.meta.dirname, '../../../..')
 const workspace = join(import.meta.dirname, '../..')
@@ -18,6 +18,8 @@ export interface Packed {
 export interface Consumer {
   readonly packed: Packed
   write(name: string, text: string): void
+  /** Installs a package beside the library, as it stands in the repository. */
+  link(name: string): void
   /** Runs a program in the folder and returns its output; throws with the output when it fails. */
   run(program: string, ...args: readonly string[]): string
   node(...args: readonly string[]): string
@@ -41,6 +43,11 @@ export function createConsumer(): Consumer {
   return {
     packed,
     write,
+    link(name) {
+      const place = join(folder, 'node_modules', name)
+      mkdirSync(dirname(place), { recursive: true })
+      symlinkSync(join(repository, 'node_modules', name), place)
+    },
     run,
     node: (...args) => run(process.execPath, ...args),
     tsc: (...args) => run(process.execPath, join(repository, 'node_modules/typescript/bin/tsc'), ...args),

@@ -9,7 +9,13 @@ const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../../packag
   readonly exports: Readonly<Record<string, unknown>>
   readonly dependencies?: unknown
 }
-const entries = Object.keys(manifest.exports).filter((name) => name !== './package.json')
+const all = Object.keys(manifest.exports).filter((name) => name !== './package.json')
+/** Entries that need a client which the user installs. */
+const clients: Readonly<Record<string, readonly string[]>> = {
+  './kafka': ['@platformatic/kafka'],
+  './postgres': ['pg', '@types/pg'],
+}
+const entries = all.filter((name) => !(name in clients))
 const specifierOf = (entry: string): string => entry.replace('.', 'firebreak')
 
 let consumer: Consumer
@@ -41,7 +47,7 @@ test('the tarball stays small', (t) => {
 
 test('the library brings no dependencies', () => assert.equal(manifest.dependencies, undefined))
 
-test('every entry can be imported from plain JavaScript', () => {
+test('every entry that needs no client can be imported from plain JavaScript', () => {
   const lines = entries.map((entry) => `await import(${JSON.stringify(specifierOf(entry))})`)
   consumer.write('entries.mjs', `${lines.join('\n')}\nconsole.log('imported', ${lines.length})`)
   assert.equal(consumer.node('entries.mjs').trim(), `imported ${entries.length}`)
@@ -61,6 +67,26 @@ test('a strict TypeScript consumer type-checks against the tarball', () => {
   consumer.write('entries.ts', entries.map((entry) => `import '${specifierOf(entry)}'`).join('\n'))
   consumer.write('tsconfig.json', JSON.stringify({ compilerOptions: strict, files: ['consumer.ts', 'entries.ts'] }))
   assert.equal(consumer.tsc('-p', '.'), '')
+})
+
+test('an entry whose client is not installed says which one is missing', () => {
+  for (const [entry, [client]] of Object.entries(clients))
+    assert.throws(
+      () => consumer.node('-e', `import('${specifierOf(entry)}')`),
+      new RegExp(`Cannot find package '${client}'`),
+    )
+})
+
+test('with their clients installed all entries can be imported and type-checked', () => {
+  for (const name of Object.values(clients).flat()) consumer.link(name)
+  const lines = all.map((entry) => `import '${specifierOf(entry)}'`)
+  consumer.write('all.mjs', `${lines.join('\n')}\nconsole.log('imported')`)
+  assert.equal(consumer.node('all.mjs').trim(), 'imported')
+  consumer.write('all.ts', lines.join('\n'))
+  // The clients' own declarations are theirs to check.
+  const options = { ...strict, skipLibCheck: true }
+  consumer.write('tsconfig.all.json', JSON.stringify({ compilerOptions: options, files: ['all.ts'] }))
+  assert.equal(consumer.tsc('-p', 'tsconfig.all.json'), '')
 })
 
 test('a mistake of a TypeScript consumer is found', () => {

@@ -7,9 +7,11 @@ import test, { after, before } from 'node:test'
 import { createRuntime, type Runtime, type ServiceDefinition, service, sqliteDatabase, sqliteLog } from 'firebreak'
 import { check } from '../../torture/checkers.ts'
 import { unfinished } from '../../torture/drain.ts'
+import type { EngineSpec } from '../../torture/engines.ts'
 import { OrderDoomed, OrderPlaced } from '../../torture/events.ts'
 import { readEvidence } from '../../torture/evidence.ts'
-import { createEffects, firstService, secondService } from '../../torture/services.ts'
+import { historyFolder, openHistory } from '../../torture/history.ts'
+import { createTables, firstService, secondService } from '../../torture/services.ts'
 import { inStores } from '../../torture/torture.ts'
 
 /** One quiet run for all tests; each plants its anomaly in a copy. */
@@ -22,18 +24,22 @@ before(async () => {
 
 after(() => rmSync(clean, { recursive: true, force: true }))
 
+const specIn = (folder: string): EngineSpec => {
+  return { log: { kind: 'embedded', folder }, database: { kind: 'sqlite', folder } }
+}
+
 async function runQuietly(folder: string): Promise<void> {
   const log = sqliteLog({ path: folder })
   const databases = ['producer-1', 'producer-2', 'first', 'second'].map((name) =>
     sqliteDatabase({ path: join(folder, `${name}.db`) }),
   )
+  const scene = { folder, history: openHistory(historyFolder(folder), 'quiet/1') }
   const producer = (name: string): ServiceDefinition => service({ name, publishes: [OrderPlaced, OrderDoomed] })
-  const definitions = [producer('producer-1'), producer('producer-2'), firstService(folder), secondService(folder)]
+  const definitions = [producer('producer-1'), producer('producer-2'), firstService(scene), secondService(scene)]
   const runtimes: Runtime[] = []
   for (const [i, definition] of definitions.entries()) {
     const database = databases[i]!
-    await createEffects(database)
-    await database.query('CREATE TABLE IF NOT EXISTS sent (uid TEXT NOT NULL)')
+    await createTables(database)
     runtimes.push(createRuntime({ service: definition, log, database }))
   }
   for (const runtime of runtimes) await runtime.start()
@@ -46,7 +52,7 @@ async function runQuietly(folder: string): Promise<void> {
       })
     }
   }
-  await inStores(folder, async (stores) => {
+  await inStores(specIn(folder), async (stores) => {
     while ((await unfinished(stores)).length > 0) await new Promise((resolve) => setImmediate(resolve))
   })
   for (const runtime of runtimes) await runtime.stop()
@@ -68,7 +74,7 @@ async function figuresAfter(database: string, anomaly: string): Promise<Figures>
     const db = new DatabaseSync(join(folder, `${database}.db`))
     db.exec(anomaly)
     db.close()
-    const found = check(await inStores(folder, (stores) => readEvidence(stores, [])))
+    const found = check(await inStores(specIn(folder), (stores) => readEvidence(stores, folder, [])))
     return {
       lost: found.lost.length,
       doubleEffects: found.doubleEffects.length,
@@ -81,7 +87,7 @@ async function figuresAfter(database: string, anomaly: string): Promise<Figures>
 }
 
 const sound: Figures = { lost: 0, doubleEffects: 0, keyInversions: 0, ledgerImbalance: 0 }
-const again = 'INSERT INTO effects (event_id, uid, lane, seq) SELECT event_id, uid, lane, seq FROM effects'
+const again = 'INSERT INTO effects (event_id, uid, lane, seq, run) SELECT event_id, uid, lane, seq, run FROM effects'
 
 const cases: readonly { claim: string; database: string; anomaly: string; expected: Figures }[] = [
   { claim: 'a quiet run is sound', database: 'first', anomaly: '', expected: sound },

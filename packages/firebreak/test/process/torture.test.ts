@@ -6,11 +6,12 @@ import { torture } from '../../torture/torture.ts'
 test('processes that are killed lose nothing, do nothing twice, keep every key in order, and their ledgers balance', async () => {
   const report = await torture({ seed: 7, kills: 15 })
   assert.ok(report !== undefined)
-  const { lost, doubleEffects, keyInversions, ledgerImbalance, problems } = report
+  const { lost, doubleEffects, keyInversions, ledgerImbalance, anomalies, problems } = report
   assert.deepEqual(
-    { lost, doubleEffects, keyInversions, ledgerImbalance, problems },
-    { lost: 0, doubleEffects: 0, keyInversions: 0, ledgerImbalance: 0, problems: [] },
+    { lost, doubleEffects, keyInversions, ledgerImbalance, anomalies, problems },
+    { lost: 0, doubleEffects: 0, keyInversions: 0, ledgerImbalance: 0, anomalies: 0, problems: [] },
   )
+  assert.ok(report.operations > report.produced * 3, `only ${report.operations} operations were noted`)
   assert.ok(report.kills >= 15, `${report.kills} kills`)
   assert.ok(report.ownerKills >= 1, 'the owner of the log was never hit')
   assert.ok(report.produced > 300 && report.handled > 300, `only ${report.handled} of ${report.produced} handled`)

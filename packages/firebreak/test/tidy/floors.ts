@@ -24,6 +24,8 @@ const floors: Readonly<Record<string, number>> = {
   cli: 9,
 }
 const adapters = new Set(['sqlite', 'kafka', 'postgres', 'rabbitmq', 'otel'])
+// What an adapter adapts, and nobody else touches.
+const peers: Readonly<Record<string, string>> = { kafka: '@platformatic/kafka', postgres: 'pg' }
 const lowest = new Set(['contracts', 'node'])
 // Below the adapters nothing touches the machine but through the platform floor.
 const platformFree = new Set(['contracts', 'policy', 'define', 'ledger', 'runtime'])
@@ -66,6 +68,7 @@ function floorProblem(folder: string, target: string): string | undefined {
 }
 
 function packageProblem(folder: string, from: string): string | undefined {
+  if (peers[folder] === from) return undefined
   if (!from.startsWith('node:')) return `the library depends on nothing, not on ${from}`
   return platformFree.has(folder) ? `${folder} touches the machine: ${from}; go through src/node` : undefined
 }

@@ -178,10 +178,21 @@ test('a record that fits its limit and not the log is refused too: it would bloc
   await app.stop()
 })
 
+test('a key with a character NUL is refused where it is made: no database could keep it in its outbox', async () => {
+  const log = memoryLog()
+  const runtime = createRuntime({ service: service({ name: 'one', publishes: [Happened] }), log })
+  await assert.rejects(runtime.publish(Happened, { id: 'a\0b', n: 1 }), (error) =>
+    isFirebreakError(error, 'FB_CONTRACT_VIOLATED'),
+  )
+  await runtime.stop()
+  await log.close()
+})
+
 test('every problem of a set-up is listed at once, and nothing has started', async () => {
   const log = memoryLog({ recordBytesMax: 1000 })
   const one = writer('one')
-  const runtime = createRuntime({ service: { ...one, handlersMax: 50 }, log, limits: { recordsMax: 10, parkedMax: 0 } })
+  const limits = { recordsMax: 10, parkedMax: 0, payloadBytesMax: 1001 }
+  const runtime = createRuntime({ service: { ...one, handlersMax: 50 }, log, limits })
   const error = await runtime.start().catch((reason) => reason)
   assert.ok(isFirebreakError(error, 'FB_CONFIG'))
   for (const words of ['needs a database', 'limits.parkedMax', 'payloadBytesMax', 'handlersMax 50']) {

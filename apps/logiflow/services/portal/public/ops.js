@@ -26,19 +26,30 @@ async function act(button, work, done) {
   }
 }
 
-function serviceItem(service, backlog) {
-  const [icon, tone, word] = states[service.state]
-  const again =
-    service.restartAtMs && service.state === 'waiting' ? `, again in ${ago(service.restartAtMs - Date.now())}` : ''
-  const crashes = service.crashes > 0 ? ` · crashed ${service.crashes} ×` : ''
-  const isQuiet = backlog === 0 || (service.name === 'portal' && backlog <= IN_PASSING_MAX)
+const againIn = ({ state, restartAtMs }) =>
+  state === 'waiting' && restartAtMs ? `, again in ${ago(restartAtMs - Date.now())}` : ''
+
+/** A service is as well as the best of its instances: the others go on with the work of one that is down. */
+function serviceItem(name, instances, backlog) {
+  const best = ['up', 'starting', 'waiting', 'stopped'].find((state) => instances.some((one) => one.state === state))
+  const [icon, tone, word] = states[best]
+  const ups = instances.filter(({ state }) => state === 'up').length
+  const isPartly = best === 'up' && ups < instances.length
+  const says = instances.length === 1 ? `${word}${againIn(instances[0])}` : `${ups} of ${instances.length} up`
+  const crashed = instances.reduce((total, { crashes }) => total + crashes, 0)
+  const crashes = crashed > 0 ? ` · crashed ${crashed} ×` : ''
+  const down = instances.length === 1 ? [] : instances.filter(({ state }) => state !== 'up')
+  const isQuiet = backlog === 0 || (name === 'portal' && backlog <= IN_PASSING_MAX)
   const queue =
     backlog === undefined ? 'drives trucks, places orders' : isQuiet ? 'nothing waiting' : `${backlog} waiting`
   return make(
     'li',
-    { 'data-tone': tone, 'data-service': service.name, 'data-state': service.state },
-    make('b', {}, service.name, make('span', { class: 'tag', 'data-tone': tone }, `${icon} ${word}${again}`)),
+    { 'data-tone': isPartly ? 'wait' : tone, 'data-service': name, 'data-state': best },
+    make('b', {}, name, make('span', { class: 'tag', 'data-tone': isPartly ? 'wait' : tone }, `${icon} ${says}`)),
     make('p', {}, `${queue}${crashes}`),
+    ...down.map((one) =>
+      make('p', { 'data-instance': one.name }, `${one.name} ${states[one.state][2]}${againIn(one)}`),
+    ),
   )
 }
 
@@ -96,7 +107,10 @@ let shown = ''
 
 /** Redraws letters only when they change, so that a button is not replaced under a finger. */
 export function showOps(ops) {
-  byId('services').replaceChildren(...ops.services.map((service) => serviceItem(service, ops.backlog[service.name])))
+  const byService = Map.groupBy(ops.services, ({ service }) => service)
+  byId('services').replaceChildren(
+    ...[...byService].map(([name, instances]) => serviceItem(name, instances, ops.backlog[name])),
+  )
   const letters = JSON.stringify(ops.letters)
   if (letters === shown) return
   shown = letters

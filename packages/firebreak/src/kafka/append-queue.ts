@@ -1,0 +1,111 @@
+import type { LogRecord, Position } from '../contracts/log.ts'
+import { BatchWriter, batchHeaderBytes, encodedBytesMax, type ProducerState } from './record-batch-writer.ts'
+
+const startBytes = 4096
+
+/** One call of `append`: resolves when every record of it has a position. */
+export class AppendCall {
+  readonly done: Promise<readonly Position[]>
+  readonly #positions: Position[]
+  #left: number
+  readonly #resolve: (positions: readonly Position[]) => void
+  readonly #reject: (error: unknown) => void
+
+  constructor(count: number) {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Position[]>()
+    this.done = promise
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#positions = new Array(count)
+    this.#left = count
+  }
+
+  stored(index: number, position: Position): void {
+    this.#positions[index] = position
+    if (--this.#left === 0) this.#resolve(this.#positions)
+  }
+
+  failed(error: unknown): void {
+    this.#reject(error)
+  }
+}
+
+/** Records that reach the broker together, and whom to tell. */
+export class Batch {
+  readonly writer: BatchWriter
+  readonly deadlineMs: number
+  /** A try ended without an answer: the broker may have it. */
+  uncertain = false
+  readonly #calls: AppendCall[] = []
+  readonly #indexes: number[] = []
+
+  constructor(writer: BatchWriter, deadlineMs: number) {
+    this.writer = writer
+    this.deadlineMs = deadlineMs
+  }
+
+  add(call: AppendCall, index: number): void {
+    this.#calls.push(call)
+    this.#indexes.push(index)
+  }
+
+  stored(topic: string, partition: number, baseOffset: number): void {
+    for (let i = 0; i < this.#calls.length; i++)
+      this.#calls[i]?.stored(this.#indexes[i] ?? 0, { topic, partition, offset: baseOffset + i })
+  }
+
+  failed(error: unknown): void {
+    for (const call of this.#calls) call.failed(error)
+  }
+}
+
+/**
+ * What waits for one partition, in the order of the calls.
+ *
+ * I1 The first batch is the only one that is ever under way; it leaves the queue when its fate is known.
+ * I2 `producer` is the identity and the sequence number that the first batch carries. It moves on only when the broker has
+ *    stored a batch; after a batch whose fate stays unknown the epoch is raised, so that a late copy of it is refused.
+ */
+export class AppendQueue {
+  readonly topic: string
+  readonly partition: number
+  readonly batches: Batch[] = []
+  busy = false
+  failures = 0
+  notBeforeMs = 0
+  producer: ProducerState | undefined
+
+  constructor(topic: string, partition: number) {
+    this.topic = topic
+    this.partition = partition
+  }
+
+  add(record: LogRecord, payload: number, into: { atMs: number; deadlineMs: number; bytesMax: number }): Batch {
+    const encodedMax = encodedBytesMax(record, payload)
+    let batch = this.batches.at(-1)
+    const isSealed = batch === undefined || (this.busy && this.batches.length === 1) || batch.uncertain
+    if (batch === undefined || isSealed || batch.writer.sizeBytes + encodedMax > into.bytesMax) {
+      const writer = new BatchWriter(into.atMs, Math.max(startBytes, encodedMax + batchHeaderBytes))
+      batch = new Batch(writer, into.deadlineMs)
+      this.batches.push(batch)
+    }
+    batch.writer.append(record, into.atMs, encodedMax)
+    return batch
+  }
+
+  /** The first batch is stored. */
+  advance(): void {
+    const batch = this.batches.shift()
+    if (batch === undefined || this.producer === undefined) return
+    const { id, epoch, sequence } = this.producer
+    // Sequence numbers go round after the largest of 32 bits.
+    this.producer = { id, epoch, sequence: (sequence + batch.writer.count) % 2_147_483_648 }
+  }
+
+  /** From here on the broker takes only what carries the new epoch. */
+  raiseEpoch(): void {
+    if (this.producer === undefined) return
+    const { id, epoch } = this.producer
+    this.producer = epoch < 32_767 ? { id, epoch: epoch + 1, sequence: 0 } : undefined
+  }
+}

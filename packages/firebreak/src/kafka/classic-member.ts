@@ -1,0 +1,390 @@
+/**
+ * A member by the classic protocol with cooperative rebalancing.
+ *
+ * ```
+ * joining --JoinGroup, SyncGroup--> stable --heartbeat says rebalance, or something was let go--> joining
+ *    any --UNKNOWN_MEMBER, ILLEGAL_GENERATION, no heartbeat for a session--> lost --join()--> joining
+ * ```
+ *
+ * I1 The member joins at once when a round begins and claims everything its holder may still work on, so no round waits
+ *    for a handler. What it must give up is named by the round, let go of by the holder, and moves with the next round.
+ * I2 Heartbeats go on while partitions are drained, on a connection that nothing else waits on.
+ * I3 A commit carries the generation of the last finished round. One that a round has overtaken is sent again.
+ * I4 `target` changes when a round is finished, and when the membership is lost.
+ */
+import {
+  type Connection,
+  decodeConsumerProtocolAssignment,
+  decodeConsumerProtocolSubscription,
+  encodeConsumerProtocolAssignment,
+  encodeConsumerProtocolSubscription,
+  heartbeatV4,
+  joinGroupV9,
+  leaveGroupV5,
+  syncGroupV5,
+} from '@platformatic/kafka'
+import { sleep } from '../contracts/clock.ts'
+import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { type Partition, partitionId } from '../contracts/log.ts'
+import { assignPartitions } from './group-assign.ts'
+import { CommitTrouble, sendCommit } from './group-commit.ts'
+import type { Cluster } from './kafka-cluster.ts'
+import { ask } from './kafka-connections.ts'
+import { asLogError, code, ProtocolAnswer, refusalOf } from './kafka-errors.ts'
+import { pauseMs } from './kafka-patience.ts'
+import { byTopic, type CommittedPosition } from './kafka-positions.ts'
+import type { Assigned, Holder, Membership } from './membership.ts'
+
+const protocolType = 'consumer'
+const protocolName = 'cooperative-sticky'
+const subscriptionVersion = 3
+const lookForPartitionsMs = 30_000
+const leaveWithinMs = 2000
+
+type Joined = Awaited<ReturnType<typeof joinGroupV9.api.async>>
+
+/** The group goes on without this member. */
+class Lost extends Error {}
+
+export class ClassicMember implements Membership {
+  readonly #cluster: Cluster
+  readonly #group: string
+  readonly #topics: readonly string[]
+  readonly #holder: Holder
+  readonly #lane: string
+  readonly #stop = new AbortController()
+  #wake: AbortController | undefined
+  #target: ReadonlyMap<string, Assigned> = new Map()
+  #memberId = ''
+  #generation = -1
+  #rounds = 0
+  #isLost = false
+  #isJoining = false
+  /** A request to join got no answer: the group may have worked on it all the same. */
+  #wasUnanswered = false
+  #needsRound = true
+  #aliveAtMs = 0
+  /** Partitions per topic as of the last assignment of ours; set while this member leads. */
+  #counted: ReadonlyMap<string, number> | undefined
+  #countedAtMs = 0
+  #running: Promise<void> | undefined
+  #settled = Promise.withResolvers<void>()
+
+  constructor(cluster: Cluster, holder: Holder, of: { group: string; topics: readonly string[]; lane: string }) {
+    this.#cluster = cluster
+    this.#holder = holder
+    this.#group = of.group
+    this.#topics = of.topics
+    this.#lane = of.lane
+  }
+
+  get target(): ReadonlyMap<string, Assigned> {
+    return this.#target
+  }
+
+  get isLost(): boolean {
+    // Nothing was heard for so long that others have the partitions by now: a process that was stopped and goes on.
+    if (!this.#isLost && this.#isSilent()) this.#lose()
+    return this.#isLost
+  }
+
+  join(): Promise<void> {
+    this.#isLost = false
+    this.#needsRound = true
+    this.#aliveAtMs = this.#cluster.clock.now()
+    this.#wake?.abort()
+    this.#running ??= this.#run()
+    return this.#settled.promise
+  }
+
+  released(): void {
+    this.#needsRound = true
+    this.#wake?.abort()
+  }
+
+  async commit(positions: readonly CommittedPosition[]): Promise<void> {
+    const { clock, settings } = this.#cluster
+    const untilMs = clock.now() + settings.appendTimeoutMs
+    for (let failures = 0; ; failures++) {
+      if (this.isLost || this.#generation < 0) throw this.#fenced(positions)
+      const generation = this.#generation
+      try {
+        const identity = { group: this.#group, generation, memberId: this.#memberId, instanceId: settings.instanceId }
+        return await sendCommit(this.#cluster, identity, positions)
+      } catch (error) {
+        if (error instanceof CommitTrouble && error.isFenced) {
+          // A round that is under way, or has ended meanwhile, explains it: the next try carries what it gave.
+          if (!this.#isJoining && generation === this.#generation) {
+            this.#lose()
+            throw this.#fenced(positions)
+          }
+        } else if (refusalOf(error) !== undefined || isFirebreakError(error)) throw asLogError(error, settings.path)
+        if (this.#stop.signal.aborted || clock.now() >= untilMs) {
+          const isOvertaken = error instanceof CommitTrouble && error.answer === code.rebalanceInProgress
+          throw isOvertaken ? this.#fenced(positions) : asLogError(error, settings.path)
+        }
+      }
+      await sleep(clock, pauseMs(failures), this.#stop.signal)
+    }
+  }
+
+  async leave(): Promise<void> {
+    this.#stop.abort()
+    this.#wake?.abort()
+    const { clock, connections, settings } = this.#cluster
+    if (this.#memberId !== '' && !this.#isLost && settings.instanceId === null && !connections.closed) {
+      // A round that waits for others must not hold up the goodbye.
+      const goodbye = this.#sayGoodbye().catch(() => undefined)
+      const enough = new AbortController()
+      await Promise.race([goodbye.finally(() => enough.abort()), sleep(clock, leaveWithinMs, enough.signal)])
+      enough.abort()
+    }
+    await Promise.all([connections.drop(`${this.#lane}-join`), connections.drop(`${this.#lane}-beat`)])
+    await this.#running
+    this.#settled.resolve()
+  }
+
+  async #sayGoodbye(): Promise<void> {
+    const { connections } = this.#cluster
+    const connection = await connections.get(await this.#cluster.coordinator(this.#group), 'offsets')
+    await ask(connection, leaveGroupV5.api, this.#group, [{ memberId: this.#memberId, reason: 'closed' }])
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#cluster
+    for (let failures = 0; !this.#stop.signal.aborted; ) {
+      try {
+        if (this.#isLost) await this.#rest(Number.MAX_SAFE_INTEGER)
+        else if (this.#needsRound) await this.#round()
+        else await this.#beat()
+        failures = 0
+      } catch (error) {
+        if (this.#stop.signal.aborted) return
+        if (error instanceof Lost) this.#lose()
+        else if (isFirebreakError(error) || refusalOf(error) !== undefined) return this.#fail(error)
+        else {
+          this.#cluster.forgetCoordinator(this.#group)
+          if (this.#generation >= 0 && this.#isSilent()) this.#lose()
+          await sleep(clock, pauseMs(failures++), this.#stop.signal)
+        }
+      }
+    }
+  }
+
+  /** Waits, unless somebody has a reason to go on. */
+  async #rest(ms: number): Promise<void> {
+    if (this.#needsRound && !this.#isLost) return
+    const wake = new AbortController()
+    this.#wake = wake
+    if (this.#stop.signal.aborted) return
+    await sleep(this.#cluster.clock, ms, wake.signal)
+  }
+
+  async #beat(): Promise<void> {
+    const { settings, clock } = this.#cluster
+    await this.#rest(settings.heartbeatMs)
+    if (this.#needsRound || this.#isLost || this.#stop.signal.aborted) return
+    if (await this.#hasNewPartitions()) {
+      this.#needsRound = true
+      return
+    }
+    const sentAtMs = clock.now()
+    const generation = this.#generation
+    const connection = await this.#connect('beat')
+    const { errorCode } = await ask(
+      connection,
+      heartbeatV4.api,
+      this.#group,
+      generation,
+      this.#memberId,
+      settings.instanceId,
+    )
+    if (errorCode === code.rebalanceInProgress) this.#needsRound = true
+    else if (errorCode !== 0) throw this.#answered(errorCode)
+    this.#aliveAtMs = Math.max(this.#aliveAtMs, sentAtMs)
+  }
+
+  async #round(): Promise<void> {
+    this.#needsRound = false
+    this.#isJoining = true
+    try {
+      const joined = await this.#joinGroup()
+      if (joined === undefined) {
+        this.#needsRound = true
+        return
+      }
+      const assignments = joined.leader === joined.memberId ? await this.#assign(joined) : []
+      const answer = await ask(
+        await this.#connect('join'),
+        syncGroupV5.api,
+        this.#group,
+        joined.generationId,
+        joined.memberId,
+        this.#cluster.settings.instanceId,
+        protocolType,
+        joined.protocolName,
+        assignments,
+      )
+      if (answer.errorCode === code.rebalanceInProgress) this.#needsRound = true
+      else if (answer.errorCode !== 0) throw this.#answered(answer.errorCode)
+      else this.#finish(answer.assignment)
+    } catch (error) {
+      this.#needsRound = true
+      throw error
+    } finally {
+      this.#isJoining = false
+    }
+  }
+
+  /** Undefined: the broker has named this member, and wants to be asked once more. */
+  async #joinGroup(): Promise<Joined | undefined> {
+    const { settings, clock } = this.#cluster
+    const sentAtMs = clock.now()
+    const protocols = [{ name: protocolName, metadata: this.#subscription() }]
+    const connection = await this.#connect('join')
+    const joined = await ask(
+      connection,
+      joinGroupV9.api,
+      this.#group,
+      settings.sessionTimeoutMs,
+      this.#roundMs,
+      this.#memberId,
+      settings.instanceId,
+      protocolType,
+      protocols,
+      null,
+    ).catch((error) => {
+      this.#wasUnanswered = true
+      throw error
+    })
+    if (joined.errorCode === code.memberIdRequired) {
+      this.#memberId = joined.memberId
+      return undefined
+    }
+    if (joined.errorCode !== 0) throw this.#answered(joined.errorCode)
+    this.#memberId = joined.memberId
+    this.#generation = joined.generationId
+    this.#aliveAtMs = Math.max(sentAtMs, clock.now())
+    return joined
+  }
+
+  #subscription(): Buffer {
+    const owned = this.#generation < 0 ? [] : byTopic(this.#holder.owned())
+    const userData = Buffer.alloc(4)
+    userData.writeInt32BE(this.#generation)
+    return encodeConsumerProtocolSubscription({
+      version: subscriptionVersion,
+      topics: [...this.#topics],
+      userData,
+      ownedPartitions: owned.map(([topic, list]) => ({ topic, partitions: list.map(({ partition }) => partition) })),
+      generationId: this.#generation,
+    })
+  }
+
+  async #assign(joined: Joined): Promise<{ memberId: string; assignment: Buffer }[]> {
+    const members = joined.members.map(({ memberId, metadata }) => {
+      const { topics, ownedPartitions, generationId } = decodeConsumerProtocolSubscription(metadata ?? Buffer.alloc(0))
+      const owned = (ownedPartitions ?? []).flatMap(({ topic, partitions }) =>
+        partitions.map((partition): Partition => ({ topic, partition })),
+      )
+      return { memberId, topics, owned, generation: generationId ?? -1 }
+    })
+    const topics = [...new Set(members.flatMap((member) => member.topics))]
+    this.#counted = await this.#count(topics)
+    this.#countedAtMs = this.#cluster.clock.now()
+    return [...assignPartitions(members, this.#counted)].map(([memberId, partitions]) => ({
+      memberId,
+      assignment: encodeConsumerProtocolAssignment({
+        version: subscriptionVersion,
+        assignedPartitions: byTopic(partitions).map(([topic, list]) => ({
+          topic,
+          partitions: list.map(({ partition }) => partition),
+        })),
+      }),
+    }))
+  }
+
+  async #count(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const found = await this.#cluster.refresh(topics)
+    return new Map([...found].map(([name, { leaders }]) => [name, leaders.length]))
+  }
+
+  /** The leader looks now and then whether a topic has grown, and gives out what is new. */
+  async #hasNewPartitions(): Promise<boolean> {
+    const before = this.#counted
+    const { clock } = this.#cluster
+    if (before === undefined || clock.now() - this.#countedAtMs < lookForPartitionsMs) return false
+    this.#countedAtMs = clock.now()
+    const now = await this.#count([...before.keys()])
+    return [...now].some(([topic, count]) => count > (before.get(topic) ?? 0))
+  }
+
+  #finish(assignment: Buffer): void {
+    const round = ++this.#rounds
+    const target = new Map<string, Assigned>()
+    for (const { topic, partitions } of decodeConsumerProtocolAssignment(assignment).assignedPartitions) {
+      for (const index of partitions) {
+        const partition = { topic, partition: index }
+        const id = partitionId(partition)
+        target.set(id, this.#target.get(id) ?? { partition, round })
+      }
+    }
+    this.#target = target
+    this.#holder.changed()
+    this.#settled.resolve()
+  }
+
+  #answered(answer: number): Error {
+    if (answer === code.unknownMemberId || answer === code.illegalGeneration) return new Lost()
+    if (answer === code.fencedInstanceId) {
+      const { settings } = this.#cluster
+      // It may be ourselves: a request to join whose answer never came has made us another member meanwhile.
+      if (this.#wasUnanswered) {
+        this.#wasUnanswered = false
+        return new Lost()
+      }
+      const reason = `instanceId "${settings.instanceId}" is used by another member of ${this.#group}`
+      return new FirebreakError('FB_LOG_REFUSED', { path: settings.path, reason })
+    }
+    return new ProtocolAnswer(answer)
+  }
+
+  #lose(): void {
+    if (this.#isLost) return
+    this.#isLost = true
+    this.#memberId = ''
+    this.#generation = -1
+    this.#counted = undefined
+    this.#target = new Map()
+    this.#holder.changed()
+  }
+
+  #fail(error: unknown): void {
+    this.#isLost = true
+    this.#target = new Map()
+    this.#holder.failed(asLogError(error, this.#cluster.settings.path))
+    this.#holder.changed()
+    this.#settled.resolve()
+  }
+
+  #isSilent(): boolean {
+    if (this.#generation < 0) return false
+    return this.#cluster.clock.now() - this.#aliveAtMs > this.#cluster.settings.sessionTimeoutMs
+  }
+
+  #fenced(positions: readonly Partition[]): FirebreakError {
+    return new FirebreakError('FB_FENCED', { partition: positions.map(partitionId).join(', ') })
+  }
+
+  /** How long the others of the group wait for a member in a round. Members come at once, so it need not be long. */
+  get #roundMs(): number {
+    return Math.max(10_000, this.#cluster.settings.sessionTimeoutMs / 2)
+  }
+
+  async #connect(lane: 'join' | 'beat'): Promise<Connection> {
+    const { connections, settings } = this.#cluster
+    const broker = await this.#cluster.coordinator(this.#group)
+    const withinMs = lane === 'join' ? this.#roundMs + 5000 : Math.max(1000, settings.sessionTimeoutMs / 3)
+    return connections.get(broker, `${this.#lane}-${lane}`, withinMs)
+  }
+}

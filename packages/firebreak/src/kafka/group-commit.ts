@@ -1,0 +1,55 @@
+import { offsetCommitV8 } from '@platformatic/kafka'
+import type { Cluster } from './kafka-cluster.ts'
+import { ask } from './kafka-connections.ts'
+import { code, nameOf, ProtocolAnswer } from './kafka-errors.ts'
+import { byTopic, type CommittedPosition } from './kafka-positions.ts'
+
+const lane = 'offsets'
+const fencing: ReadonlySet<number> = new Set([code.illegalGeneration, code.unknownMemberId, code.fencedInstanceId])
+
+/** The group does not take the commit, or not now. */
+export class CommitTrouble extends Error {
+  readonly answer: number
+
+  constructor(answer: number) {
+    super(nameOf(answer))
+    this.name = 'CommitTrouble'
+    this.answer = answer
+  }
+
+  /** By the generation it was sent with, this member is out. */
+  get isFenced(): boolean {
+    return fencing.has(this.answer)
+  }
+}
+
+/** One `OffsetCommit` under the member's name. **Errors** `CommitTrouble`, `ProtocolAnswer`, those of the connection. */
+export async function sendCommit(
+  cluster: Cluster,
+  member: { group: string; generation: number; memberId: string; instanceId: string | null },
+  positions: readonly CommittedPosition[],
+): Promise<void> {
+  const { group, generation, memberId, instanceId } = member
+  const topics = byTopic(positions).map(([name, list]) => ({
+    name,
+    partitions: list.map(({ partition, offset, leaderEpoch }) => ({
+      partitionIndex: partition,
+      committedOffset: BigInt(offset),
+      committedLeaderEpoch: leaderEpoch,
+      committedMetadata: null,
+    })),
+  }))
+  try {
+    const connection = await cluster.connections.get(await cluster.coordinator(group), lane)
+    const answer = await ask(connection, offsetCommitV8.api, group, generation, memberId, instanceId, topics)
+    for (const { partitions } of answer.topics) {
+      for (const { errorCode } of partitions) {
+        if (errorCode === code.rebalanceInProgress || fencing.has(errorCode)) throw new CommitTrouble(errorCode)
+        if (errorCode !== 0) throw new ProtocolAnswer(errorCode)
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof CommitTrouble)) cluster.forgetCoordinator(group)
+    throw error
+  }
+}

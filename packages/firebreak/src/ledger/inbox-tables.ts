@@ -1,0 +1,117 @@
+import type { Database, DatabaseCapabilities, Sql, SqlValue } from '../contracts/database.ts'
+
+/**
+ * How the inbox is stored. SQLite: one tree of ids, cleared by walking it. PostgreSQL: one partition per day of the ids'
+ * own time, because a dropped table leaves nothing behind to vacuum; ids that carry no time, or that of a day without a
+ * partition, go to `fb_inbox_other`, which is walked.
+ */
+export interface InboxTables {
+  /** Adds marks; `row` makes its parameters. */
+  readonly insert: string
+  row(id: string, atMs: number, mark: number): readonly SqlValue[]
+  /** Asks for `lookupWidth` ids at most; `among` makes its parameters. */
+  readonly lookup: string
+  among(ids: readonly string[]): readonly SqlValue[]
+  /** The table that is cleared by walking. */
+  readonly walked: string
+}
+
+interface At {
+  readonly place: string
+  readonly dialect: DatabaseCapabilities['dialect']
+}
+
+const dayMs = 86_400_000
+// Made ahead, so that a service that runs through midnight has its table; a week covers one that nobody looks at.
+const daysAhead = 7
+
+/** Ids of one look: a statement of fixed width, so that it is prepared once. */
+export const lookupWidth = 64
+const places = Array.from({ length: lookupWidth }, (_, i) => `$${i + 1}`).join(', ')
+const lookup = `SELECT event_id FROM fb_inbox WHERE event_id IN (${places})`
+const filled = (ids: readonly string[]): SqlValue[] => Array.from({ length: lookupWidth }, (_, i) => ids[i] ?? null)
+
+const sqlite: InboxTables = {
+  insert: 'INSERT INTO fb_inbox (event_id, at_ms, mark) VALUES ($1, $2, $3) ON CONFLICT (event_id) DO NOTHING',
+  row: (id, atMs, mark) => [id, atMs, mark],
+  lookup,
+  among: filled,
+  walked: 'fb_inbox',
+}
+
+const postgres: InboxTables = {
+  insert: 'INSERT INTO fb_inbox (event_id, at_ms, mark, day) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
+  row: (id, atMs, mark) => [id, atMs, mark, dayOf(id)],
+  // With the days the server leaves out the partitions of all others.
+  lookup: `${lookup} AND day BETWEEN $${lookupWidth + 1} AND $${lookupWidth + 2}`,
+  among(ids) {
+    const days = ids.map(dayOf)
+    return [...filled(ids), Math.min(...days), Math.max(...days)]
+  },
+  walked: 'fb_inbox_other',
+}
+
+export const inboxTables = ({ dialect }: Pick<DatabaseCapabilities, 'dialect'>): InboxTables =>
+  dialect === 'postgres' ? postgres : sqlite
+
+/** The day in which an id was made, by the id alone, so that a copy of it finds the same place; 0 where it does not say. */
+export function dayOf(id: string): number {
+  // UUID version 7: 48 bits of milliseconds, and a 7 in its place.
+  if (id.length !== 36 || id[14] !== '7') return 0
+  const atMs = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+  return Number.isNaN(atMs) ? 0 : Math.floor(atMs / dayMs)
+}
+
+export async function createInbox(sql: Sql, at: At): Promise<void> {
+  if (at.dialect === 'sqlite') {
+    // The inbox is its primary key and little else: storing it inside the key's tree halves its size and its writes.
+    await sql.query(
+      'CREATE TABLE fb_inbox (event_id TEXT PRIMARY KEY, at_ms BIGINT NOT NULL, mark BIGINT NOT NULL) WITHOUT ROWID',
+    )
+    return
+  }
+  await sql.query(`CREATE TABLE ${at.place}fb_inbox (
+    event_id TEXT COLLATE "C" NOT NULL, day BIGINT NOT NULL, at_ms BIGINT NOT NULL, mark BIGINT NOT NULL,
+    PRIMARY KEY (event_id, day)) PARTITION BY RANGE (day)`)
+  await sql.query(`CREATE TABLE ${at.place}fb_inbox_other PARTITION OF ${at.place}fb_inbox DEFAULT`)
+}
+
+/**
+ * Makes the tables of today and the next days that are missing. Asked for at every start, so that the first mark of a day
+ * finds its table, and now and then afterwards; safe beside other instances.
+ */
+export async function makeDays(database: Database, nowMs: number): Promise<void> {
+  if (database.capabilities.dialect !== 'postgres') return
+  const existing = new Set(await days(database))
+  const today = Math.floor(nowMs / dayMs)
+  for (let day = today - 1; day <= today + daysAhead; day++) {
+    if (existing.has(day)) continue
+    const inbox = `${placeOf(database)}fb_inbox`
+    const table = `${inbox}_${day} PARTITION OF ${inbox} FOR VALUES FROM (${day}) TO (${day + 1})`
+    // A day that has marks among the walked ones already stays there, and must not keep the others from being made.
+    await database.query(`CREATE TABLE IF NOT EXISTS ${table}`).catch(() => undefined)
+  }
+}
+
+/** Drops the days whose marks are all beyond the window. Safe beside other instances. */
+export async function dropDays(database: Database, nowMs: number, windowMs: number): Promise<void> {
+  if (database.capabilities.dialect !== 'postgres') return
+  const oldest = Math.floor((nowMs - windowMs) / dayMs)
+  for (const day of await days(database)) {
+    if (day >= oldest) continue
+    const table = `${placeOf(database)}fb_inbox_${day}`
+    // An old event may have been handled late, and is remembered from then on.
+    const young = await database.query(`SELECT 1 AS one FROM ${table} WHERE at_ms >= $1 LIMIT 1`, [nowMs - windowMs])
+    if (young.length === 0) await database.query(`DROP TABLE IF EXISTS ${table}`)
+  }
+}
+
+const placeOf = ({ capabilities: { schema } }: Database): string => (schema === null ? '' : `${schema}.`)
+
+async function days(database: Database): Promise<readonly number[]> {
+  const tables = await database.query<{ name: string }>(listDays, [database.capabilities.schema ?? 'public'])
+  return tables.map(({ name }) => Number(name.slice('fb_inbox_'.length)))
+}
+
+const listDays = `SELECT tablename AS name FROM pg_tables
+  WHERE schemaname = $1 AND tablename LIKE 'fb_inbox_%' AND tablename <> 'fb_inbox_other' ORDER BY tablename`

@@ -1,0 +1,43 @@
+import type { Clock, Timer } from '../contracts/clock.ts'
+import type { Sql, SqlUnit } from '../contracts/database.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+
+/**
+ * Bounds the time for which one unit may hold the transaction open. One timer serves the whole transaction: arming one per
+ * unit would cost more than the unit.
+ */
+export class TransactionWatch {
+  readonly #clock: Clock
+  readonly #limitMs: number
+  #timer: Timer | undefined
+  #startedAtMs = 0
+  #expire: ((error: FirebreakError) => void) | undefined
+
+  constructor(clock: Clock, limitMs: number) {
+    this.#clock = clock
+    this.#limitMs = limitMs
+  }
+
+  /** Settles as the unit does, or rejects with `FB_TRANSACTION_TIMEOUT`. */
+  run(unit: SqlUnit, handle: Sql): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#expire = reject
+      this.#startedAtMs = this.#clock.now()
+      if (this.#timer === undefined) this.#watch(this.#limitMs)
+      unit(handle).then(resolve, reject)
+    })
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+  }
+
+  #watch(delayMs: number): void {
+    this.#timer = this.#clock.schedule(delayMs, () => {
+      const leftMs = this.#startedAtMs + this.#limitMs - this.#clock.now()
+      if (leftMs > 0) return this.#watch(leftMs)
+      this.#expire?.(new FirebreakError('FB_TRANSACTION_TIMEOUT', { limitMs: this.#limitMs }))
+      this.#watch(this.#limitMs)
+    })
+  }
+}

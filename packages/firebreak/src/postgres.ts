@@ -1,0 +1,3 @@
+export type { PostgresAddress, PostgresDatabaseOptions } from './postgres/connection-settings.ts'
+export { pgClient } from './postgres/pg-client.ts'
+export { postgresDatabase } from './postgres/postgres-database.ts'

@@ -1,0 +1,166 @@
+import type { ConnectionOptions } from 'node:tls'
+import type { PoolConfig } from 'pg'
+import type { Clock } from '../contracts/clock.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import { systemClock } from '../node/clock.ts'
+
+/** Where the server is, in parts; instead of `url`. */
+export interface PostgresAddress {
+  readonly host?: string
+  readonly port?: number
+  readonly database?: string
+  readonly user?: string
+  /** A function is asked for every new connection: for passwords that expire. */
+  readonly password?: string | (() => string | Promise<string>)
+}
+
+export interface PostgresDatabaseOptions {
+  /** As in `postgresql://user:password@host:5432/database`. */
+  readonly url?: string
+  readonly address?: PostgresAddress
+  /** Where the ledger's tables live, default `firebreak`; created if it is missing. */
+  readonly schema?: string
+  /** Where unqualified names are looked for before the ledger's schema, default the user's own schema, then `public`. */
+  readonly searchPath?: readonly string[]
+  /** Connections at most, default 10. */
+  readonly poolMax?: number
+  /** How long to wait for a connection, a new one or a free one, default 5000. */
+  readonly connectTimeoutMs?: number
+  /** How long a statement waits for a lock of somebody else, default 5000. */
+  readonly lockTimeoutMs?: number
+  /** How long one statement may run, default 30000. */
+  readonly statementTimeoutMs?: number
+  /** How long one unit may hold the transaction open, default 5000. */
+  readonly transactionMaxMs?: number
+  /** How long to ask what became of a commit whose answer was lost, default 15000; then it is `FB_COMMIT_UNKNOWN`. */
+  readonly commitDoubtMaxMs?: number
+  /** What the server calls these connections, default `firebreak`. */
+  readonly applicationName?: string
+  /** True: encrypted, and the certificate must be valid; or what `tls.connect` takes. The default is what the url says. */
+  readonly tls?: boolean | ConnectionOptions
+  readonly clock?: Clock
+}
+
+/** The options with every default filled in. */
+export interface ConnectionSettings {
+  /** The database as messages name it; never with a password. */
+  readonly path: string
+  readonly schema: string
+  readonly pool: PoolConfig
+  readonly clock: Clock
+  readonly answerMaxMs: number
+  readonly statementsMax: number
+  readonly transactionMaxMs: number
+  readonly lockTimeoutMs: number
+  readonly commitDoubtMaxMs: number
+}
+
+type Optional = 'url' | 'address' | 'tls'
+type Defaults = Required<Omit<PostgresDatabaseOptions, Optional>>
+type Filled = Defaults & Pick<PostgresDatabaseOptions, Optional>
+
+const defaults: Defaults = {
+  schema: 'firebreak',
+  searchPath: ['$user', 'public'],
+  poolMax: 10,
+  connectTimeoutMs: 5000,
+  lockTimeoutMs: 5000,
+  statementTimeoutMs: 30_000,
+  transactionMaxMs: 5000,
+  commitDoubtMaxMs: 15_000,
+  applicationName: 'firebreak',
+  clock: systemClock,
+}
+// The server ends a statement by itself; only a server that cannot be heard takes longer than that.
+const graceMs = 5000
+const statementsMax = 200
+const identifier = /^[a-z_][a-z0-9_]{0,62}$/
+
+/** **Errors** `FB_CONFIG` with everything that is wrong. */
+export function connectionSettings(given: PostgresDatabaseOptions): ConnectionSettings {
+  const options = { ...defaults, ...given }
+  const problems = problemsOf(options)
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
+  const { lockTimeoutMs, statementTimeoutMs, transactionMaxMs, commitDoubtMaxMs, clock, schema } = options
+  const target = targetOf(options)
+  return {
+    path: target.path,
+    schema,
+    clock,
+    lockTimeoutMs,
+    transactionMaxMs,
+    commitDoubtMaxMs,
+    statementsMax,
+    answerMaxMs: statementTimeoutMs + graceMs,
+    pool: {
+      ...target.config,
+      options: `${target.options} ${serverSettings(options)}`.trim(),
+      max: options.poolMax,
+      connectionTimeoutMillis: options.connectTimeoutMs,
+      application_name: options.applicationName,
+      keepAlive: true,
+      ...(options.tls === undefined ? {} : { ssl: options.tls }),
+    },
+  }
+}
+
+// Said to the server when it is connected, so that it holds for every statement and without a round trip of its own.
+function serverSettings(options: Filled): string {
+  const { schema, searchPath, lockTimeoutMs, statementTimeoutMs, transactionMaxMs } = options
+  const path = [...searchPath, schema].map((name) => `"${name}"`).join(',')
+  const settings: Readonly<Record<string, string | number>> = {
+    search_path: path,
+    lock_timeout: lockTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    // A process that stops in the middle of a commit must not keep its locks.
+    idle_in_transaction_session_timeout: transactionMaxMs + 1000,
+  }
+  return Object.entries(settings)
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(' ')
+}
+
+interface Target {
+  readonly path: string
+  readonly config: PoolConfig
+  /** What the url itself wants to say to the server. */
+  readonly options: string
+}
+
+function targetOf({ url, address }: PostgresDatabaseOptions): Target {
+  if (url === undefined) {
+    const { host = 'localhost', port = 5432, database = '' } = address ?? {}
+    return { path: `${host}:${port}/${database}`, config: { ...address }, options: '' }
+  }
+  const parsed = new URL(url)
+  const options = parsed.searchParams.get('options') ?? ''
+  parsed.searchParams.delete('options')
+  const host = parsed.hostname || (parsed.searchParams.get('host') ?? 'localhost')
+  const path = `${host}:${parsed.port || 5432}${parsed.pathname}`
+  return { path, config: { connectionString: parsed.href }, options }
+}
+
+function problemsOf({ url, address, schema, searchPath, ...options }: Filled): readonly string[] {
+  const problems: string[] = []
+  if (url === undefined && address === undefined) problems.push('postgresDatabase: give `url` or `address`')
+  if (url !== undefined && !/^postgres(ql)?:\/\//.test(url))
+    problems.push('postgresDatabase: `url` must start with postgresql://')
+  if (url !== undefined && !URL.canParse(url)) problems.push('postgresDatabase: `url` is not a URL')
+  if (!identifier.test(schema)) problems.push(`postgresDatabase: schema "${schema}" is not a plain lower-case name`)
+  for (const name of searchPath) {
+    if (name !== '$user' && !identifier.test(name))
+      problems.push(`postgresDatabase: "${name}" in searchPath is not a plain lower-case name`)
+  }
+  for (const name of [
+    'poolMax',
+    'connectTimeoutMs',
+    'lockTimeoutMs',
+    'statementTimeoutMs',
+    'transactionMaxMs',
+  ] as const) {
+    const value = options[name]
+    if (!Number.isSafeInteger(value) || value < 1)
+      problems.push(`postgresDatabase: ${name} is ${value}; it must be a whole number above 0`)
+  }
+  return problems
+}

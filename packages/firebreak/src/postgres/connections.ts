@@ -1,0 +1,100 @@
+/**
+ * The connections of one database.
+ *
+ * I1  The schema of the ledger exists before the first connection is handed out.
+ * I2  A broken connection is thrown away; the next one asked for is new.
+ * I3  Waiting for a connection is bounded by `connectTimeoutMs`.
+ */
+import { Pool, type PoolClient } from 'pg'
+import { invariant } from '../contracts/errors.ts'
+import { BatchInserts } from './batch-insert.ts'
+import type { ConnectionSettings } from './connection-settings.ts'
+import { Link } from './link.ts'
+import { postgresError } from './postgres-errors.ts'
+import { ensureSchema } from './schema.ts'
+
+const goodbyeMaxMs = 2000
+
+export class Connections {
+  readonly settings: ConnectionSettings
+  readonly inserts: BatchInserts = new BatchInserts()
+  readonly #pool: Pool
+  readonly #links = new WeakMap<PoolClient, Link>()
+  /** Those whose socket is open. */
+  readonly #live = new Set<Link>()
+  #onLastEnd: (() => void) | undefined
+  #prepared: Promise<void> | undefined
+
+  constructor(settings: ConnectionSettings) {
+    this.settings = settings
+    this.#pool = new Pool(settings.pool)
+    // An idle connection that is lost is the pool's to drop; the next call makes a new one.
+    this.#pool.on('error', () => {})
+    this.#pool.on('connect', (client) => {
+      const link = new Link(client, settings)
+      this.#links.set(client, link)
+      this.#live.add(link)
+      client.on('end', () => {
+        this.#live.delete(link)
+        if (this.#live.size === 0) this.#onLastEnd?.()
+      })
+    })
+  }
+
+  /** Lends a connection for the time of `use`; errors leave as firebreak errors. */
+  async lend<T>(use: (link: Link) => Promise<T>): Promise<T> {
+    await this.#prepare()
+    return this.#lend(use)
+  }
+
+  /** Asks the server to end the statement that `busy` waits for. Best effort: its time limit ends it otherwise. */
+  async cancel(busy: Link): Promise<void> {
+    try {
+      await this.lend((link) =>
+        link.answers([{ text: 'SELECT pg_cancel_backend($1)', values: [String(busy.backend)] }]),
+      )
+    } catch {}
+  }
+
+  /** Says goodbye, and is done when every socket is closed; a server that does not answer is left without. */
+  async close(): Promise<void> {
+    await this.#pool.end()
+    if (this.#live.size === 0) return
+    const timer = this.settings.clock.schedule(goodbyeMaxMs, () => {
+      for (const link of this.#live) link.cut(new Error('the server did not end the connection'))
+    })
+    await new Promise<void>((resolve) => {
+      this.#onLastEnd = resolve
+    })
+    timer.cancel()
+  }
+
+  async #lend<T>(use: (link: Link) => Promise<T>): Promise<T> {
+    let link: Link | undefined
+    try {
+      link = await this.#take()
+      if (link.run === '') await link.askRun()
+      return await use(link)
+    } catch (error) {
+      throw postgresError(error, this.settings.path)
+    } finally {
+      link?.client.release(link.broken !== undefined)
+    }
+  }
+
+  async #take(): Promise<Link> {
+    const client = await this.#pool.connect()
+    const link = this.#links.get(client)
+    invariant(link !== undefined, 'the pool announces every connection it makes')
+    return link
+  }
+
+  #prepare(): Promise<void> {
+    this.#prepared ??= this.#lend((link) => ensureSchema(link, this.settings)).catch((error) => {
+      // The database was away, or somebody has to set it up: asked again the next time.
+      this.#prepared = undefined
+      throw error
+    })
+    return this.#prepared
+  }
+}

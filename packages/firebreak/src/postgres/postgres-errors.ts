@@ -1,0 +1,72 @@
+import { DatabaseError } from 'pg'
+import type { ErrorCode } from '../contracts/error-catalogue.ts'
+import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+
+// **Source** https://www.postgresql.org/docs/current/errcodes-appendix.html
+const codes: Readonly<Record<string, ErrorCode>> = {
+  '40001': 'FB_DATABASE_BUSY',
+  '40P01': 'FB_DATABASE_BUSY',
+  '53100': 'FB_DATABASE_FULL',
+  '53200': 'FB_DATABASE_UNAVAILABLE',
+  '53300': 'FB_DATABASE_UNAVAILABLE',
+  '57P01': 'FB_DATABASE_UNAVAILABLE',
+  '57P02': 'FB_DATABASE_UNAVAILABLE',
+  '57P03': 'FB_DATABASE_UNAVAILABLE',
+  '58000': 'FB_DATABASE_UNAVAILABLE',
+  '58030': 'FB_DATABASE_UNAVAILABLE',
+  '53400': 'FB_DATABASE_UNAVAILABLE',
+  '25006': 'FB_DATABASE_READONLY',
+  '28000': 'FB_DATABASE_REFUSED',
+  '28P01': 'FB_DATABASE_REFUSED',
+  '3D000': 'FB_DATABASE_REFUSED',
+  XX001: 'FB_DATABASE_CORRUPT',
+  XX002: 'FB_DATABASE_CORRUPT',
+}
+
+/** The statement waited longer than `lock_timeout` for a lock. */
+export const isLockTimeout = (error: unknown): boolean => sqlState(error) === '55P03'
+
+/** The rows of a prepared statement look different since the schema was changed. */
+export function isStalePlan(error: unknown): boolean {
+  return sqlState(error) === '0A000' && errorMessage(error).includes('cached plan')
+}
+
+/** The server closes the connection after it, or the error did not come from a server at all. */
+export function isConnectionError(error: unknown): boolean {
+  if (isFirebreakError(error)) return false
+  return !(error instanceof DatabaseError) || error.severity === 'FATAL' || error.severity === 'PANIC'
+}
+
+/** What the server or the network is to blame for becomes a firebreak error; what the statement did stays as it is. */
+export function postgresError(error: unknown, path: string): unknown {
+  if (isFirebreakError(error)) return error
+  const reason = reasonOf(error)
+  const code = codes[sqlState(error) ?? ''] ?? (isTlsError(error) ? 'FB_DATABASE_REFUSED' : undefined)
+  if (code !== undefined) return new FirebreakError(code, { path, reason, waitedMs: 0 }, error)
+  if (isStalePlan(error) || isConnectionError(error)) {
+    return new FirebreakError('FB_DATABASE_UNAVAILABLE', { path, reason }, error)
+  }
+  return error
+}
+
+/** What a role without the right sees. */
+export const isForbidden = (error: unknown): boolean => sqlState(error) === '42501'
+
+// Certificates that do not fit, as OpenSSL and Node name them, and a server without TLS.
+const tlsCodes = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_SELF_SIGNED_CERT$|SELF_SIGNED_CERT_IN_CHAIN$|UNABLE_TO_)/
+
+function isTlsError(error: unknown): boolean {
+  if (error instanceof DatabaseError) return false
+  const { code } = error as { readonly code?: unknown }
+  return tlsCodes.test(String(code)) || errorMessage(error).includes('does not support SSL')
+}
+
+// A host with several addresses fails with one error for each, and an empty message around them.
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(errorMessage).join('; ')
+  return errorMessage(error)
+}
+
+function sqlState(error: unknown): string | undefined {
+  return error instanceof DatabaseError ? error.code : undefined
+}

@@ -1,0 +1,174 @@
+/**
+ * One transaction over many units of work.
+ *
+ * I1  Nothing is sent before a unit needs it: BEGIN, a unit's savepoint and its end travel with the next statement, and
+ *     the last of them with COMMIT. A unit without a statement costs nothing.
+ * I2  A unit ends exactly once, when its last statement has been answered: released, or rolled back to its savepoint. From
+ *     then on its handle is dead.
+ * I3  A unit with a failed statement cannot succeed: the server has dropped its writes. One that hides the error and ends
+ *     as if all were well takes the commit with it, because whoever counts on its effects would never know.
+ * I4  Once the transaction is lost, nothing more of any unit is sent.
+ * I5  Without savepoints the units stand or fall together: the first that fails is thrown as `Unguarded`, nothing is left of
+ *     any, and whoever runs them runs them again with savepoints.
+ */
+import type { SqlUnit, Verdict } from '../contracts/database.ts'
+import { invariant, isFirebreakError } from '../contracts/errors.ts'
+import { TransactionWatch } from '../node/transaction-watch.ts'
+import type { BatchInserts } from './batch-insert.ts'
+import type { Connections } from './connections.ts'
+import type { Link } from './link.ts'
+import { isConnectionError, postgresError } from './postgres-errors.ts'
+import type { Answer, Step } from './round-trip.ts'
+import { type Cargo, type Carrier, UnitHandle } from './unit-handle.ts'
+
+/** A COMMIT that was sent and never answered. */
+export interface Doubt {
+  readonly transactionId: string
+  readonly backend: number
+  /** Of the run of the server in which the id was given out. */
+  readonly run: string
+  readonly cause: unknown
+}
+
+export interface Committed {
+  readonly verdicts: readonly Verdict[]
+  /** Set where only the server can tell whether it holds. */
+  readonly doubt?: Doubt
+}
+
+const control = (text: string): Step => ({ text, values: [] })
+const begin = control('BEGIN')
+const commit = control('COMMIT')
+const rollback = control('ROLLBACK')
+const savepoint = control('SAVEPOINT firebreak_unit')
+const undo = control('ROLLBACK TO firebreak_unit')
+const release = control('RELEASE firebreak_unit')
+const askId = control('SELECT pg_current_xact_id()')
+
+const done: Verdict = Object.freeze({ ok: true })
+
+/** A unit has failed in a transaction without savepoints. */
+export class Unguarded extends Error {}
+
+export class Transaction implements Carrier {
+  readonly inserts: BatchInserts
+  readonly #link: Link
+  readonly #connections: Connections
+  /** Each unit has a savepoint of its own. */
+  readonly #guarded: boolean
+  /** Goes to the server in front of the next statement. */
+  #ahead: Step[] = [begin, askId]
+  #begun = false
+  #transactionId = ''
+  /** Why the transaction as a whole cannot stand. */
+  #lost: { readonly error: unknown } | undefined
+
+  constructor(link: Link, connections: Connections, guarded: boolean) {
+    this.#guarded = guarded
+    this.inserts = connections.inserts
+    this.#link = link
+    this.#connections = connections
+  }
+
+  /** Runs the units and commits, or leaves nothing. */
+  async run(units: readonly SqlUnit[]): Promise<Committed> {
+    const { clock, transactionMaxMs } = this.#connections.settings
+    const watch = new TransactionWatch(clock, transactionMaxMs)
+    const verdicts: Verdict[] = []
+    try {
+      for (const unit of units) verdicts.push(await this.#runUnit(unit, watch))
+    } catch (error) {
+      await this.#rollBack()
+      throw error
+    } finally {
+      watch.stop()
+    }
+    const doubt = this.#begun ? await this.#commit() : undefined
+    return doubt === undefined ? { verdicts } : { verdicts, doubt }
+  }
+
+  async #runUnit(unit: SqlUnit, watch: TransactionWatch): Promise<Verdict> {
+    const handle = new UnitHandle(this)
+    let failure: { readonly error: unknown } | undefined
+    try {
+      await watch.run(unit, handle)
+    } catch (error) {
+      failure = { error }
+    }
+    await handle.end(isFirebreakError(failure?.error, 'FB_TRANSACTION_TIMEOUT'))
+    if (this.#lost !== undefined) throw this.#lost.error
+    if (failure !== undefined && isDatabaseError(failure.error)) throw failure.error
+    if (failure === undefined && handle.failure !== undefined) throw handle.failure.error
+    if (!this.#guarded) {
+      if (failure !== undefined) throw new Unguarded()
+      return done
+    }
+    if (handle.opened) this.#ahead.push(...(failure === undefined ? [release] : [undo, release]))
+    return failure === undefined ? done : { ok: false, error: failure.error }
+  }
+
+  async send({ steps, last, opens }: Cargo): Promise<readonly Answer[]> {
+    if (this.#lost !== undefined) throw this.#lost.error
+    if (opens && this.#guarded) this.#ahead.push(savepoint)
+    const ahead = this.#ahead.splice(0)
+    const trip = this.#link.trip([...ahead, ...steps], last)
+    try {
+      await this.#link.send(trip)
+    } catch (cause) {
+      const error = postgresError(cause, this.#connections.settings.path)
+      if (isDatabaseError(error)) this.#lost ??= { error }
+      throw error
+    } finally {
+      if (ahead[0] === begin) this.#hasBegun(trip.answers)
+    }
+    return trip.answers.slice(ahead.length)
+  }
+
+  cancel(): Promise<void> {
+    return this.#connections.cancel(this.#link)
+  }
+
+  #hasBegun(answers: readonly Answer[]): void {
+    this.#begun = true
+    this.#transactionId = answers[1]?.rows[0]?.[0] ?? ''
+  }
+
+  async #commit(): Promise<Doubt | undefined> {
+    const steps = [...this.#ahead.splice(0), commit]
+    const trip = this.#link.trip(steps)
+    try {
+      await this.#link.send(trip)
+    } catch (cause) {
+      if (trip.answers.length < steps.length) return this.#afterFailedCommit(cause, trip.sent)
+    }
+    const tag = trip.answers.at(-1)?.tag
+    // The server says so when it was asked to commit what it had already given up.
+    invariant(tag === 'COMMIT', `a transaction ended with ${tag}`)
+    return undefined
+  }
+
+  async #afterFailedCommit(cause: unknown, sent: boolean): Promise<Doubt> {
+    const isDoubtful = sent && isConnectionError(cause)
+    if (!isDoubtful) {
+      await this.#rollBack()
+      throw postgresError(cause, this.#connections.settings.path)
+    }
+    const { backend, run } = this.#link
+    return { transactionId: this.#transactionId, backend, run, cause }
+  }
+
+  // Best effort: what cannot be rolled back goes with its connection.
+  async #rollBack(): Promise<void> {
+    if (!this.#begun) return
+    try {
+      await this.#link.answers([rollback])
+    } catch (error) {
+      this.#link.cut(error)
+    }
+  }
+}
+
+// Not the unit's own: whoever raises it says that the transaction as a whole cannot stand.
+function isDatabaseError(error: unknown): boolean {
+  return isFirebreakError(error) && error.code.startsWith('FB_DATABASE_')
+}

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Database, Sql, SqlValue } from '../../src/contracts/database.ts'
+import { outcomes } from '../../src/testing/database-scene.ts'
+import { needsPostgres, PostgresScene } from './postgres-scene.ts'
+
+const options = { skip: needsPostgres, timeout: 60_000 }
+let scene: PostgresScene
+let database: Database
+before(async () => {
+  if (needsPostgres !== false) return
+  scene = await PostgresScene.start()
+  database = scene.open({ poolMax: 1 })
+})
+after(async () => {
+  await database?.close()
+  await scene?.end()
+})
+
+async function inUnit<T>(run: (sql: Sql) => Promise<T>): Promise<T> {
+  let result: { readonly value: T } | undefined
+  const verdicts = await database.commit([
+    async (sql) => {
+      result = { value: await run(sql) }
+    },
+  ])
+  assert.deepEqual(outcomes(verdicts), ['ok'])
+  return (result as { readonly value: T }).value
+}
+
+test('prepared statements are bounded, and what was closed is prepared again', options, async () => {
+  const held = async (): Promise<number> =>
+    Number((await database.query('select count(*) as n from pg_prepared_statements'))[0]?.n)
+  for (let i = 0; i < 450; i++) {
+    assert.deepEqual(await database.query(`select ${i} as n, $1 as given`, ['x']), [{ n: i, given: 'x' }])
+  }
+  assert.ok((await held()) <= 202, `${await held()} statements are held`)
+  assert.deepEqual(await database.query('select 0 as n, $1 as given', ['y']), [{ n: 0, given: 'y' }])
+  const many = Array.from({ length: 450 }, (_, i) => `select ${i} as n, 'in one unit' as place`)
+  const found = await inUnit((sql) => Promise.all(many.map((text) => sql.query(text))))
+  assert.deepEqual(
+    found.map(([row]) => row?.n),
+    many.map((_, i) => i),
+  )
+  assert.ok((await held()) <= 202)
+  for (let i = 0; i < 250; i++) await assert.rejects(database.query(`select ${i} / $1::int as n`, [0]))
+  assert.ok((await held()) <= 202, `${await held()} statements are held after failures`)
+})
+
+test('a statement that failed is prepared again', options, async () => {
+  for (let i = 0; i < 3; i++) {
+    await assert.rejects(database.query('select 1 / $1::int as n', [0]))
+    assert.deepEqual(await database.query('select 1 / $1::int as n', [1]), [{ n: 1 }])
+  }
+  await assert.rejects(database.query('select n from later'), { code: '42P01' })
+  await database.query('create table later (n integer)')
+  assert.deepEqual(await database.query('select n from later'), [])
+})
+
+test('a batch of any size changes as many rows as it says, with and without conflicts', options, async () => {
+  await database.query('create table batch (id bigint primary key, note text, body bytea)')
+  const insert = 'INSERT INTO batch (id, note, body) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING'
+  let next = 0
+  for (const size of [1, 3, 4, 5, 63, 64, 65, 255, 256, 257, 1000]) {
+    const rows = Array.from({ length: size }, (): SqlValue[] => [next++, `note ${next}`, Uint8Array.of(next % 256)])
+    assert.equal(await inUnit((sql) => sql.run(insert, rows)), size)
+    assert.equal(await inUnit((sql) => sql.run(insert, rows)), 0, 'all of them are there')
+    const [first] = rows
+    const fresh: SqlValue[] = [next++, null, null]
+    assert.equal(await inUnit((sql) => sql.run(insert, [...rows, fresh, fresh, first ?? []])), 1)
+  }
+  const [sum] = await database.query(
+    "select count(*) as n, count(distinct note) as notes, max(id) as last from batch where note = 'note ' || (id + 1)",
+  )
+  assert.deepEqual(sum, { n: next - 11, notes: next - 11, last: next - 2 })
+})
+
+test('a batch is one round trip, whatever its statement', options, async () => {
+  await database.query('create table counted (id integer primary key, n integer)')
+  const rows = Array.from({ length: 300 }, (_, i) => [i])
+  const add = 'insert into counted (id, n) values ($1, 0)'
+  const upsert = 'insert into counted (id, n) values ($1, 1) on conflict (id) do update set n = counted.n + 1'
+  assert.equal(await inUnit((sql) => sql.run(add, rows)), 300)
+  assert.equal(await inUnit((sql) => sql.run(upsert, [...rows, [0]])), 301)
+  assert.equal(await inUnit((sql) => sql.run('update counted set n = n + 1 where id < $1', [[10], [20]])), 30)
+  assert.equal(await inUnit((sql) => sql.run('delete from counted where id = $1', rows)), 300)
+})
+
+test('a value of the wrong number fails its statement', options, async () => {
+  await assert.rejects(database.query('select $1::int as one, $2::int as two', [1]), /bind message/)
+  await assert.rejects(database.query('select 1 as one', [undefined as unknown as null]), /FB_INVARIANT/)
+})
+
+test('values of types that the port has no word for come as text, booleans as 1 and 0', options, async () => {
+  const [row] = await database.query(`select true as yes, false as no, 1.50::numeric as price, 5::smallint as small,
+    '{"a": 1}'::jsonb as body, timestamp '2026-01-02 03:04:05' as moment, array[1, 2] as list, 0.5::real as half,
+    null::boolean as nothing, 9223372036854775807::bigint as large`)
+  assert.deepEqual(row, {
+    yes: 1,
+    no: 0,
+    price: '1.50',
+    small: 5,
+    body: '{"a": 1}',
+    moment: '2026-01-02 03:04:05',
+    list: '{1,2}',
+    half: 0.5,
+    nothing: null,
+    large: 9_223_372_036_854_775_807n,
+  })
+})
+
+test('transactions cannot be steered by a statement', options, async () => {
+  for (const text of ['begin', '/* hidden */ commit', '-- so\nrollback', 'savepoint x', 'START TRANSACTION', 'end'])
+    await assert.rejects(database.query(text), /FB_INVARIANT/, text)
+  await assert.rejects(database.query('select 1; commit'), /multiple commands/)
+})
+
+test('statements that a unit starts together are answered each with its own', options, async () => {
+  const rows = await inUnit((sql) =>
+    Promise.all(Array.from({ length: 50 }, (_, i) => sql.query('select $1::int as n', [i]))),
+  )
+  assert.deepEqual(
+    rows.map(([row]) => row?.n),
+    Array.from({ length: 50 }, (_, i) => i),
+  )
+})
+
+test('a schema that many instances want at once is made once', options, async () => {
+  const instances = Array.from({ length: 12 }, () => scene.open({ schema: 'wanted', poolMax: 2 }))
+  await Promise.all(instances.map((one) => one.query('select 1 as one')))
+  const [found] = await scene.rows("select count(*)::int as n from pg_namespace where nspname = 'wanted'")
+  assert.equal(found?.['n'], 1)
+  const [path] = await (instances[0] as Database).query('show search_path')
+  assert.equal(path?.search_path, '"$user","public","wanted"')
+  await Promise.all(instances.map((one) => one.close()))
+})

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createRecordsBatch, Reader, readRecordsBatch } from '@platformatic/kafka'
+import { isFirebreakError } from '../../src/contracts/errors.ts'
+import type { LogEntry, LogRecord } from '../../src/contracts/log.ts'
+import type { Compression } from '../../src/kafka/kafka-options.ts'
+import { FetchedRecords } from '../../src/kafka/record-batch-reader.ts'
+import { BatchWriter, checksum, encodedBytesMax, payloadBytes } from '../../src/kafka/record-batch-writer.ts'
+
+const origin = { partition: { topic: 't', partition: 3 }, path: 'kafka' }
+const producer = { id: 7n, epoch: 2, sequence: 40 }
+const atMs = 1_700_000_000_000
+
+const odd: readonly LogRecord[] = [
+  { topic: 't', key: 'plain', value: Buffer.from('{"a":1}'), headers: { ce_type: 'order.placed', b: 'c' } },
+  { topic: 't', key: null, value: null, headers: {} },
+  { topic: 't', key: '', value: new Uint8Array(), headers: { '': '' } },
+  { topic: 't', key: 'Straße-日本-🚚', value: Buffer.from('🚚'), headers: { ce_type: 'order.placed', ort: 'Köln' } },
+  { topic: 't', key: 'x'.repeat(5000), value: Buffer.alloc(20_000, 7), headers: { long: 'é'.repeat(300) } },
+]
+
+function written(records: readonly LogRecord[], compression: Compression = 'none'): Buffer {
+  const writer = new BatchWriter(atMs, 64)
+  for (const [i, record] of records.entries())
+    writer.append(record, atMs + i * 1000, encodedBytesMax(record, payloadBytes(record)))
+  return Buffer.from(writer.finish(producer, compression))
+}
+
+/** The batch as a broker hands it out. */
+function at(batch: Buffer, offset: number): Buffer {
+  batch.writeBigInt64BE(BigInt(offset), 0)
+  return batch
+}
+
+function readAll(fetched: FetchedRecords, from = 0): LogEntry[] {
+  const entries: LogEntry[] = []
+  while (fetched.read(entries, from, 2));
+  return entries
+}
+
+const values = (entries: readonly LogEntry[]): string[] => entries.map(({ value }) => String(value))
+const record = (value: string): LogRecord => ({ topic: 't', key: null, value: Buffer.from(value), headers: {} })
+
+for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
+  test(`what is written with compression ${compression} is read as it was`, () => {
+    const fetched = new FetchedRecords(origin, at(written(odd, compression), 100), [])
+    assert.equal(fetched.nextOffset, 105)
+    const plain = ({ key, value, headers }: Pick<LogRecord, 'key' | 'value' | 'headers'>): unknown => ({
+      key,
+      value: value === null ? null : [...value],
+      headers: { ...headers },
+    })
+    const entries = readAll(fetched)
+    assert.deepEqual(entries.map(plain), odd.map(plain))
+    assert.deepEqual(
+      entries.map((entry) => [entry.offset, entry.atMs]),
+      odd.map((_, i) => [100 + i, atMs + i * 1000]),
+    )
+  })
+}
+
+test('the client reads our batches and we read its', () => {
+  const theirs = readRecordsBatch(Reader.from(written(odd)))
+  assert.equal(theirs.producerId, 7n)
+  assert.equal(theirs.firstSequence, 40)
+  assert.deepEqual(
+    theirs.records.map(({ key }) => key && String(key)),
+    odd.map(({ key }) => key),
+  )
+  const batch = createRecordsBatch([
+    { topic: 't', partition: 0, key: Buffer.from('k'), value: Buffer.from('v'), headers: new Map(), timestamp: 5n },
+  ] as never)
+  const [entry] = readAll(new FetchedRecords(origin, Buffer.from(batch.buffer), []))
+  assert.deepEqual([entry?.key, String(entry?.value), entry?.atMs], ['k', 'v', 5])
+})
+
+test('a size that is promised is never exceeded', () => {
+  for (const one of odd) {
+    const writer = new BatchWriter(0, 1)
+    const before = writer.sizeBytes
+    const max = encodedBytesMax(one, payloadBytes(one))
+    writer.append(one, 2 ** 40, max)
+    assert.ok(writer.sizeBytes - before <= max, `${writer.sizeBytes - before} > ${max}`)
+  }
+})
+
+test('a batch that is cut off waits for the next fetch', () => {
+  const whole = at(written([record('a')]), 0)
+  const cut = at(written([record('b')]), 1).subarray(0, 65)
+  const fetched = new FetchedRecords(origin, Buffer.concat([whole, cut]), [])
+  assert.equal(fetched.nextOffset, 1)
+  assert.deepEqual(values(readAll(fetched)), ['a'])
+  assert.equal(new FetchedRecords(origin, cut, []).sizeBytes, 0)
+})
+
+test('records before the position are left out', () => {
+  const fetched = new FetchedRecords(origin, at(written(['a', 'b', 'c'].map(record)), 10), [])
+  assert.deepEqual(values(readAll(fetched, 12)), ['c'])
+})
+
+test('a batch whose bytes changed is named with its place', () => {
+  const batch = at(written([record('a'), record('b')]), 77)
+  batch[batch.length - 1] = (batch[batch.length - 1] ?? 0) ^ 1
+  assert.throws(
+    () => readAll(new FetchedRecords(origin, batch, [])),
+    (error) => {
+      assert.ok(isFirebreakError(error, 'FB_LOG_CORRUPT'))
+      const { topic, partition, offset } = error.detail
+      assert.deepEqual({ topic, partition, offset }, { topic: 't', partition: 3, offset: 77 })
+      return true
+    },
+  )
+})
+
+test('lengths that point outside are an error and not a hang', () => {
+  for (let damage = 61; damage < 75; damage++) {
+    for (const byte of [0x7f, 0xff]) {
+      const batch = at(written([record('a'), record('b')]), 5)
+      batch[damage] = byte
+      batch.writeUInt32BE(checksum(batch.subarray(21)), 17)
+      try {
+        assert.ok(readAll(new FetchedRecords(origin, batch, [])).length <= 2)
+      } catch (error) {
+        assert.ok(isFirebreakError(error, 'FB_LOG_CORRUPT'), String(error))
+      }
+    }
+  }
+})
+
+test('foreign records never fail: bytes that are no text, headers twice, headers without a value', () => {
+  const batch = createRecordsBatch([
+    {
+      topic: 't',
+      partition: 0,
+      key: Buffer.from([0xff, 0xfe, 0x41]),
+      value: Buffer.from([0x80]),
+      headers: new Map<Buffer, Buffer | null>([
+        [Buffer.from('twice'), Buffer.from('first')],
+        [Buffer.from('twice'), Buffer.from('last')],
+        [Buffer.from('binary'), Buffer.from([0xc3])],
+        [Buffer.from('none'), null],
+        [Buffer.from('__proto__'), Buffer.from('x')],
+      ]),
+    },
+  ] as never)
+  const [entry] = readAll(new FetchedRecords(origin, Buffer.from(batch.buffer), []))
+  assert.equal(entry?.key, '\ufffd\ufffdA')
+  assert.deepEqual([...(entry?.value ?? [])], [0x80])
+  assert.deepEqual({ ...entry?.headers }, { twice: 'last', binary: '\ufffd', none: '' })
+})
+
+const transactional = 1 << 4
+const control = 1 << 5
+
+/** A batch of a transaction, or the marker that ends it. */
+function ofTransaction(producerId: bigint, offset: number, what: string | 'COMMIT' | 'ABORT'): Buffer {
+  const isMarker = what === 'COMMIT' || what === 'ABORT'
+  const key = isMarker ? `\0\0\0${what === 'COMMIT' ? '\x01' : '\0'}` : 'k'
+  const writer = new BatchWriter(atMs, 64)
+  writer.append({ topic: 't', key, value: Buffer.from(what), headers: {} }, atMs, 200)
+  const batch = at(writer.finish({ id: producerId, epoch: 0, sequence: 0 }, 'none'), offset)
+  batch.writeInt16BE(transactional | (isMarker ? control : 0), 21)
+  batch.writeUInt32BE(checksum(batch.subarray(21)), 17)
+  return batch
+}
+
+test('aborted transactions are left out, also two of one producer and one whose end has not come', () => {
+  const batches = [
+    ofTransaction(1n, 0, 'aborted once'),
+    ofTransaction(2n, 1, 'committed'),
+    ofTransaction(1n, 2, 'ABORT'),
+    ofTransaction(1n, 3, 'committed between'),
+    ofTransaction(1n, 4, 'COMMIT'),
+    ofTransaction(2n, 5, 'COMMIT'),
+    at(written([record('plain')]), 6),
+    ofTransaction(1n, 7, 'aborted twice'),
+    ofTransaction(1n, 8, 'ABORT'),
+    ofTransaction(3n, 9, 'aborted, its marker is in another fetch'),
+  ]
+  const aborted = [
+    { producerId: 3n, firstOffset: 9 },
+    { producerId: 1n, firstOffset: 7 },
+    { producerId: 1n, firstOffset: 0 },
+  ]
+  const fetched = new FetchedRecords(origin, Buffer.concat(batches), aborted)
+  assert.deepEqual(values(readAll(fetched)), ['committed', 'committed between', 'plain'])
+  assert.equal(fetched.nextOffset, 10)
+})

@@ -1,0 +1,128 @@
+import { join } from 'node:path'
+import type { KafkaCluster } from '../../../scripts/infra/kafka-cluster.ts'
+import type { PostgresServer } from '../../../scripts/infra/postgres-server.ts'
+import type { Slot } from './crew.ts'
+import { databaseNames, type EngineName, type EngineSpec } from './engines.ts'
+import { type TcpProxy, tcpProxy } from './tcp-proxy.ts'
+
+/** Servers that a run has to itself and may break. */
+export interface Servers {
+  /** Undefined where the log has no server. */
+  readonly kafka: KafkaCluster | undefined
+  /** One for each broker: the way of the proxied members to it. */
+  readonly proxies: readonly TcpProxy[]
+  readonly postgres: PostgresServer
+}
+
+/** Where a run takes place. */
+export interface Site {
+  readonly slots: readonly Slot[]
+  readonly pace: number
+  /** What the process in a place opens. */
+  specOf(slot: Slot): EngineSpec
+  /** What the torturer reads from: past all proxies. */
+  readonly own: EngineSpec
+  readonly servers: Servers | undefined
+  /** Ends all servers at once: nobody needs what they would still write down. */
+  stop(): Promise<void>
+}
+
+export interface SiteOptions {
+  readonly engine: EngineName
+  readonly folder: string
+  readonly signal: AbortSignal
+  readonly onProgress: (line: string) => void
+}
+
+const slotsOnOneMachine = ['producer-1', 'producer-2', 'first-1', 'first-2', 'second-1'] as const
+// Members of one service see each other come and go; the last place makes storms of it.
+const slotsOnServers = [...slotsOnOneMachine, 'second-2', 'churn-1'] as const
+// Three brokers and everything else share the machine.
+const paceOnServers = 14
+
+// A broker that was killed is missed, and may come back, after its session; the default of 9 s would be most of a run.
+const brokerSettings = { 'broker.session.timeout.ms': '5000', 'broker.heartbeat.interval.ms': '500' } as const
+
+/** Starts what the engine needs. **Errors** InfraError where a server cannot be started; then nothing is left running. */
+export async function openSite(options: SiteOptions): Promise<Site> {
+  const { engine, folder } = options
+  if (engine === 'embedded') {
+    const own: EngineSpec = { log: { kind: 'embedded', folder }, database: { kind: 'sqlite', folder } }
+    return {
+      slots: slotsOnOneMachine,
+      pace: 1,
+      specOf: () => own,
+      own,
+      servers: undefined,
+      stop: () => Promise.resolve(),
+    }
+  }
+  const started: { stop(): Promise<unknown> }[] = []
+  const stop = async (): Promise<void> => {
+    await Promise.all(started.map((one) => one.stop()))
+  }
+  try {
+    return { ...(await onServers(options, started)), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function onServers(
+  { engine, folder, signal, onProgress }: SiteOptions,
+  started: { stop(): Promise<unknown> }[],
+): Promise<Omit<Site, 'stop'>> {
+  const { startPostgres } = await import('../../../scripts/infra/postgres-server.ts')
+  const postgres = await startPostgres({ folder: join(folder, 'postgres'), signal, onProgress })
+  started.push({ stop: () => postgres.kill() })
+  await createDatabases(postgres.url)
+  const database = { kind: 'postgres', url: postgres.url } as const
+  if (engine === 'embedded-postgres') {
+    const own: EngineSpec = { log: { kind: 'embedded', folder }, database }
+    const servers = { kafka: undefined, proxies: [], postgres }
+    return { slots: slotsOnServers, pace: paceOnServers, specOf: () => own, own, servers }
+  }
+  const { freePorts } = await import('../../../scripts/infra/ports.ts')
+  const { startKafka } = await import('../../../scripts/infra/kafka-cluster.ts')
+  const proxyPorts = await freePorts(
+    [21_000, 21_000, 21_000].map((from) => from + 10 * Math.floor(Math.random() * 900)),
+  )
+  const kafka = await startKafka({
+    folder: join(folder, 'kafka'),
+    nodes: 3,
+    proxyPorts,
+    settings: brokerSettings,
+    signal,
+    onProgress,
+  })
+  started.push({ stop: () => Promise.all(kafka.nodes.map((node) => node.kill())) })
+  const proxies: TcpProxy[] = []
+  for (const [i, node] of kafka.nodes.entries()) {
+    const proxy = await tcpProxy(proxyPorts[i] ?? 0, () => node.proxiedPort ?? 0)
+    proxies.push(proxy)
+    started.push({ stop: () => proxy.close() })
+  }
+  const log = (slot: Slot): EngineSpec['log'] => {
+    // Whoever is first in its place goes through the proxies; static membership is what the second service has.
+    const brokers = slot.endsWith('-1') ? kafka.proxiedBrokers : kafka.brokers
+    return { kind: 'kafka', brokers, instanceId: slot.startsWith('second') ? slot : null }
+  }
+  return {
+    slots: slotsOnServers,
+    pace: paceOnServers,
+    specOf: (slot) => ({ log: log(slot), database }),
+    own: { log: { kind: 'kafka', brokers: kafka.brokers, instanceId: null }, database },
+    servers: { kafka, proxies, postgres },
+  }
+}
+
+async function createDatabases(url: string): Promise<void> {
+  const { postgresDatabase } = await import('firebreak/postgres')
+  const database = postgresDatabase({ url })
+  try {
+    for (const name of databaseNames) await database.query(`CREATE DATABASE "${name}"`)
+  } finally {
+    await database.close()
+  }
+}

@@ -1,0 +1,17 @@
+/** Something that the person at the keyboard can mend: the message says what is wrong and what to do. */
+export class InfraError extends Error {
+  /** What the process ends with: 1 failed, 2 asked for something that cannot be. */
+  readonly exit: number
+
+  constructor(message: string, exit = 1) {
+    super(message)
+    this.name = 'InfraError'
+    this.exit = exit
+  }
+}
+
+export const messageOf = (error: unknown): string => {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ')
+  if (error instanceof Error) return error.message === '' ? error.name : error.message
+  return String(error)
+}

@@ -1,0 +1,129 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { InfraError } from './failure.ts'
+
+/**
+ * A process that outlives whoever started it. Its number alone does not name it, since numbers are used again: it is ours
+ * while an argument of its command line is `mark`.
+ */
+export interface ServerProcess {
+  readonly pid: number
+  readonly mark: string
+}
+
+export interface Start {
+  readonly program: string
+  readonly args: readonly string[]
+  readonly folder: string
+  readonly logPath: string
+  readonly pidPath: string
+  readonly mark: string
+  /** The user that it runs as; needs root. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined
+}
+
+/** Starts a server in a process group of its own, so that Ctrl-C does not reach it. Its output is added to the log. */
+export async function startServer({ program, args, folder, logPath, pidPath, mark, user }: Start): Promise<number> {
+  const log = openSync(logPath, 'a')
+  try {
+    const child = spawn(program, args, { cwd: folder, detached: true, stdio: ['ignore', log, log], ...user })
+    await once(child, 'spawn')
+    child.unref()
+    const { pid } = child
+    if (pid === undefined) throw new Error('it has no process id')
+    writeFileSync(pidPath, `${pid}\n`)
+    return pid
+  } catch (error) {
+    throw new InfraError(`${program} cannot be started for ${mark}: ${(error as Error).message}`)
+  } finally {
+    closeSync(log)
+  }
+}
+
+/** Whether the process is there and is the one that was started. A stopped one (SIGSTOP) is there. */
+export function isRunning({ pid, mark }: ServerProcess): boolean {
+  return argumentsOf(pid).includes(mark)
+}
+
+/** Sends a signal to the process, if it is ours; false when it is gone. */
+export function signalTo(server: ServerProcess, signal: NodeJS.Signals): boolean {
+  if (!isRunning(server)) return false
+  try {
+    return process.kill(server.pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+    throw new InfraError(`process ${server.pid} (${server.mark}) belongs to another user: ${(error as Error).message}`)
+  }
+}
+
+/** Asks the process to end, waits, and kills it when the time is over. Resolves to how it ended. */
+export async function stopServer(
+  server: ServerProcess,
+  { signal, graceMs }: { readonly signal: NodeJS.Signals; readonly graceMs: number },
+): Promise<'gone before' | 'stopped' | 'killed'> {
+  if (!signalTo(server, signal)) return 'gone before'
+  // A process that was stopped by SIGSTOP would never see the signal.
+  signalTo(server, 'SIGCONT')
+  if (await isGoneWithin(server, graceMs)) return 'stopped'
+  await killServer(server)
+  return 'killed'
+}
+
+/** SIGKILL; resolves when the process is gone. */
+export async function killServer(server: ServerProcess): Promise<void> {
+  signalTo(server, 'SIGKILL')
+  if (!(await isGoneWithin(server, 10_000))) throw new InfraError(`process ${server.pid} does not go, not even killed`)
+}
+
+async function isGoneWithin(server: ServerProcess, withinMs: number): Promise<boolean> {
+  const untilMs = performance.now() + withinMs
+  while (isRunning(server)) {
+    if (performance.now() > untilMs) return false
+    await sleep(20)
+  }
+  return true
+}
+
+/** Whether no process has this number, or only what is left of one until its parent asks how it ended. */
+export const hasEnded = (pid: number): boolean => argumentsOf(pid).every((argument) => argument === '')
+
+// What is left of a process that has ended has no arguments.
+function argumentsOf(pid: number): readonly string[] {
+  if (!Number.isSafeInteger(pid) || pid <= 1) return []
+  if (process.platform === 'linux') {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    } catch {
+      return []
+    }
+  }
+  return psOf(['-p', String(pid), '-o', 'command=']).flatMap((line) => line.split(' '))
+}
+
+/** The processes that the process has started, and that are still there. */
+export function childrenOf(pid: number): readonly number[] {
+  const pairs =
+    process.platform === 'linux'
+      ? readdirSync('/proc')
+          .filter((name) => /^\d+$/.test(name))
+          .map((name) => [Number(name), parentOf(name)] as const)
+      : psOf(['-A', '-o', 'pid=,ppid=']).map((line) => line.trim().split(/\s+/).map(Number))
+  return pairs.flatMap(([child, parent]) => (parent === pid && child !== undefined ? [child] : []))
+}
+
+// The name of the program stands in parentheses and may hold anything; the parent is the second field behind it.
+function parentOf(pid: string): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+  } catch {
+    return Number.NaN
+  }
+}
+
+function psOf(args: readonly string[]): readonly string[] {
+  const { stdout } = spawnSync('ps', args, { encoding: 'utf8' })
+  return (stdout ?? '').split('\n').filter((line) => line !== '')
+}
