@@ -48,8 +48,15 @@ const kafkaTest = (
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i))
 
+/** Where a sequence is not 0, 1, 2 … `count - 1`: short to read in a report, however long it is. */
+function breaks(texts: readonly string[], count: number): readonly string[] {
+  const found = texts.flatMap((text, i) => (text === String(i) ? [] : [`${text} at ${i}`])).slice(0, 20)
+  return texts.length === count ? found : [...found, `${texts.length} of ${count}`]
+}
+
 async function stored(log: Log, topic: string): Promise<string[]> {
-  return texts(await log.inspect().read({ topic, partition: 0, offset: 0 }, 10_000))
+  // However many a quick machine has written by now.
+  return texts(await log.inspect().read({ topic, partition: 0, offset: 0 }, Number.MAX_SAFE_INTEGER))
 }
 
 for (const when of ['before', 'after'] as const) {
@@ -133,8 +140,8 @@ kafkaTest(
     isOver = true
     await writing
     await readUntil(() => sent)
-    assert.deepEqual(await stored(log, topic), numbers(sent))
+    assert.deepEqual(breaks(await stored(log, topic), sent), [])
     // Whoever lost its membership meanwhile reads again from what is committed: nothing, here.
-    assert.deepEqual([...new Set(got)], numbers(sent))
+    assert.deepEqual(breaks([...new Set(got)], sent), [])
   },
 )
