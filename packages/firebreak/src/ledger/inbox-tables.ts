@@ -6,9 +6,9 @@ import type { Database, DatabaseCapabilities, Sql, SqlValue } from '../contracts
  * partition, go to `fb_inbox_other`, which is walked.
  */
 export interface InboxTables {
-  /** Adds marks; `row` makes its parameters. */
+  /** Adds marks, numbered from `first` on; `rows` makes its parameters. */
   readonly insert: string
-  row(id: string, atMs: number, mark: number): readonly SqlValue[]
+  rows(ids: readonly string[], atMs: number, first: number): readonly (readonly SqlValue[])[]
   /** Asks for `lookupWidth` ids at most; `among` makes its parameters. */
   readonly lookup: string
   among(ids: readonly string[]): readonly SqlValue[]
@@ -32,8 +32,11 @@ const lookup = `SELECT event_id FROM fb_inbox WHERE event_id IN (${places})`
 const filled = (ids: readonly string[]): SqlValue[] => Array.from({ length: lookupWidth }, (_, i) => ids[i] ?? null)
 
 const sqlite: InboxTables = {
-  insert: 'INSERT INTO fb_inbox (event_id, at_ms, mark) VALUES ($1, $2, $3) ON CONFLICT (event_id) DO NOTHING',
-  row: (id, atMs, mark) => [id, atMs, mark],
+  // All ids in one statement: running it once per id cost a third more. Text is stored as JSON has it, so the ids must be
+  // what they are when they are bound one by one.
+  insert: `INSERT INTO fb_inbox (event_id, at_ms, mark) SELECT value, $2, $3 + key FROM json_each($1) WHERE true
+    ON CONFLICT (event_id) DO NOTHING`,
+  rows: (ids, atMs, first) => [[JSON.stringify(ids.map((id) => id.toWellFormed())), atMs, first]],
   lookup,
   among: filled,
   walked: 'fb_inbox',
@@ -41,7 +44,7 @@ const sqlite: InboxTables = {
 
 const postgres: InboxTables = {
   insert: 'INSERT INTO fb_inbox (event_id, at_ms, mark, day) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
-  row: (id, atMs, mark) => [id, atMs, mark, dayOf(id)],
+  rows: (ids, atMs, first) => ids.map((id, i) => [id, atMs, first + i, dayOf(id)]),
   // With the days the server leaves out the partitions of all others.
   lookup: `${lookup} AND day BETWEEN $${lookupWidth + 1} AND $${lookupWidth + 2}`,
   among(ids) {

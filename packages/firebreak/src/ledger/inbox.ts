@@ -46,10 +46,7 @@ export class Inbox {
     const first = this.#marks
     this.#marks += ids.length
     this.#sinceSweep += ids.length
-    const added = await sql.run(
-      this.#tables.insert,
-      ids.map((id, i) => this.#tables.row(id, nowMs, first + i)),
-    )
+    const added = await sql.run(this.#tables.insert, this.#tables.rows(ids, nowMs, first))
     if (added === ids.length) return { first, known: none }
     // Rare, so it may be slow: whose mark is not the one just written was there before.
     const known = new Set<string>()

@@ -177,14 +177,17 @@ export class Consumer {
 
   async #accept(entries: readonly LogEntry[]): Promise<void> {
     const ids = entries.map(inboxIdOf)
-    const old = entries.flatMap((entry, i) => {
+    const old: string[] = []
+    let claimOf = claimFinder(this.#claims)
+    for (const [i, entry] of entries.entries()) {
       const id = ids[i] ?? null
-      return id === null || this.#claims.get(partitionId(entry))?.horizon.isNew(id) !== false ? [] : [id]
-    })
+      if (id !== null && claimOf(entry)?.horizon.isNew(id) === false) old.push(id)
+    }
     const handled = old.length === 0 ? none : await this.#persist(() => this.#engine.committer.inbox.find(old))
     if (handled === undefined) return
+    claimOf = claimFinder(this.#claims)
     for (const [i, entry] of entries.entries()) {
-      const claimed = this.#claims.get(partitionId(entry))
+      const claimed = claimOf(entry)
       if (claimed === undefined || claimed.fenced) continue
       const from = claimed.offsets.expected
       if (from !== null && from < entry.offset)
@@ -334,5 +337,16 @@ export class Consumer {
       if (claimed.fenced || committedNext === null || this.#committed.get(claimed.id) === committedNext) return []
       return [{ topic: claimed.topic, partition: claimed.partition, offset: committedNext }]
     })
+  }
+}
+
+/** Finds the claims of records that come partition by partition: the last one found is mostly the next one asked for. */
+function claimFinder(
+  claims: ReadonlyMap<string, ClaimedPartition>,
+): (partition: Partition) => ClaimedPartition | undefined {
+  let last: ClaimedPartition | undefined
+  return (entry) => {
+    if (last?.topic !== entry.topic || last.partition !== entry.partition) last = claims.get(partitionId(entry))
+    return last
   }
 }
