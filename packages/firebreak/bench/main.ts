@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util'
 import { embeddedSuite } from './embedded.ts'
 import { kafkaSuite } from './kafka.ts'
+import { labSuite } from './lab.ts'
+import { policySuite } from './policy.ts'
 import { postgresSuite } from './postgres.ts'
 import { type Machine, machine } from './settings.ts'
 import type { Figures, Suite, SuiteOptions, SuiteResult } from './suite.ts'
 
-const suites: readonly Suite[] = [embeddedSuite, kafkaSuite, postgresSuite]
+const suites: readonly Suite[] = [embeddedSuite, kafkaSuite, postgresSuite, policySuite, labSuite]
 
 const help = `Measures firebreak, and beside it what it stands on, in the same run.
 

@@ -1,4 +1,12 @@
 export { type Config, type ConfiguredService, defineConfig } from './cli/config.ts'
+export type {
+  AnyCallSignature,
+  CallOptions,
+  CallRequest,
+  CallResponse,
+  CallSignature,
+  HandlerCallOptions,
+} from './contracts/call.ts'
 export type { Clock, Timer } from './contracts/clock.ts'
 export type { Context } from './contracts/context.ts'
 export type { Database, DatabaseCapabilities, Sql, SqlRow, SqlUnit, SqlValue, Verdict } from './contracts/database.ts'
@@ -24,10 +32,19 @@ export type {
 } from './contracts/log.ts'
 export type { Schema } from './contracts/schema.ts'
 export { type AsyncApi, type AsyncApiInfo, asyncApiOf } from './define/asyncapi.ts'
+export {
+  type AnyCall,
+  type CallDefinition,
+  type CallMethod,
+  type CallSpec,
+  call,
+  type PlainRequest,
+} from './define/call.ts'
 export { type EventSpec, event } from './define/event.ts'
 export { type Handler, type HandlerOptions, handle } from './define/handle.ts'
 export {
   type Manifest,
+  type ManifestCall,
   type ManifestEvent,
   type ManifestHandler,
   type ManifestService,
@@ -37,7 +54,20 @@ export {
 export { type ServiceDefinition, type ServiceSpec, service } from './define/service.ts'
 export type { DeadLetter, LetterAction, LetterFilter, LetterState } from './ledger/letters.ts'
 export { type LedgerReport, type LogView, type PartitionLedger, verifyLedger } from './ledger/verify.ts'
+export type { Fetch } from './node/fetch.ts'
+export {
+  type BreakerSpec,
+  type BudgetSpec,
+  type BulkheadSpec,
+  type HedgeSpec,
+  type LimitSpec,
+  type Policy,
+  type PolicySpec,
+  policy,
+} from './policy/policy.ts'
 export type { RetryPolicy } from './policy/retry.ts'
+export { type Caller, type CallerOptions, createCaller } from './runtime/caller.ts'
+export type { DependencyState, Endpoint } from './runtime/dependencies.ts'
 export type { Limits } from './runtime/engine.ts'
 export type { Decision, LetterDesk } from './runtime/letter-desk.ts'
 export { createRuntime, type Publish, type Runtime, type RuntimeOptions } from './runtime/runtime.ts'

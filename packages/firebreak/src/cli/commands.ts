@@ -5,6 +5,11 @@ import { dlqEdit } from './dlq-edit.ts'
 import { dlqList } from './dlq-list.ts'
 import { dlqReplay } from './dlq-replay.ts'
 import { dlqShow } from './dlq-show.ts'
+import { labList } from './lab-list.ts'
+import { labRun } from './lab-run.ts'
+import { labSweep } from './lab-sweep.ts'
+import { labTools } from './lab-tools.ts'
+import { labValidate } from './lab-validate.ts'
 import { tailCommand } from './tail.ts'
 import { topicsCommand } from './topics.ts'
 import { verifyCommand } from './verify.ts'
@@ -20,4 +25,8 @@ export const commands: readonly Command[] = [
   topicsCommand,
   tailCommand,
   describeCommand,
+  labRun(labTools),
+  labSweep(labTools),
+  labList,
+  labValidate,
 ]

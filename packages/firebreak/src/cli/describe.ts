@@ -47,6 +47,7 @@ function show({ output }: Call, manifest: Manifest): void {
     for (const handler of service.handles)
       output.line(`    handles    ${handler.type}  ${style.dim(policyOf(handler))}`)
     for (const type of service.publishes) output.line(`    publishes  ${type}`)
+    for (const name of service.calls) output.line(`    calls      ${name}`)
   }
   output.line()
   output.line(style.bold('Events'))

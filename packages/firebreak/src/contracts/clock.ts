@@ -2,6 +2,8 @@
 export interface Clock {
   /** Wall time in ms since the Unix epoch. Never goes into arithmetic of durations across processes. */
   now(): number
+  /** ms since some instant of this process; never goes back. Durations, timeouts and windows count with it. */
+  monotonic(): number
   /** Calls `run` once, `delayMs` from now (0 or more), and never before. */
   schedule(delayMs: number, run: () => void): Timer
 }
@@ -9,6 +11,8 @@ export interface Clock {
 export interface Timer {
   /** Idempotent; after it the callback does not run. */
   cancel(): void
+  /** `false` lets the process end while this waits; the default is `true`. Idempotent; without meaning in virtual time. */
+  keepAlive?(keep: boolean): void
 }
 
 /** Resolves after `delayMs`, or at once when `signal` aborts: waiting never outlives its reason. */

@@ -1,3 +1,4 @@
+import type { AnyCallSignature, CallRequest, CallResponse, HandlerCallOptions } from './call.ts'
 import type { Sql } from './database.ts'
 import type { Envelope } from './envelope.ts'
 import type { AnyEvent, PayloadInput } from './event.ts'
@@ -22,4 +23,15 @@ export interface Context {
    * **Errors** `FB_CONTRACT_VIOLATED`, `FB_NOT_PUBLISHABLE`, `FB_RECORD_TOO_LARGE`, `FB_UNIT_ENDED`.
    */
   publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>): void
+  /**
+   * Calls another service, within the time that this attempt has left. Before the transaction: it waits for the network.
+   *
+   * **Guarantee** The n-th call of a name carries the same idempotency key in every attempt of its event, where the call has
+   * one. **Errors** those of `Caller.call`; `FB_NOT_CALLABLE` when the handler does not declare it; `FB_UNIT_ENDED`.
+   */
+  call<C extends AnyCallSignature>(
+    definition: C,
+    request: CallRequest<C>,
+    options?: HandlerCallOptions,
+  ): Promise<CallResponse<C>>
 }

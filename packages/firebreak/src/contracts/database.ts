@@ -26,6 +26,13 @@ export type SqlUnit = (sql: Sql) => Promise<void>
 
 /** A handle on the open transaction; dead as soon as its unit has ended (`FB_UNIT_ENDED`). */
 export interface Sql {
+  /**
+   * Runs a statement and resolves to its rows.
+   *
+   * **Guarantee** A statement sees what the unit wrote before it. That a write without `RETURNING` has resolved says only
+   * that it will be in the commit or take the unit with it: an engine may send it with what follows. Whoever needs its
+   * lock or its constraint checked at that moment asks for an answer: `RETURNING`, `run`, or `SELECT … FOR UPDATE`.
+   */
   query<Row = SqlRow>(sql: string, params?: readonly SqlValue[]): Promise<readonly Row[]>
   /** The same statement for many parameter rows, in order. Resolves to the number of rows changed by all of them. */
   run(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number>

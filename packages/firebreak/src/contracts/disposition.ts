@@ -21,4 +21,6 @@ export interface Attempt {
   readonly message: string
   /** Stack of the error, cut to 4 KiB. */
   readonly stack: string
+  /** The dependency whose call failed, where it was a call. */
+  readonly dependency?: string
 }

@@ -6,6 +6,46 @@ export type ErrorKind = 'transient' | 'permanent' | 'config' | 'bug'
  * docs/errors.md explains each; a test compares the two in both directions.
  */
 export const catalogue = {
+  FB_CALL_BUSY: {
+    kind: 'transient',
+    message: 'call of {dependency} refused: its {reason} has no place left',
+    remedy: 'It is slow or busy; nothing was sent. Raise the bulkhead only if the dependency can take more.',
+  },
+  FB_CALL_CONTRACT: {
+    kind: 'permanent',
+    message: 'the {part} of call {call} is not as declared: {issues}',
+    remedy: 'Mend what sends it, or the schema of the call.',
+  },
+  FB_CALL_DEADLINE: {
+    kind: 'transient',
+    message: 'call of {dependency} not answered before its deadline, after {attempts} attempts',
+    remedy: 'Look at what the dependency waits for; a caller further up may have left little time.',
+  },
+  FB_CALL_FAILED: {
+    kind: 'transient',
+    message: 'call of {dependency} failed: {reason}',
+    remedy: 'Look at the dependency; calls are tried again within their policy.',
+  },
+  FB_CALL_OPEN: {
+    kind: 'transient',
+    message: 'call of {dependency} refused: its breaker is open',
+    remedy: 'Too many calls failed; probes go on by themselves and close it when it answers.',
+  },
+  FB_CALL_REJECTED: {
+    kind: 'permanent',
+    message: '{dependency} rejected call {call} with {status}: {reason}',
+    remedy: 'The request is wrong for it, and is not sent again; see the reason that it gave.',
+  },
+  FB_CALL_THROTTLED: {
+    kind: 'transient',
+    message: '{dependency} answered {status} and asked for a pause of {afterMs} ms',
+    remedy: 'Nothing to do: a handler is tried again after that time. If it lasts, send less.',
+  },
+  FB_CALL_TIMEOUT: {
+    kind: 'transient',
+    message: 'call of {dependency} not answered within {attemptTimeoutMs} ms, in {attempts} attempts',
+    remedy: 'Look at the dependency; raise attemptTimeoutMs if it is known to take longer.',
+  },
   FB_CLOSED: { kind: 'bug', message: '{what} is closed', remedy: 'Do not use it after close() or stop().' },
   FB_COMMIT_UNKNOWN: {
     kind: 'transient',
@@ -129,10 +169,20 @@ export const catalogue = {
     message: '{path} has format {found}, this version reads {expected}',
     remedy: 'Use the version of firebreak that wrote it, or migrate.',
   },
+  FB_NOT_CALLABLE: {
+    kind: 'bug',
+    message: '{who} does not declare that it calls {call}',
+    remedy: 'Add the call to `calls` of the handler; for runtime.call, to `calls` of the service.',
+  },
   FB_NOT_PUBLISHABLE: {
     kind: 'bug',
     message: 'service {service} does not declare that it publishes {type}',
     remedy: 'Add the event to `publishes` of the service.',
+  },
+  FB_NOT_STARTED: {
+    kind: 'transient',
+    message: 'the handler of {type} was not started: {dependency}, which it calls, {reason}',
+    remedy: 'Nothing to do: it waits without losing an attempt, and starts when the dependency answers.',
   },
   FB_OUTBOX_FULL: {
     kind: 'transient',
@@ -153,6 +203,16 @@ export const catalogue = {
     kind: 'permanent',
     message: 'the edited payload does not fit {type} v{version}: {issues}',
     remedy: 'Mend the payload; nothing was replayed.',
+  },
+  FB_REQUEST_ABANDONED: {
+    kind: 'transient',
+    message: 'the caller has gone',
+    remedy: 'Nothing to do: nobody waits for the answer.',
+  },
+  FB_REQUEST_EXPIRED: {
+    kind: 'transient',
+    message: 'the time of this request, {timeoutMs} ms, is over',
+    remedy: 'Look at what it waited for; the caller sets the time, up to timeoutMaxMs.',
   },
   FB_TOPIC_MISMATCH: {
     kind: 'config',

@@ -26,6 +26,16 @@ export type Fact =
   | ({ readonly kind: 'late-error'; readonly error: unknown } & About)
   | { readonly kind: 'gap'; readonly partition: Partition; readonly from: number; readonly to: number }
   | { readonly kind: 'published'; readonly count: number }
+  /** Calls of a dependency, or of one shard of it, are refused for `forMs`; then single ones are let through. */
+  | {
+      readonly kind: 'breaker-opened'
+      readonly dependency: string
+      readonly shard: string | null
+      readonly forMs: number
+    }
+  | { readonly kind: 'breaker-closed'; readonly dependency: string; readonly shard: string | null }
+  /** The first retry that the budget of a dependency refused, since it last paid for one. */
+  | { readonly kind: 'budget-spent'; readonly dependency: string }
   | { readonly kind: 'trouble'; readonly where: 'log' | 'database' | 'relay'; readonly error: unknown }
 
 interface About {

@@ -3,6 +3,8 @@ import { seconds } from '../contracts/duration.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, Payload } from '../contracts/event.ts'
 import { type RetryPolicy, retryDefaults, retryProblems } from '../policy/retry.ts'
+import type { AnyCall } from './call.ts'
+import { callDisagreements } from './call-agreement.ts'
 
 export interface HandlerOptions {
   /** Replaces single fields of the default policy. */
@@ -11,6 +13,11 @@ export interface HandlerOptions {
   readonly deadlineMs?: number
   /** After the last attempt: `skip` dead-letters and lets the key go on, `hold` lets the key wait for a person. */
   readonly onExhausted?: 'skip' | 'hold'
+  /**
+   * Every call that it may make; anything else is refused. While the breaker of a dependency is open, the handlers that call
+   * it wait, and no others; a call with a fallback makes nobody wait.
+   */
+  readonly calls?: readonly AnyCall[]
 }
 
 /** What a service does with one event. Inert data; `handle()` builds it. */
@@ -21,6 +28,7 @@ export interface Handler {
   readonly retry: RetryPolicy
   readonly deadlineMs: number
   readonly onExhausted: 'skip' | 'hold'
+  readonly calls: readonly AnyCall[]
 }
 
 /**
@@ -36,7 +44,8 @@ export function handle<E extends AnyEvent>(
 ): Handler {
   const retry = { ...retryDefaults, ...options.retry }
   const deadlineMs = options.deadlineMs ?? seconds(30)
-  const problems = [...retryProblems(retry)]
+  const calls = Object.freeze([...(options.calls ?? [])])
+  const problems = [...retryProblems(retry), ...callDisagreements(calls), ...layerProblems(retry, calls)]
   if (!(deadlineMs > 0)) problems.push(`deadlineMs must be above 0, not ${deadlineMs}`)
   if (problems.length > 0) {
     throw new FirebreakError('FB_CONFIG', {
@@ -44,5 +53,27 @@ export function handle<E extends AnyEvent>(
     })
   }
   const onExhausted = options.onExhausted ?? 'skip'
-  return Object.freeze({ kind: 'handler', event, run, retry: Object.freeze(retry), deadlineMs, onExhausted })
+  return Object.freeze({ kind: 'handler', event, run, retry: Object.freeze(retry), deadlineMs, onExhausted, calls })
+}
+
+// Attempts of two layers multiply, and a handler that is tried again sends everything again.
+function layerProblems({ attemptsMax }: RetryPolicy, calls: readonly AnyCall[]): readonly string[] {
+  if (!(attemptsMax > 1)) return []
+  return calls.flatMap((one) => {
+    const each = one.policy.attemptsMax
+    const found: string[] = []
+    if (each > 1) {
+      found.push(
+        `${attemptsMax} attempts of the handler x ${each} of the call ${one.name} = ${attemptsMax * each}: retry at one ` +
+          'layer, with attemptsMax 1 in the policy of the call or in the retry of the handler',
+      )
+    }
+    if (one.idempotent === false) {
+      found.push(
+        `${attemptsMax} attempts of the handler could make ${one.name}, which is not idempotent, take effect ` +
+          `${attemptsMax} times: add idempotent: 'key' to the call, or set attemptsMax of the handler to 1`,
+      )
+    }
+    return found
+  })
 }

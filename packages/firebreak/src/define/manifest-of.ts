@@ -1,5 +1,7 @@
 import type { AnyEvent } from '../contracts/event.ts'
+import type { Policy } from '../policy/policy.ts'
 import type { RetryPolicy } from '../policy/retry.ts'
+import type { AnyCall, CallMethod } from './call.ts'
 import type { ServiceDefinition } from './service.ts'
 import { topicsOf } from './topics-of.ts'
 
@@ -8,6 +10,7 @@ export interface Manifest {
   readonly services: readonly ManifestService[]
   readonly events: readonly ManifestEvent[]
   readonly topics: readonly ManifestTopic[]
+  readonly calls: readonly ManifestCall[]
 }
 
 export interface ManifestService {
@@ -18,6 +21,8 @@ export interface ManifestService {
   readonly handles: readonly ManifestHandler[]
   /** Event types. */
   readonly publishes: readonly string[]
+  /** Names of calls, those of its handlers included. */
+  readonly calls: readonly string[]
 }
 
 export interface ManifestHandler {
@@ -25,6 +30,8 @@ export interface ManifestHandler {
   readonly retry: RetryPolicy
   readonly deadlineMs: number
   readonly onExhausted: 'skip' | 'hold'
+  /** Names of calls. */
+  readonly calls: readonly string[]
 }
 
 export interface ManifestEvent {
@@ -48,6 +55,20 @@ export interface ManifestTopic {
   readonly events: readonly string[]
 }
 
+export interface ManifestCall {
+  readonly name: string
+  /** The dependency that answers. */
+  readonly to: string
+  readonly method: CallMethod
+  readonly path: string
+  readonly idempotent: boolean | 'key'
+  readonly policy: Policy
+  readonly hasFallback: boolean
+  readonly description: string
+  /** Names of services. */
+  readonly calledBy: readonly string[]
+}
+
 /** Reads the manifest off the definitions of services. */
 export function manifestOf(services: readonly ServiceDefinition[]): Manifest {
   const sorted = [...services].sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -64,6 +85,7 @@ export function manifestOf(services: readonly ServiceDefinition[]): Manifest {
       handledBy: sorted.filter((s) => s.handlers.has(event.type)).map((s) => s.name),
     })),
     topics: topicList(sorted, events),
+    calls: callList(sorted),
   }
 }
 
@@ -87,10 +109,36 @@ function serviceOf(service: ServiceDefinition): ManifestService {
     handlersMax: service.handlersMax,
     unknownEvents: service.unknownEvents,
     handles: [...service.handlers.values()]
-      .map(({ event, retry, deadlineMs, onExhausted }) => ({ type: event.type, retry, deadlineMs, onExhausted }))
+      .map(({ event, retry, deadlineMs, onExhausted, calls }) => ({
+        type: event.type,
+        retry,
+        deadlineMs,
+        onExhausted,
+        calls: namesOf(calls),
+      }))
       .sort((a, b) => (a.type < b.type ? -1 : 1)),
     publishes: typesOf(service.publishes),
+    calls: namesOf(service.calls),
   }
+}
+
+const namesOf = (calls: Iterable<AnyCall>): string[] => [...calls].map((call) => call.name).sort()
+
+function callList(services: readonly ServiceDefinition[]): readonly ManifestCall[] {
+  const byName = new Map(services.flatMap((service) => [...service.calls].map((call) => [call.name, call])))
+  return [...byName.values()]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, to, method, path, idempotent, policy, fallback, description }) => ({
+      name,
+      to,
+      method,
+      path,
+      idempotent,
+      policy,
+      hasFallback: fallback !== null,
+      description,
+      calledBy: services.filter((service) => namesOf(service.calls).includes(name)).map((service) => service.name),
+    }))
 }
 
 const typesOf = (events: ReadonlySet<AnyEvent>): string[] => [...events].map((event) => event.type).sort()

@@ -1,5 +1,7 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent } from '../contracts/event.ts'
+import type { AnyCall } from './call.ts'
+import { callDisagreements } from './call-agreement.ts'
 import type { Handler } from './handle.ts'
 
 export interface ServiceSpec {
@@ -7,6 +9,8 @@ export interface ServiceSpec {
   readonly handlers?: readonly Handler[]
   /** Every event that this service may publish; anything else is refused. */
   readonly publishes?: readonly AnyEvent[]
+  /** Calls that it makes outside of its handlers, with `runtime.call`; handlers declare their own. */
+  readonly calls?: readonly AnyCall[]
   /** Handlers that run at the same time in one instance; default 100. */
   readonly handlersMax?: number
   /** Events on its topics that it has no handler for; `skip` (default) counts them, `dead-letter` keeps them. */
@@ -20,6 +24,8 @@ export interface ServiceDefinition {
   readonly name: string
   readonly handlers: ReadonlyMap<string, Handler>
   readonly publishes: ReadonlySet<AnyEvent>
+  /** Its own calls and those of its handlers. */
+  readonly calls: ReadonlySet<AnyCall>
   readonly topics: readonly string[]
   readonly handlersMax: number
   readonly unknownEvents: 'skip' | 'dead-letter'
@@ -39,7 +45,9 @@ export function service(spec: ServiceSpec): ServiceDefinition {
   const handlersMax = spec.handlersMax ?? 100
   if (!(Number.isSafeInteger(handlersMax) && handlersMax >= 1))
     problems.push(`handlersMax of ${spec.name} must be 1 or more`)
+  const calls = new Set([...(spec.calls ?? []), ...[...handlers.values()].flatMap((handler) => handler.calls)])
   problems.push(
+    ...callDisagreements(calls),
     ...disagreements(
       [...handlers.values()].map((h) => h.event),
       [...(spec.publishes ?? [])],
@@ -51,6 +59,7 @@ export function service(spec: ServiceSpec): ServiceDefinition {
     name: spec.name,
     handlers,
     publishes: new Set(spec.publishes),
+    calls,
     topics: [...new Set([...handlers.values()].map((h) => h.event.topic))].sort(),
     handlersMax,
     unknownEvents: spec.unknownEvents ?? 'skip',

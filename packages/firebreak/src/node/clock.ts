@@ -6,13 +6,30 @@ const delayMax = 2 ** 31 - 1
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: Date.now,
+  monotonic: () => performance.now(),
   schedule(delayMs: number, run: () => void): Timer {
+    const dueAtMs = performance.now() + delayMs
     let handle: NodeJS.Timeout
+    let keeps = true
     const arm = (leftMs: number): void => {
-      handle = leftMs > delayMax ? setTimeout(arm, delayMax, leftMs - delayMax) : setTimeout(run, leftMs)
+      handle = setTimeout(fire, Math.min(delayMax, Math.ceil(leftMs)))
+      if (!keeps) handle.unref()
+    }
+    // The machine's timers count in whole ms of the event loop and fire up to one too early.
+    const fire = (): void => {
+      const leftMs = dueAtMs - performance.now()
+      if (leftMs > 0) arm(leftMs)
+      else run()
     }
     arm(delayMs)
-    return { cancel: () => clearTimeout(handle) }
+    return {
+      cancel: () => clearTimeout(handle),
+      keepAlive(keep) {
+        keeps = keep
+        if (keep) handle.ref()
+        else handle.unref()
+      },
+    }
   },
 }
 

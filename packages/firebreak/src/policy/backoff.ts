@@ -1,14 +1,14 @@
 /**
  * How long to wait before the next attempt.
  *
- * **Units** ms. `full`: uniform in [0, min(cap, base * 2^(n-1))]. `decorrelated`: uniform in [base, 3 * previous], capped.
- * `none`: the exponential itself, for tests and for callers that must be punctual.
+ * **Units** ms. With v = min(cap, base * 2^(n-1)): `full` is uniform in [0, v], `equal` in [v/2, v], `none` is v itself, for
+ * tests and for callers that must be punctual. `decorrelated`: uniform in [base, 3 * previous], capped.
  * **Source** M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015
  */
 export interface Backoff {
   readonly baseMs: number
   readonly capMs: number
-  readonly jitter: 'full' | 'decorrelated' | 'none'
+  readonly jitter: 'full' | 'equal' | 'decorrelated' | 'none'
 }
 
 /** `failures` counts the attempts that failed so far, from 1; `previousMs` is the delay that this returned last time. */
@@ -21,6 +21,8 @@ export function backoffMs(backoff: Backoff, failures: number, previousMs: number
       return exponential
     case 'full':
       return Math.round(random() * exponential)
+    case 'equal':
+      return Math.round(exponential / 2 + (random() * exponential) / 2)
     case 'decorrelated': {
       const high = Math.max(baseMs, previousMs * 3)
       return Math.round(Math.min(capMs, baseMs + random() * (high - baseMs)))

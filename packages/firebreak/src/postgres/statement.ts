@@ -18,6 +18,16 @@ export function stepOf(text: string, values: readonly SqlValue[]): Step {
   return { text, values: values.map(toWire) }
 }
 
+const write = /^\s*(?:insert|update|delete)\b/i
+
+/** It writes and has no rows to give. Where that is not certain at a glance, it may have some. */
+export const answersNothing = (text: string): boolean => write.test(text) && !/returning/i.test(text)
+
+/** The same step for later: bytes that its caller changes meanwhile are not its own any more. */
+export function withOwnBytes({ text, values }: Step): Step {
+  return { text, values: values.map((value) => (value instanceof Buffer ? Buffer.from(value) : value)) }
+}
+
 export function rowsOf({ fields, rows }: Answer): readonly SqlRow[] {
   return rows.map((texts) => rowOf(fields ?? [], texts))
 }

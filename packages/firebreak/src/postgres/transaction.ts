@@ -10,6 +10,11 @@
  * I4  Once the transaction is lost, nothing more of any unit is sent.
  * I5  Without savepoints the units stand or fall together: the first that fails is thrown as `Unguarded`, nothing is left of
  *     any, and whoever runs them runs them again with savepoints.
+ * I6  Without savepoints a write that answers nothing is deferred: it travels in front of the next statement, whosoever's that
+ *     is. The server keeps the order as written. One that fails there ends the run as `Unguarded`, whatever the bodies make
+ *     of the errors they see: its own unit hears of it in the next run, in which nothing is deferred.
+ * I7  What is still deferred when the last unit has ended goes before COMMIT, not with it: it may have to be cut short at the
+ *     end of its time, and COMMIT must not be; and without the transaction's id nobody could ask what became of COMMIT.
  */
 import type { SqlUnit, Verdict } from '../contracts/database.ts'
 import { invariant, isFirebreakError } from '../contracts/errors.ts'
@@ -19,6 +24,7 @@ import type { Connections } from './connections.ts'
 import type { Link } from './link.ts'
 import { isConnectionError, postgresError } from './postgres-errors.ts'
 import type { Answer, Step } from './round-trip.ts'
+import { withOwnBytes } from './statement.ts'
 import { type Cargo, type Carrier, UnitHandle } from './unit-handle.ts'
 
 /** A COMMIT that was sent and never answered. */
@@ -45,10 +51,18 @@ const undo = control('ROLLBACK TO firebreak_unit')
 const release = control('RELEASE firebreak_unit')
 const askId = control('SELECT pg_current_xact_id()')
 
+/** Steps, and bytes of their texts and values, that may wait for the next trip. */
+const deferredMax = 256
+const deferredBytesMax = 256 * 1024
+
 const done: Verdict = Object.freeze({ ok: true })
 
 /** A unit has failed in a transaction without savepoints. */
-export class Unguarded extends Error {}
+export class Unguarded extends Error {
+  constructor(cause?: unknown) {
+    super('an earlier statement of this commit has failed; its units run again', { cause })
+  }
+}
 
 export class Transaction implements Carrier {
   readonly inserts: BatchInserts
@@ -58,6 +72,8 @@ export class Transaction implements Carrier {
   readonly #guarded: boolean
   /** Goes to the server in front of the next statement. */
   #ahead: Step[] = [begin, askId]
+  /** Of the writes in `#ahead`. */
+  #deferredBytes = 0
   #begun = false
   #transactionId = ''
   /** Why the transaction as a whole cannot stand. */
@@ -77,6 +93,7 @@ export class Transaction implements Carrier {
     const verdicts: Verdict[] = []
     try {
       for (const unit of units) verdicts.push(await this.#runUnit(unit, watch))
+      if (this.#deferredBytes > 0) await this.#runUnit(this.#sendDeferred, watch)
     } catch (error) {
       await this.#rollBack()
       throw error
@@ -87,11 +104,16 @@ export class Transaction implements Carrier {
     return doubt === undefined ? { verdicts } : { verdicts, doubt }
   }
 
-  async #runUnit(unit: SqlUnit, watch: TransactionWatch): Promise<Verdict> {
+  // I7: the last of them takes the others along.
+  readonly #sendDeferred = async (handle: UnitHandle): Promise<void> => {
+    await handle.send(this.#ahead.splice(-1))
+  }
+
+  async #runUnit(unit: (handle: UnitHandle) => Promise<void>, watch: TransactionWatch): Promise<Verdict> {
     const handle = new UnitHandle(this)
     let failure: { readonly error: unknown } | undefined
     try {
-      await watch.run(unit, handle)
+      await watch.run(() => unit(handle), handle)
     } catch (error) {
       failure = { error }
     }
@@ -100,7 +122,7 @@ export class Transaction implements Carrier {
     if (failure !== undefined && isDatabaseError(failure.error)) throw failure.error
     if (failure === undefined && handle.failure !== undefined) throw handle.failure.error
     if (!this.#guarded) {
-      if (failure !== undefined) throw new Unguarded()
+      if (failure !== undefined) throw new Unguarded(failure.error)
       return done
     }
     if (handle.opened) this.#ahead.push(...(failure === undefined ? [release] : [undo, release]))
@@ -110,18 +132,30 @@ export class Transaction implements Carrier {
   async send({ steps, last, opens }: Cargo): Promise<readonly Answer[]> {
     if (this.#lost !== undefined) throw this.#lost.error
     if (opens && this.#guarded) this.#ahead.push(savepoint)
-    const ahead = this.#ahead.splice(0)
+    const ahead = this.#takeAhead()
     const trip = this.#link.trip([...ahead, ...steps], last)
     try {
       await this.#link.send(trip)
     } catch (cause) {
       const error = postgresError(cause, this.#connections.settings.path)
-      if (isDatabaseError(error)) this.#lost ??= { error }
-      throw error
+      const isLost = isDatabaseError(error)
+      const isSomebodyElses = !this.#guarded && !isLost && trip.answers.length < ahead.length
+      const thrown = isSomebodyElses ? new Unguarded(cause) : error
+      if (isLost || isSomebodyElses) this.#lost ??= { error: thrown }
+      throw thrown
     } finally {
       if (ahead[0] === begin) this.#hasBegun(trip.answers)
     }
     return trip.answers.slice(ahead.length)
+  }
+
+  defer(step: Step): boolean {
+    if (this.#guarded || this.#ahead.length >= deferredMax) return false
+    const bytes = step.values.reduce((sum, value) => sum + (value?.length ?? 0), step.text.length)
+    if (this.#deferredBytes + bytes > deferredBytesMax) return false
+    this.#deferredBytes += bytes
+    this.#ahead.push(withOwnBytes(step))
+    return true
   }
 
   cancel(): Promise<void> {
@@ -133,8 +167,13 @@ export class Transaction implements Carrier {
     this.#transactionId = answers[1]?.rows[0]?.[0] ?? ''
   }
 
+  #takeAhead(): readonly Step[] {
+    this.#deferredBytes = 0
+    return this.#ahead.splice(0)
+  }
+
   async #commit(): Promise<Doubt | undefined> {
-    const steps = [...this.#ahead.splice(0), commit]
+    const steps = [...this.#takeAhead(), commit]
     const trip = this.#link.trip(steps)
     try {
       await this.#link.send(trip)

@@ -2,12 +2,14 @@ import type { Sql, SqlRow, SqlValue } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { BatchInserts } from './batch-insert.ts'
 import type { Answer, DriverQuery, Step } from './round-trip.ts'
-import { changedRows, rowsOf, stepOf } from './statement.ts'
+import { answersNothing, changedRows, rowsOf, stepOf } from './statement.ts'
 
 /** What a unit reaches of the transaction it runs in. */
 export interface Carrier {
   readonly inserts: BatchInserts
   send(cargo: Cargo): Promise<readonly Answer[]>
+  /** True when it will send the step in front of the next one, and answer for its failure; then nobody waits for it. */
+  defer(step: Step): boolean
   /** Ends the statement that the server is working on. */
   cancel(): Promise<void>
 }
@@ -37,7 +39,11 @@ export class UnitHandle implements Sql {
   }
 
   async query<Row = SqlRow>(sql: string, params: readonly SqlValue[] = noValues): Promise<readonly Row[]> {
-    const [answer] = await this.send([stepOf(sql, params)])
+    const step = stepOf(sql, params)
+    // After a failure the server refuses what comes: whoever goes on is told so.
+    const mayWait = !this.#ended && this.failure === undefined && answersNothing(sql)
+    if (mayWait && this.#carrier.defer(step)) return []
+    const [answer] = await this.send([step])
     return answer === undefined ? [] : (rowsOf(answer) as readonly Row[])
   }
 

@@ -1,3 +1,4 @@
+import type { Attempt } from '../contracts/disposition.ts'
 import { FirebreakError, invariant } from '../contracts/errors.ts'
 import { noteSuspect } from '../ledger/suspects.ts'
 import type { Engine } from './engine.ts'
@@ -12,12 +13,20 @@ export interface Failure {
   readonly startedAtMs: number
 }
 
+/** The attempts before this one. */
+export interface Before {
+  /** Those that count. */
+  readonly count: number
+  readonly attempts: readonly Attempt[]
+}
+
 /**
  * Runs the handler once and commits its unit of work. Resolves with why it failed, or undefined when it is committed.
  *
  * The handler's place is taken here and given back when its code is through, so that neither a commit nor a wait holds it.
  */
-export async function runAttempt(engine: Engine, message: Message, number: number): Promise<Failure | undefined> {
+export async function runAttempt(engine: Engine, message: Message, before: Before): Promise<Failure | undefined> {
+  const number = before.count + 1
   const startedAtMs = engine.clock.now()
   let unit: UnitOfWork | undefined
   try {
@@ -27,6 +36,7 @@ export async function runAttempt(engine: Engine, message: Message, number: numbe
     if (place !== undefined) await place
     unit = openUnit(engine, message, number)
     refuseFenced(message)
+    refuseShut(engine, message, before)
     if (screened !== 'trusted') await note(engine, message, screened === 'alone')
     const result = run(message, unit)
     if (result instanceof Promise) {
@@ -65,6 +75,13 @@ function refuseFenced({ delivery: { partition } }: Message): void {
   if (partition.fenced) throw new FirebreakError('FB_FENCED', { partition: partition.id })
 }
 
+// Asked once the handler has its place: while it waited for one, a breaker may have opened.
+function refuseShut({ gate }: Engine, { handler }: Message, { attempts }: Before): void {
+  if (handler === null || handler.calls.length === 0) return
+  const refusal = gate.refusal({ handler, last: attempts.at(-1) })
+  if (refusal !== undefined) throw refusal
+}
+
 function run(message: Message, unit: UnitOfWork): Promise<void> | void {
   invariant(message.handler !== null, 'only what has a handler is run')
   return message.handler.run(message.payload as never, unit)
@@ -74,7 +91,7 @@ function openUnit(engine: Engine, message: Message, number: number): UnitOfWork 
   const { envelope, handler } = message
   invariant(envelope !== null && handler !== null, 'only what could be decoded is run')
   const unit = finalUnit(engine, message, 'done')
-  return new UnitOfWork(engine, { envelope, attempt: number, deadlineMs: handler.deadlineMs, unit })
+  return new UnitOfWork(engine, { envelope, attempt: number, handler, unit })
 }
 
 function untilExpired(unit: UnitOfWork, result: Promise<void>): Promise<void> {

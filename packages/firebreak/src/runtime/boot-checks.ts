@@ -3,21 +3,27 @@ import type { Database } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { Log } from '../contracts/log.ts'
 import type { ServiceDefinition } from '../define/service.ts'
+import type { Caller } from './caller.ts'
 import type { Engine, Limits } from './engine.ts'
 
 interface SetUp {
   readonly service: ServiceDefinition
   readonly log: Log
   readonly database?: Database
+  readonly caller?: Caller | undefined
 }
 
 /** Everything that is wrong with a set-up, in words, so that it is mended in one go. */
 export function bootProblems(options: SetUp, limits: Limits): readonly string[] {
   const problems: string[] = []
-  const { service, database, log } = options
+  const { service, database, log, caller } = options
   if (service.handlers.size > 0 && database === undefined) {
     problems.push(`${service.name} has handlers, so it needs a database: pass one to createRuntime`)
   }
+  if (service.calls.size > 0 && caller === undefined) {
+    problems.push(`${service.name} declares calls, so it needs a caller: pass createCaller({ … }) to createRuntime`)
+  }
+  problems.push(...(caller?.dependencies.problems(service.calls) ?? []))
   for (const [name, value] of Object.entries(limits)) {
     const least = name === 'drainMs' ? 0 : 1
     if (!(typeof value === 'number' && value >= least))

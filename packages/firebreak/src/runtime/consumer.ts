@@ -34,7 +34,8 @@ const none: ReadonlySet<string> = new Set()
  *    the next poll, which is what hands it to somebody else.
  * I2 What the log is told as committed is never beyond what the database has committed.
  * I3 A record that the cursor has handed out is accepted, or the cursor is opened anew from what is committed.
- * I4 A full memory, too much parked, or a full outbox pauses partitions; the group is never left.
+ * I4 A full memory, too much parked, a full outbox, or a topic of which nothing could start pauses partitions; the group is
+ *    never left.
  */
 export class Consumer {
   readonly #engine: Engine
@@ -294,15 +295,19 @@ export class Consumer {
   }
 
   #pausedNow(): readonly Partition[] {
-    const { limits } = this.#engine
+    const { limits, gate } = this.#engine
     if (this.#isFull(1)) return this.claims
     const tooMuchParked = this.#parking.count >= limits.parkedMax
-    const share = Math.max(100, (limits.recordsMax * 2) / Math.max(1, this.#claims.size))
+    const claims = Math.max(1, this.#claims.size)
+    const share = Math.max(100, (limits.recordsMax * 2) / claims)
+    // Of those that hold parked records only those that hold many: a key that failed must not stop a whole topic.
+    const parkedShare = limits.parkedMax / claims
     return this.claims.filter(
       (claimed) =>
         claimed.held >= share ||
         claimed.offsets.span >= limits.recordsMax * spanFactor ||
-        (tooMuchParked && claimed.parked.size > 0),
+        (tooMuchParked && claimed.parkedCount >= parkedShare) ||
+        gate.isShut(claimed.topic),
     )
   }
 

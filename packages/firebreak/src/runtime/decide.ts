@@ -1,5 +1,5 @@
 import type { DeadReason, Disposition } from '../contracts/disposition.ts'
-import { isFirebreakError } from '../contracts/errors.ts'
+import { type FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { backoffMs } from '../policy/backoff.ts'
 import type { RetryPolicy } from '../policy/retry.ts'
 
@@ -8,6 +8,8 @@ export type ErrorClassification =
   | { readonly kind: 'permanent'; readonly reason: DeadReason }
   | { readonly kind: 'transient' }
   | { readonly kind: 'throttled'; readonly afterMs: number }
+  /** Held back before it ran: nobody's attempt, and nothing to be remembered of it. */
+  | { readonly kind: 'not-started'; readonly afterMs: number }
   | { readonly kind: 'infrastructure' }
   | { readonly kind: 'fenced' }
   | { readonly kind: 'halt'; readonly reason: string }
@@ -21,6 +23,7 @@ const infrastructure = new Set([
   'FB_LOG_FULL',
   'FB_OUTBOX_FULL',
 ])
+const uncounted = new Set(['FB_HANDLER_THROTTLED', 'FB_CALL_THROTTLED', 'FB_CALL_OPEN', 'FB_CALL_BUSY'])
 const reasons: Readonly<Record<string, DeadReason>> = {
   FB_UNDECODABLE: 'undecodable',
   FB_CONTRACT_VIOLATED: 'contract',
@@ -32,17 +35,19 @@ const reasons: Readonly<Record<string, DeadReason>> = {
 /** Unknown errors are transient: only what is known never to succeed is given up at once. */
 export function classify(error: unknown): ErrorClassification {
   if (!isFirebreakError(error)) return { kind: 'transient' }
-  if (error.code === 'FB_HANDLER_THROTTLED')
-    return {
-      kind: 'throttled',
-      afterMs: Math.max(0, Number(error.detail['afterMs']) || 0),
-    }
+  if (isUncounted(error.code)) return { kind: 'throttled', afterMs: pauseOf(error) }
+  if (error.code === 'FB_NOT_STARTED') return { kind: 'not-started', afterMs: pauseOf(error) }
   if (error.code === 'FB_FENCED') return { kind: 'fenced' }
   if (error.code === 'FB_INVARIANT' || error.kind === 'config') return { kind: 'halt', reason: error.message }
   if (infrastructure.has(error.code)) return { kind: 'infrastructure' }
   if (error.kind === 'transient') return { kind: 'transient' }
   return { kind: 'permanent', reason: reasons[error.code] ?? 'permanent' }
 }
+
+/** Errors of attempts that do not count: somebody asked for a pause, or nothing was sent. */
+export const isUncounted = (errorClass: string): boolean => uncounted.has(errorClass)
+
+const pauseOf = (error: FirebreakError): number => Math.max(0, Number(error.detail['afterMs']) || 0)
 
 /** Which of our own engines an error speaks of. */
 export const troubleWith = (error: unknown): 'log' | 'database' =>
@@ -54,7 +59,7 @@ export type AfterFailure = Exclude<Disposition, { readonly kind: 'done' | 'dupli
 /** What is known when an attempt has failed. */
 export interface Failure {
   readonly classification: ErrorClassification
-  /** Attempts that failed so far, this one included unless it was throttled. */
+  /** Attempts that failed so far, this one included if it counts. */
   readonly attempts: number
   readonly firstFailedAtMs: number
   readonly previousDelayMs: number
@@ -88,14 +93,16 @@ export function decide(
       delayMs: Math.max(1, backoffMs(infrastructureRetry, Math.min(attempts, 6), 0, random)),
     }
   }
-  const wasThrottled = c.kind === 'throttled'
-  const delayMs = wasThrottled ? c.afterMs : backoffMs(policy, attempts, failure.previousDelayMs, random)
+  const isCounted = c.kind === 'transient'
+  const delayMs = isCounted ? backoffMs(policy, attempts, failure.previousDelayMs, random) : c.afterMs
   const nextAgeMs = nowMs + delayMs - failure.firstFailedAtMs
-  if ((!wasThrottled && attempts >= policy.attemptsMax) || nextAgeMs > policy.ageMaxMs)
+  if ((isCounted && attempts >= policy.attemptsMax) || nextAgeMs > policy.ageMaxMs)
     return {
       kind: 'dead-letter',
       reason: 'exhausted',
       hold: policy.onExhausted === 'hold',
     }
-  return delayMs <= policy.laneWaitMaxMs ? { kind: 'retry', delayMs } : { kind: 'park', dueAtMs: nowMs + delayMs }
+  // What is held back could be all there is: it must not fill the memory.
+  const staysInLane = delayMs <= policy.laneWaitMaxMs && c.kind !== 'not-started'
+  return staysInLane ? { kind: 'retry', delayMs } : { kind: 'park', dueAtMs: nowMs + delayMs }
 }

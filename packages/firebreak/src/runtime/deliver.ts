@@ -3,7 +3,7 @@ import type { Attempt } from '../contracts/disposition.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { retryDefaults } from '../policy/retry.ts'
 import { type Failure, runAttempt } from './attempt.ts'
-import { type AfterFailure, classify, decide, type ErrorClassification, troubleWith } from './decide.ts'
+import { type AfterFailure, classify, decide, type ErrorClassification, isUncounted, troubleWith } from './decide.ts'
 import type { Engine } from './engine.ts'
 import { describeError } from './fingerprint.ts'
 import { type Delivery, decode, type Message } from './message.ts'
@@ -27,7 +27,7 @@ export async function deliver(engine: Engine, delivery: Delivery): Promise<Deliv
   let tries = firstTry(message)
   for (;;) {
     // 4 Run the handler under its policy; 5 collect its unit of work; 6 commit it, with the position.
-    const failure = await runAttempt(engine, message, tries.count + 1)
+    const failure = await runAttempt(engine, message, tries)
     if (failure === undefined) return 'finished'
     // 7 Decide.
     tries = failed(engine, message, tries, failure)
@@ -41,7 +41,7 @@ export async function deliver(engine: Engine, delivery: Delivery): Promise<Deliv
 
 /** What is known between two attempts. */
 interface Tries extends History {
-  /** Attempts that failed, in this process or earlier ones; throttled ones do not count. */
+  /** Attempts that failed and count, in this process or earlier ones. */
   readonly count: number
   readonly classification: ErrorClassification
   readonly error: unknown
@@ -56,7 +56,7 @@ function firstTry(message: Message): Tries {
   return {
     attempts,
     firstFailedAtMs,
-    count: last === undefined ? 0 : last.number - (last.errorClass === 'FB_HANDLER_THROTTLED' ? 1 : 0),
+    count: last === undefined ? 0 : last.number - (isUncounted(last.errorClass) ? 1 : 0),
     classification,
     error: undefined,
     previousDelayMs: delayBefore(message, last),
@@ -91,7 +91,8 @@ function failed(engine: Engine, message: Message, tries: Tries, { error, started
       infrastructureFailures: tries.infrastructureFailures + 1,
     }
   }
-  if (classification.kind === 'fenced') return { ...tries, classification, error }
+  if (classification.kind === 'fenced' || classification.kind === 'not-started')
+    return { ...tries, classification, error }
   const nowMs = engine.clock.now()
   const number = tries.count + 1
   const seen: Attempt = {
@@ -134,12 +135,14 @@ async function follow(
   to: AfterFailure,
   tries: Tries,
 ): Promise<DeliveryEnd | 'again'> {
-  const { partition } = message.delivery
+  const { partition, parked } = message.delivery
   switch (to.kind) {
     case 'retry':
       await sleep(engine.clock, to.delayMs, partition.signal)
       return partition.fenced ? 'left' : 'again'
     case 'park':
+      // A parked record that was not even started is as it was.
+      if (parked !== null && tries.attempts === message.attempts) return { parkedUntilMs: to.dueAtMs }
       return end(settleParked(engine, message, to.dueAtMs, tries), { parkedUntilMs: to.dueAtMs })
     case 'dead-letter':
       return end(

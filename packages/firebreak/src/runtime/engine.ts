@@ -5,6 +5,8 @@ import type { Fact } from '../contracts/journal.ts'
 import type { Log } from '../contracts/log.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import type { DeadlineWatch } from '../policy/deadline-watch.ts'
+import type { CallGate } from './call-gate.ts'
+import type { Caller } from './caller.ts'
 import type { Committer } from './committer.ts'
 import type { Publisher } from './publisher.ts'
 import type { Slots } from './slots.ts'
@@ -51,6 +53,9 @@ export interface Engine {
   readonly publisher: Publisher
   readonly committer: Committer
   readonly slots: Slots
+  /** Undefined where nobody calls. */
+  readonly caller: Caller | undefined
+  readonly gate: CallGate
   readonly watch: DeadlineWatch
   /** Undefined when nobody listens: then no fact is even built. */
   readonly tell: ((fact: Fact) => void) | undefined

@@ -1,10 +1,11 @@
 import type { Attempt } from '../contracts/disposition.ts'
+import { isFirebreakError } from '../contracts/errors.ts'
 
 const stackMax = 4096
 const messageMax = 1024
 
 /** What is kept of an error, bounded: one failing message must not fill the database. */
-export function describeError(error: unknown): Pick<Attempt, 'errorClass' | 'message' | 'stack'> {
+export function describeError(error: unknown): Pick<Attempt, 'errorClass' | 'message' | 'stack' | 'dependency'> {
   if (!(error instanceof Error))
     return {
       errorClass: typeof error,
@@ -17,7 +18,13 @@ export function describeError(error: unknown): Pick<Attempt, 'errorClass' | 'mes
     errorClass: error.name === 'Error' ? error.constructor.name : error.name,
     message: error.message.slice(0, messageMax),
     stack: stack.slice(0, stackMax),
+    ...dependencyOf(error),
   }
+}
+
+function dependencyOf(error: Error): Pick<Attempt, 'dependency'> {
+  const dependency = isFirebreakError(error) ? error.detail['dependency'] : undefined
+  return typeof dependency === 'string' ? { dependency } : {}
 }
 
 const causeOf = (cause: unknown): string => (cause instanceof Error ? (cause.stack ?? cause.message) : String(cause))

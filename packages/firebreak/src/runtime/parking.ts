@@ -1,6 +1,7 @@
 import type { Timer } from '../contracts/clock.ts'
 import { heldLanes } from '../ledger/letters.ts'
 import { type ParkedRow, readLane, readLanes } from '../ledger/parked.ts'
+import { nextTurn } from '../node/turn.ts'
 import { classify } from './decide.ts'
 import type { DeliveryEnd } from './deliver.ts'
 import type { Engine } from './engine.ts'
@@ -27,6 +28,7 @@ export class Parking {
   readonly #loading = new Map<ClaimedPartition, Load>()
   #timer: Timer | undefined
   #timerAtMs = Number.POSITIVE_INFINITY
+  #kicksSoon = false
   #stopped = false
 
   constructor(engine: Engine, deliver: (delivery: Delivery) => Promise<DeliveryEnd>) {
@@ -57,7 +59,8 @@ export class Parking {
     state.count++
     state.headDueAtMs = dueAtMs
     this.touch(partition, lane)
-    this.kick()
+    // Otherwise the timer comes first, and looks at all of them.
+    if (dueAtMs < this.#timerAtMs) this.kick()
   }
 
   /** A dead letter holds its lane until a person decides. */
@@ -105,6 +108,16 @@ export class Parking {
       }
     }
     this.#arm(earliest, now)
+  }
+
+  // Once for all lanes that end in one turn: thousands wait, and each look is at all of them.
+  #kickSoon(): void {
+    if (this.#kicksSoon) return
+    this.#kicksSoon = true
+    nextTurn(() => {
+      this.#kicksSoon = false
+      this.kick()
+    })
   }
 
   #arm(atMs: number, now: number): void {
@@ -165,7 +178,7 @@ export class Parking {
     state.draining = true
     partition.busy.add(lane)
     this.#drain(partition, lane, state).then(
-      () => partition.fenced || this.kick(),
+      () => partition.fenced || this.#kickSoon(),
       (error) => this.#engine.halt(error),
     )
   }

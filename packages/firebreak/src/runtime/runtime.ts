@@ -1,3 +1,4 @@
+import type { AnyCallSignature, CallOptions, CallRequest, CallResponse } from '../contracts/call.ts'
 import type { Clock } from '../contracts/clock.ts'
 import type { Database, Sql } from '../contracts/database.ts'
 import type { Entropy } from '../contracts/entropy.ts'
@@ -13,6 +14,8 @@ import { systemEntropy } from '../node/entropy.ts'
 import { nextTurn } from '../node/turn.ts'
 import { DeadlineWatch } from '../policy/deadline-watch.ts'
 import { bootProblems, mustBeAlone, waitUntilAlone } from './boot-checks.ts'
+import { CallGate } from './call-gate.ts'
+import type { Caller } from './caller.ts'
 import { ChangeWatch } from './change-watch.ts'
 import { Committer } from './committer.ts'
 import { Consumer } from './consumer.ts'
@@ -26,6 +29,7 @@ import { mirrorTopic } from './mirror.ts'
 import { noDatabase } from './no-database.ts'
 import { Parking } from './parking.ts'
 import { Publisher } from './publisher.ts'
+import { quietly } from './quietly.ts'
 import { Relay } from './relay.ts'
 import { Slots } from './slots.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
@@ -36,6 +40,8 @@ export interface RuntimeOptions {
   readonly log: Log
   /** The service's own; needed for handlers and for `transaction`. */
   readonly database?: Database
+  /** Makes the calls; needed when the service declares some. All runtimes of a process share one. */
+  readonly caller?: Caller
   readonly limits?: Partial<Limits>
   /** Where this service starts on a log that does not know it yet; default `earliest`. */
   readonly startFrom?: StartFrom
@@ -69,6 +75,16 @@ export interface Runtime {
   publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>, cause?: Partial<Cause>): Promise<string>
   /** SQL and events in one commit, from outside a handler: an HTTP request, a script. */
   transaction<T>(body: (sql: Sql, publish: Publish) => Promise<T>, cause?: Partial<Cause>): Promise<T>
+  /**
+   * Makes a call that the service declares, from outside a handler.
+   *
+   * **Errors** those of `Caller.call`; `FB_NOT_CALLABLE`.
+   */
+  call<C extends AnyCallSignature>(
+    definition: C,
+    request: CallRequest<C>,
+    options?: CallOptions,
+  ): Promise<CallResponse<C>>
   readonly letters: LetterDesk
   stats(): RuntimeStats
   /** Resolves when the runtime has stopped, rejects when it had to halt. */
@@ -161,6 +177,8 @@ class ServiceRuntime implements Runtime {
         onOutbox,
       }),
       slots: new Slots(options.service.handlersMax),
+      caller: options.caller,
+      gate: new CallGate(options.service, options.caller?.dependencies, entropy.random),
       watch: new DeadlineWatch(clock),
       tell: options.observe === undefined ? undefined : quietly(options.observe),
       halt: (error) => this.#halt(error),
@@ -238,6 +256,18 @@ class ServiceRuntime implements Runtime {
     return (result as unknown as { value: T }).value
   }
 
+  async call<C extends AnyCallSignature>(
+    definition: C,
+    request: CallRequest<C>,
+    options?: CallOptions,
+  ): Promise<CallResponse<C>> {
+    this.#refuseWhenStopped()
+    const { service, caller } = this.#engine
+    const isDeclared = [...service.calls].some((one) => one === (definition as unknown))
+    if (isDeclared && caller !== undefined) return caller.call(definition, request, options)
+    throw new FirebreakError('FB_NOT_CALLABLE', { who: `service ${service.name}`, call: definition.name })
+  }
+
   stats(): RuntimeStats {
     return statsOf(this.#engine, {
       claims: this.#consumer.claims,
@@ -264,15 +294,6 @@ class ServiceRuntime implements Runtime {
   #refuseWhenStopped(): void {
     if (this.#stopping !== undefined)
       throw new FirebreakError('FB_CLOSED', { what: `the runtime of ${this.#engine.service.name}` })
-  }
-}
-
-// A listener that throws would otherwise turn a record that is done into one that failed.
-function quietly(observe: Observer): Observer {
-  return (fact) => {
-    try {
-      observe(fact)
-    } catch {}
   }
 }
 

@@ -1,10 +1,13 @@
+import type { AnyCallSignature, CallRequest, CallResponse, HandlerCallOptions } from '../contracts/call.ts'
 import type { Context } from '../contracts/context.ts'
 import type { Sql } from '../contracts/database.ts'
 import type { Envelope } from '../contracts/envelope.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, PayloadInput } from '../contracts/event.ts'
 import type { LogRecord } from '../contracts/log.ts'
+import type { Handler } from '../define/handle.ts'
 import type { Expiring } from '../policy/deadline-watch.ts'
+import { AttemptCalls } from './attempt-calls.ts'
 import type { Engine } from './engine.ts'
 import type { Unit, UnitOutcome } from './unit.ts'
 
@@ -12,7 +15,7 @@ import type { Unit, UnitOutcome } from './unit.ts'
 export interface AttemptSpec {
   readonly envelope: Envelope
   readonly attempt: number
-  readonly deadlineMs: number
+  readonly handler: Handler
   /** What is committed whatever the handler does: the mark, the account, the position. */
   readonly unit: Unit
 }
@@ -33,6 +36,7 @@ export class UnitOfWork implements Context, Expiring {
   readonly deadlineAtMs: number
   #mode: 'open' | 'committing' | 'committed' | 'failed' | 'ended' = 'open'
   #records: (LogRecord | Promise<LogRecord>)[] | undefined
+  #calls: AttemptCalls | undefined
   #abort: AbortController | undefined
   #slotHeld = true
   #taken = false
@@ -46,7 +50,7 @@ export class UnitOfWork implements Context, Expiring {
   constructor(engine: Engine, spec: AttemptSpec) {
     this.#engine = engine
     this.#spec = spec
-    this.deadlineAtMs = engine.clock.now() + spec.deadlineMs
+    this.deadlineAtMs = engine.clock.now() + spec.handler.deadlineMs
   }
 
   get envelope(): Envelope {
@@ -95,6 +99,21 @@ export class UnitOfWork implements Context, Expiring {
     this.#records.push(made)
   }
 
+  call<C extends AnyCallSignature>(
+    definition: C,
+    request: CallRequest<C>,
+    options: HandlerCallOptions = {},
+  ): Promise<CallResponse<C>> {
+    if (this.#mode !== 'open') return Promise.reject(this.#ended())
+    const { caller, clock } = this.#engine
+    this.#calls ??= new AttemptCalls(caller, this.#spec.envelope, this.#spec.handler)
+    const time = { remainingMs: this.deadlineAtMs - clock.now(), signal: this.signal }
+    const result = this.#calls.send(definition, request, time, options)
+    // A handler that does not await must not end the process.
+    result.catch(() => undefined)
+    return result
+  }
+
   /** Ends the attempt after its handler has: commits what it has not committed itself. */
   complete(): Promise<UnitOutcome> {
     if (this.#mode === 'open') return this.#commit(null)
@@ -108,7 +127,7 @@ export class UnitOfWork implements Context, Expiring {
   expire(): void {
     const error = new FirebreakError('FB_DELIVERY_TIMEOUT', {
       type: this.#spec.envelope.type,
-      deadlineMs: this.#spec.deadlineMs,
+      deadlineMs: this.#spec.handler.deadlineMs,
     })
     if (this.#mode === 'open') this.end(error)
     if (this.#mode === 'committing') this.#isLate = true

@@ -58,6 +58,7 @@ export class Life implements Around {
   clock(inner: Clock): Clock {
     return {
       now: () => inner.now(),
+      monotonic: () => inner.monotonic(),
       schedule: (delayMs, run): Timer => inner.schedule(delayMs, () => this.#ended || run()),
     }
   }

@@ -7,6 +7,8 @@ import type { Fact } from '../contracts/journal.ts'
 import type { Log, LogEntry, Position } from '../contracts/log.ts'
 import { type ServiceDefinition, service } from '../define/service.ts'
 import { type LedgerReport, verifyLedger } from '../ledger/verify.ts'
+import type { Fetch } from '../node/fetch.ts'
+import { createCaller } from '../runtime/caller.ts'
 import type { Limits } from '../runtime/engine.ts'
 import { envelopeOf, parsePayload } from '../runtime/envelope-codec.ts'
 import { type LetterDesk, letterDesk } from '../runtime/letter-desk.ts'
@@ -29,6 +31,8 @@ export interface TestRuntimeOptions {
   readonly prepare?: (database: Database, serviceName: string) => Promise<unknown>
   /** Stands between every instance and its ports: faults, counters. */
   readonly around?: Around
+  /** Answers what services call: the pricing service is at `http://pricing`. Let it wait on the clock of the test. */
+  readonly fetch?: Fetch
   /** Every fact of every instance, with the name of its service. */
   readonly observe?: (fact: Fact, serviceName: string) => void
 }
@@ -275,17 +279,22 @@ class TestSystem implements TestRuntime {
   #instanceOf({ service: one, database }: Place): Instance {
     const handle = memoryLog({ clock: this.clock, store: this.#store })
     const life = new Life(() => void handle.close())
-    const { around, limits, observe } = this.#options
+    const { around, fetch, limits, observe } = this.#options
     const [log, own] =
       around === undefined ? [handle, database] : [aroundLog(handle, around), aroundDatabase(database, around)]
+    const ownWay = {
+      clock: life.clock(this.clock),
+      entropy: this.entropy,
+      observe: (fact: Fact): unknown => life.ended || observe?.(fact, one.name),
+    }
+    const endpoints = Object.fromEntries([...one.calls].map(({ to }) => [to, `http://${to}`]))
     const runtime = createRuntime({
       service: one,
       log: aroundLog(log, life),
       database: aroundDatabase(own, life),
-      clock: life.clock(this.clock),
-      entropy: this.entropy,
+      ...(fetch === undefined ? {} : { caller: createCaller({ ...ownWay, endpoints, fetch }) }),
       instance: `${one.name}-${++this.#names}`,
-      observe: (fact) => life.ended || observe?.(fact, one.name),
+      ...ownWay,
       ...(limits === undefined ? {} : { limits }),
     })
     // A test that expects a halt looks at `done` itself; for all others it must not end the process.

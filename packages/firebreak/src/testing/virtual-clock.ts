@@ -56,6 +56,10 @@ class Virtual implements VirtualClock {
     return this.#nowMs
   }
 
+  monotonic(): number {
+    return this.#nowMs
+  }
+
   schedule(delayMs: number, run: () => void): Timer {
     // A fraction would make dates that no wall clock has; rounding up keeps "never before".
     const atMs = this.#nowMs + Math.max(0, Math.ceil(delayMs))

@@ -46,6 +46,7 @@ export async function startRun(seed: number): Promise<Run> {
   const late: { clock?: TestRuntime['clock'] } = {}
   const clock = {
     now: () => late.clock?.now() ?? 0,
+    monotonic: () => late.clock?.monotonic() ?? 0,
     schedule: (ms: number, then: () => void) => late.clock!.schedule(ms, then),
   }
   const faults = new Faults(drawFaultRates(faultEntropy), { clock, entropy: faultEntropy })

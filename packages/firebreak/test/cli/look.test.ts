@@ -96,6 +96,7 @@ test('tail: follows what comes in, waiting on the clock, and ends on Ctrl-C with
   let publishing: Promise<unknown> | undefined
   const clock = {
     now: () => 0,
+    monotonic: () => 0,
     schedule(delayMs: number, go: () => void): Timer {
       waits.push(delayMs)
       publishing ??= log.append([order('late')])

@@ -26,6 +26,7 @@ export function passingClock(startMs = 1_700_000_000_000): Clock {
   }
   return {
     now: () => nowMs,
+    monotonic: () => nowMs,
     schedule(delayMs: number, run: () => void): Timer {
       const id = order++
       timers.set(id, { atMs: nowMs + delayMs, run })

@@ -28,7 +28,8 @@ test('the tarball holds the build, the program and what a reader needs, and noth
   const paths = consumer.packed.files.map(({ path }) => path)
   for (const wanted of ['LICENSE', 'README.md', 'package.json', 'bin/firebreak.js', 'dist/index.js', 'dist/index.d.ts'])
     assert.ok(paths.includes(wanted), `${wanted} is missing`)
-  const allowed = /^(dist\/.+\.(js|d\.ts|css|html|svg|json|woff2)|bin\/[^/]+\.js|LICENSE|README\.md|package\.json)$/
+  const allowed =
+    /^(dist\/.+\.(js|d\.ts|css|html|svg|json|woff2)|bin\/[^/]+\.js|scenarios\/[a-z0-9-]+\.yaml|LICENSE|README\.md|package\.json)$/
   assert.deepEqual(
     paths.filter((path) => !allowed.test(path)),
     [],

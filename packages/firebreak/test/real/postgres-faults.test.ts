@@ -118,7 +118,8 @@ test('a lock that is not given in time fails its unit alone, with the error of t
       const [locked, proceed] = [gate(), gate()]
       const holding = other.commit([
         async (sql) => {
-          await sql.query('update items set name = $1 where id = 10', ['held'])
+          // A write with an answer is not deferred: the lock is held from here on.
+          await sql.query('update items set name = $1 where id = 10 returning id', ['held'])
           locked.open()
           await proceed.reached
         },
@@ -147,7 +148,7 @@ test('a unit that is out of time while it waits for a lock is undone alone, and 
       const [locked, proceed] = [gate(), gate()]
       const holding = other.commit([
         async (sql) => {
-          await sql.query('delete from items where id = 20')
+          await sql.query('delete from items where id = 20 returning id')
           locked.open()
           await proceed.reached
         },
@@ -173,7 +174,7 @@ test('of two commits that wait for each other one is busy, and leaves nothing', 
       const [one, two] = [gate(), gate()]
       const crossing = (first: number, second: number, mine: typeof one, theirs: typeof one): SqlUnit => {
         return async (sql) => {
-          await sql.query('update items set name = $2 where id = $1', [first, `by-${first}`])
+          await sql.query('update items set name = $2 where id = $1 returning id', [first, `by-${first}`])
           mine.open()
           await theirs.reached
           await sql.query('update items set name = $2 where id = $1', [second, `by-${first}-too`])

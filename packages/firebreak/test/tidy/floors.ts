@@ -25,7 +25,11 @@ const floors: Readonly<Record<string, number>> = {
 }
 const adapters = new Set(['sqlite', 'kafka', 'postgres', 'rabbitmq', 'otel'])
 // What an adapter adapts, and nobody else touches.
-const peers: Readonly<Record<string, string>> = { kafka: '@platformatic/kafka', postgres: 'pg' }
+const peers: Readonly<Record<string, readonly string[]>> = {
+  kafka: ['@platformatic/kafka'],
+  postgres: ['pg'],
+  lab: ['yaml', 'zod', '@observablehq/plot', 'linkedom'],
+}
 const lowest = new Set(['contracts', 'node'])
 // Below the adapters nothing touches the machine but through the platform floor.
 const platformFree = new Set(['contracts', 'policy', 'define', 'ledger', 'runtime'])
@@ -68,7 +72,7 @@ function floorProblem(folder: string, target: string): string | undefined {
 }
 
 function packageProblem(folder: string, from: string): string | undefined {
-  if (peers[folder] === from) return undefined
+  if (peers[folder]?.includes(from)) return undefined
   if (!from.startsWith('node:')) return `the library depends on nothing, not on ${from}`
   return platformFree.has(folder) ? `${folder} touches the machine: ${from}; go through src/node` : undefined
 }

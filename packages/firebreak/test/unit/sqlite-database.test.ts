@@ -209,7 +209,7 @@ test('a file held by another process makes a commit wait on the clock, and go on
   await once(child.stdout!, 'data')
   const waits: number[] = []
   const clock: Clock = {
-    now: systemClock.now,
+    ...systemClock,
     schedule(delayMs, run) {
       waits.push(delayMs)
       if (waits.length === 5) child.stdin!.write('go\n')

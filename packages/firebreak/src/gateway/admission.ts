@@ -1,0 +1,105 @@
+/**
+ * Who may work at a server, and who is turned away. The signals are its own: how long requests wait and how many are under
+ * way. The delay of the event loop says too little: it stays low while a queue grows, and is high when one request computes.
+ *
+ * I1 At most `concurrency` requests work; a place is given back when the work has ended, not when its caller has gone.
+ * I2 A request is told once: admitted, or refused with the reason. What is refused has not started.
+ * I3 Nothing starts when its caller has stopped waiting.
+ */
+import type { Clock } from '../contracts/clock.ts'
+import type { Entropy } from '../contracts/entropy.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import { systemClock } from '../node/clock.ts'
+import { systemEntropy } from '../node/entropy.ts'
+import type { CodelSpec } from '../policy/codel.ts'
+import { ServerQueue, type ServerQueueSpec } from '../policy/server-queue.ts'
+import { TimeoutLine } from '../policy/timeout-line.ts'
+import { type HeaderOf, readCallerWords } from './request-headers.ts'
+import { Visit } from './server-context.ts'
+import { type Desk, type Refusal, Ticket, type Told } from './ticket.ts'
+
+export interface AdmissionOptions {
+  /** Requests that work at the same time. */
+  readonly concurrency: number
+  /** Requests that may wait; default half of `concurrency`. */
+  readonly queueMax?: number
+  /** Default `adaptive-lifo`: the oldest first, but the newest while the queue lasts, because its caller still waits. */
+  readonly order?: ServerQueueSpec['order']
+  /** Default 5 ms once the queue has lasted for 100 ms; null: only `waitMaxMs` counts. */
+  readonly codel?: CodelSpec | null
+  /** Default 500 ms. */
+  readonly waitMaxMs?: number
+  /** The longest time that a request is given, and that of a request that says none; default 30 s. */
+  readonly timeoutMaxMs?: number
+  readonly clock?: Clock
+  readonly entropy?: Entropy
+}
+
+/** offered = started + all that were refused + waiting. */
+export interface AdmissionStats {
+  readonly working: number
+  readonly waiting: number
+  readonly started: number
+  /** `full`: no room to wait. `shed`: waited too long. `expired`: its time was over. `gone`: its caller left the queue. */
+  readonly refused: Readonly<Record<Refusal, number>>
+}
+
+/** One queue before the handlers of a server; all that share what is scarce share one. */
+export interface Admission {
+  /** A request has come; it asks for a place with `enter` of its ticket, and learns of it through `told`. */
+  prepare(header: HeaderOf, told: Told): Ticket
+  readonly stats: AdmissionStats
+}
+
+/** Makes an admission. **Errors** `FB_CONFIG` with every mistake at once. */
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { clock = systemClock, entropy = systemEntropy, concurrency, timeoutMaxMs = 30_000 } = options
+  const spec: ServerQueueSpec = {
+    concurrency,
+    queueMax: options.queueMax ?? Math.ceil(concurrency / 2),
+    order: options.order ?? 'adaptive-lifo',
+    codel: options.codel === undefined ? { targetMs: 5, intervalMs: 100 } : options.codel,
+    waitMaxMs: options.waitMaxMs ?? 500,
+  }
+  const problems = problemsOf(spec, timeoutMaxMs)
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
+  const desk: Desk = {
+    queue: new ServerQueue<Ticket>(spec, (ticket) => ticket.expire()),
+    clock,
+    waitMaxMs: spec.waitMaxMs,
+    waits: new TimeoutLine(clock),
+    deadlines: new TimeoutLine(clock),
+    counts: { started: 0, refused: { full: 0, shed: 0, expired: 0, gone: 0 } },
+  }
+  return {
+    prepare: (header, told) =>
+      new Ticket(desk, new Visit(readCallerWords(header), timeoutMaxMs, { clock, entropy }), told),
+    get stats() {
+      const { queue, counts } = desk
+      return { working: queue.busy, waiting: queue.queued, started: counts.started, refused: { ...counts.refused } }
+    },
+  }
+}
+
+/** An admission that is there already, or one of its own. */
+export const admissionOf = (given: Admission | AdmissionOptions): Admission =>
+  'prepare' in given ? given : createAdmission(given)
+
+function problemsOf({ concurrency, queueMax, codel, waitMaxMs }: ServerQueueSpec, timeoutMaxMs: number): string[] {
+  const found: string[] = []
+  const whole = (name: string, value: number, least: number): void => {
+    if (!(Number.isSafeInteger(value) && value >= least)) found.push(`${name} must be ${least} or more, not ${value}`)
+  }
+  const time = (name: string, value: number): void => {
+    if (!(value > 0 && Number.isFinite(value))) found.push(`${name} must be above 0 and finite, not ${value}`)
+  }
+  whole('concurrency', concurrency, 1)
+  whole('queueMax', queueMax, 0)
+  time('waitMaxMs', waitMaxMs)
+  time('timeoutMaxMs', timeoutMaxMs)
+  if (codel !== null) {
+    time('codel.targetMs', codel.targetMs)
+    time('codel.intervalMs', codel.intervalMs)
+  }
+  return found
+}

@@ -1,0 +1,54 @@
+import { deleteGroupsV2, deleteTopicsV6 } from '@platformatic/kafka'
+import { FirebreakError } from '../contracts/errors.ts'
+import { systemClock } from '../node/clock.ts'
+import { Cluster } from './kafka-cluster.ts'
+import { ask, Connections } from './kafka-connections.ts'
+import { code, nameOf, ProtocolAnswer, passes } from './kafka-errors.ts'
+import { type KafkaOptions, settingsOf } from './kafka-options.ts'
+import { withPatience } from './kafka-patience.ts'
+
+export interface Removable {
+  readonly topics: readonly string[]
+  readonly groups: readonly string[]
+}
+
+const deleteWithinMs = 15_000
+const removalLane = 'removal'
+
+/**
+ * Removes topics with all their records, and groups with their positions. For what a program has made for itself: what is not
+ * there is no error, and a group that still has members is left to the brokers, which forget it some time after they are gone.
+ *
+ * **Errors** `FB_CONFIG`, `FB_LOG_REFUSED`, `FB_LOG_UNAVAILABLE`
+ */
+export async function removeFromKafka(options: KafkaOptions, { topics, groups }: Removable): Promise<void> {
+  const connections = new Connections(settingsOf(options))
+  const cluster = new Cluster(connections, systemClock)
+  try {
+    for (const group of groups) await withPatience(cluster.patience, () => removeGroup(cluster, group))
+    if (topics.length > 0) await withPatience(cluster.patience, () => removeTopics(cluster, topics))
+  } finally {
+    await connections.close()
+  }
+}
+
+async function removeGroup(cluster: Cluster, group: string): Promise<void> {
+  const connection = await cluster.connections.get(await cluster.coordinator(group), removalLane)
+  const answer = await ask(connection, deleteGroupsV2.api, [group])
+  for (const { errorCode } of answer.results) {
+    if (errorCode !== code.notCoordinator) continue
+    cluster.forgetCoordinator(group)
+    throw new ProtocolAnswer(errorCode)
+  }
+}
+
+async function removeTopics(cluster: Cluster, names: readonly string[]): Promise<void> {
+  const topics = names.map((name) => ({ name }))
+  const answer = await ask(await cluster.any(), deleteTopicsV6.api, topics, deleteWithinMs)
+  for (const { name, errorCode, errorMessage } of answer.responses) {
+    if (errorCode === 0 || errorCode === code.unknownTopicOrPartition) continue
+    if (passes(errorCode)) throw new ProtocolAnswer(errorCode)
+    const reason = `topic ${name} cannot be removed: ${errorMessage ?? nameOf(errorCode)}`
+    throw new FirebreakError('FB_LOG_REFUSED', { path: cluster.settings.path, reason })
+  }
+}

@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { FirebreakError } from '../contracts/errors.ts'
+import { systemEntropy } from '../node/entropy.ts'
+import type { Span } from './arm-books.ts'
+import { worstOf } from './checks.ts'
+import { digestOf } from './digest.ts'
+import { judge } from './expectations.ts'
+import { fluidOf } from './fluid.ts'
+import { type RealArmRun, runRealArm } from './real-arm.ts'
+import { realProblems } from './real-bounds.ts'
+import { Interruption } from './real-interruption.ts'
+import type { LogPlace } from './real-log.ts'
+import { consumersOf, topicOf } from './real-message.ts'
+import type { ArmResult, LabResult } from './result.ts'
+import type { Expectation, Scenario } from './scenario.ts'
+import { verdictOf } from './verdict.ts'
+import { toUs } from './virtual-time.ts'
+
+export interface RealOptions {
+  /** Ends the run; it rejects with the signal's reason when all is cleaned up. */
+  readonly signal?: AbortSignal
+  /** Told now and then. **Units** of `done` and `total`: seconds of the scenario, over all arms */
+  readonly onProgress?: (done: number, total: number, what: string) => void
+  /** Only these arms; claims about others are left out. */
+  readonly arms?: readonly string[]
+  /** `host:port` of brokers for the queue edges; default: firebreak's embedded log. */
+  readonly kafka?: readonly string[]
+  /** Real ms per ms of the scenario, default 1; the figures are those of the scenario's time. */
+  readonly dilation?: number
+}
+
+/**
+ * Runs the arms of a scenario for real, one after the other: a process per service, HTTP between them, firebreak's own
+ * runtime on the queue edges, the machine's clock. Arrivals and demands are those of the simulation with the same seed.
+ *
+ * **Guarantee** When it resolves or rejects, no process, port, folder or topic of it is left.
+ * **Errors** `FB_CONFIG` for what this machine cannot do in real time, with what to scale; `FB_INVARIANT` with what a process
+ * wrote when it died; the reason of `signal`
+ */
+export async function runReal(scenario: Scenario, options: RealOptions = {}): Promise<LabResult> {
+  const { dilation = 1, arms: names } = options
+  const arms = scenario.arms.filter(({ name }) => names === undefined || names.includes(name))
+  const unknown = (names ?? []).filter((name) => !arms.some((arm) => arm.name === name))
+  const problems = [
+    ...unknown.map((name) => `no arm ${name}; there is ${scenario.arms.map((arm) => arm.name).join(', ')}`),
+    ...realProblems({ scenario, arms, dilation }),
+  ]
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
+  const runs = await runAll({ ...scenario, arms, replications: 1 }, options)
+  return resultOf({ ...scenario, arms, replications: 1 }, runs)
+}
+
+/** By the name of the arm. */
+type Runs = ReadonlyMap<string, RealArmRun>
+
+async function runAll(scenario: Scenario, { signal, onProgress, kafka, dilation = 1 }: RealOptions): Promise<Runs> {
+  const runs = new Map<string, RealArmRun>()
+  const seconds = Math.round(scenario.durationMs / 1000)
+  const total = seconds * scenario.arms.length
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-lab-'))
+  const interruption = new Interruption(signal, () =>
+    // A process that is killed may take a moment to let go.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 }),
+  )
+  const prefix = `firebreak-lab-${systemEntropy.hex(4)}`
+  try {
+    for (const [index, arm] of scenario.arms.entries()) {
+      const own = join(folder, `${index}`)
+      const place: LogPlace =
+        kafka === undefined ? { kind: 'embedded', folder: own } : { kind: 'kafka', brokers: kafka }
+      const setup = { scenario, arm, dilation, place, folder: own, prefix: prefixOf(prefix, index) }
+      const onElapsed = (ms: number): void => onProgress?.(index * seconds + Math.round(ms / 1000), total, arm.name)
+      runs.set(arm.name, await runRealArm({ setup, spans: spansOf(scenario), signal: interruption.signal, onElapsed }))
+    }
+    return runs
+  } finally {
+    try {
+      if (kafka !== undefined) await cleanUp(kafka, prefix, scenario)
+    } finally {
+      interruption.end()
+    }
+  }
+}
+
+/** What the names of an arm begin with. */
+const prefixOf = (prefix: string, arm: number): string => `${prefix}-${arm}`
+
+async function cleanUp(brokers: readonly string[], prefix: string, { arms }: Scenario): Promise<void> {
+  const edges = arms.flatMap((arm, index) =>
+    arm.edges.flatMap(({ kind }, edge) => (kind === 'sync' ? [] : [{ prefix: prefixOf(prefix, index), edge }])),
+  )
+  const topics = edges.map((one) => topicOf(one.prefix, one.edge))
+  const groups = edges.map((one) => consumersOf(one.prefix, one.edge))
+  // The client is an optional peer, as everywhere.
+  const { removeFromKafka } = await import('../kafka/kafka-remove.ts')
+  await removeFromKafka({ brokers, clientId: 'firebreak-lab' }, { topics, groups })
+}
+
+const spansOf = ({ expect }: Scenario): readonly Span[] =>
+  expect.flatMap(({ within }) => (within === null ? [] : [{ fromUs: toUs(within.fromMs), toUs: toUs(within.toMs) }]))
+
+function resultOf(scenario: Scenario, runs: Runs): LabResult {
+  const arms = Object.fromEntries([...runs].map(([name, { result }]) => [name, result]))
+  const fluid = Object.fromEntries(
+    scenario.arms.map((arm) => [arm.name, fluidOf(scenario, arm, arms[arm.name] as ArmResult)]),
+  )
+  const isAbout = ({ arm, value }: Expectation, names: (name: string) => boolean): boolean =>
+    names(arm) && (typeof value === 'number' || names(value.arm))
+  const places = scenario.expect.flatMap(({ within }) => (within === null ? [] : [within]))
+  const figuresOf = (name: string, within: Expectation['within']): Partial<ArmResult> =>
+    within === null ? (arms[name] as ArmResult) : (runs.get(name)?.parts[places.indexOf(within)] ?? {})
+  const differences: LabResult['differences'] = []
+  const all = {
+    scenario: scenario.name,
+    description: scenario.description,
+    mode: 'real',
+    seed: scenario.seed,
+    replications: scenario.replications,
+    arms,
+    fluid,
+    differences,
+    expect: judge(
+      scenario.expect.filter((one) => isAbout(one, (name) => runs.has(name))),
+      figuresOf,
+    ),
+    verdict: verdictOf(scenario, arms, fluid, differences),
+    checks: worstOf([...runs.values()].map(({ checks }) => checks)),
+  } as const
+  return { ...all, digest: digestOf(all) }
+}

@@ -1,0 +1,127 @@
+import { hours } from '../contracts/duration.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import type { AnyCall } from '../define/call.ts'
+import { parseHttpDate } from '../node/http-date.ts'
+import type { AttemptFailure } from '../policy/attempt.ts'
+import { checkResponse, notAsDeclared } from './call-request.ts'
+
+/** What an attempt came to. */
+export type Answer = { readonly value: unknown } | { readonly failure: AttemptFailure }
+
+export interface ReadLimits {
+  readonly bytesMax: number
+  /** Wall time, for a `Retry-After` that is a date. */
+  readonly nowMs: number
+  /** Nobody waits for it any more: what is left of the body is cancelled. */
+  readonly signal: AbortSignal
+}
+
+// Of an error only a few words are kept; reading a little more leaves the connection usable.
+const errorBytesMax = 16 * 1024
+const excerptMax = 200
+const pauseMaxMs = hours(1)
+
+/**
+ * Reads a response to its end, or to its bound. Never throws.
+ *
+ * 429 and 503 with `Retry-After` ask for a pause; 408, 425, 429, 5xx and a broken connection may be tried again; all other
+ * answers that are no success say that the request is wrong.
+ */
+export async function readAnswer(call: AnyCall, response: Response, limits: ReadLimits): Promise<Answer> {
+  try {
+    if (!response.ok) return { failure: await refusalOf(call, response, limits) }
+    const { bytes, isWhole } = await read(response, limits)
+    if (!isWhole) throw notAsDeclared(call, 'response', `it is longer than ${limits.bytesMax} bytes`)
+    return { value: await checkResponse(call, parsed(call, bytes)) }
+  } catch (error) {
+    if (error instanceof FirebreakError) return { failure: { kind: 'permanent', error } }
+    return { failure: brokenConnection(call, error) }
+  }
+}
+
+/** No answer, or half of one. What the client throws is not passed on: it may hold what was sent. */
+export function brokenConnection(call: AnyCall, error: unknown): AttemptFailure {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const code = (cause as { readonly code?: unknown } | null)?.code
+  const reason = typeof code === 'string' ? `the connection broke with ${code}` : 'the connection broke'
+  const detail = { dependency: call.to, call: call.name, reason }
+  return { kind: 'transient', error: new FirebreakError('FB_CALL_FAILED', detail) }
+}
+
+async function refusalOf(call: AnyCall, response: Response, limits: ReadLimits): Promise<AttemptFailure> {
+  const { status } = response
+  const { nowMs, signal } = limits
+  const { bytes } = await read(response, { bytesMax: errorBytesMax, signal })
+  const about = { dependency: call.to, call: call.name, status }
+  const afterMs = status === 429 || status === 503 ? pauseOf(response.headers.get('retry-after'), nowMs) : undefined
+  if (afterMs !== undefined)
+    return { kind: 'throttled', afterMs, error: new FirebreakError('FB_CALL_THROTTLED', { ...about, afterMs }) }
+  const excerpt = excerptOf(bytes)
+  if (status === 408 || status === 425 || status === 429 || status >= 500) {
+    const reason = `it answered ${status}${excerpt === '' ? '' : `: ${excerpt}`}`
+    return { kind: 'transient', error: new FirebreakError('FB_CALL_FAILED', { ...about, reason }) }
+  }
+  const isRedirect = status < 400
+  const reason = isRedirect ? 'redirects are not followed' : excerpt === '' ? 'no reason given' : excerpt
+  return { kind: 'permanent', error: new FirebreakError('FB_CALL_REJECTED', { ...about, reason }) }
+}
+
+/** `Retry-After` in ms: seconds or a date, an hour at most. */
+function pauseOf(text: string | null, nowMs: number): number | undefined {
+  if (text === null) return undefined
+  const atMs = parseHttpDate(text.trim())
+  if (atMs !== undefined) return Math.min(pauseMaxMs, Math.max(0, atMs - nowMs))
+  return /^\d{1,9}$/.test(text.trim()) ? Math.min(pauseMaxMs, Number(text) * 1000) : undefined
+}
+
+async function read(
+  { body }: Response,
+  { bytesMax, signal }: Pick<ReadLimits, 'bytesMax' | 'signal'>,
+): Promise<{ bytes: Uint8Array; isWhole: boolean }> {
+  if (body === null) return { bytes: new Uint8Array(), isWhole: true }
+  const reader = body.getReader() as ReadableStreamDefaultReader<Uint8Array>
+  const chunks: Uint8Array[] = []
+  let size = 0
+  let isWhole = true
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    chunks.push(part.value)
+    size += part.value.length
+    if (size <= bytesMax && !signal.aborted) continue
+    isWhole = false
+    await reader.cancel()
+    break
+  }
+  return { bytes: joined(chunks, size), isWhole }
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const [first] = chunks
+  if (chunks.length === 1 && first !== undefined) return first
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
+
+function parsed(call: AnyCall, bytes: Uint8Array): unknown {
+  if (bytes.length === 0) return undefined
+  try {
+    return JSON.parse(strictUtf8.decode(bytes))
+  } catch {
+    throw notAsDeclared(call, 'response', 'it is not JSON in UTF-8')
+  }
+}
+
+// One line of text, whatever it was.
+function excerptOf(bytes: Uint8Array): string {
+  const text = new TextDecoder().decode(bytes.subarray(0, excerptMax * 4))
+  return text
+    .replaceAll(/[\p{C}\s]+/gu, ' ')
+    .trim()
+    .slice(0, excerptMax)
+}

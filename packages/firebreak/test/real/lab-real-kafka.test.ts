@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { kafkaLog } from '../../src/kafka/kafka-log.ts'
+import { runReal } from '../../src/lab/real.ts'
+import { arm, model, queue, scenario, steady } from '../process/lab-real-scene.ts'
+import { kafkaBrokers, skipReason } from './servers.ts'
+
+const brokers = kafkaBrokers()
+
+test('the lab runs queue edges on Kafka, and removes its topics and groups', {
+  skip: brokers ? false : skipReason.kafka,
+}, async (t) => {
+  const kafka = brokers as readonly string[]
+  const log = kafkaLog({ brokers: kafka })
+  t.after(() => log.close())
+  const names = async (): Promise<readonly string[]> => {
+    const all = [...(await log.inspect().topics()).map(({ name }) => name), ...(await log.inspect().groups())]
+    return all.filter((name) => name.startsWith('firebreak-lab-')).toSorted()
+  }
+  const before = await names()
+  const services = [model('web'), model('work', { latency: { kind: 'constant', ms: 10 } })]
+  const traffic = [steady('web', 40)]
+  const of = (publish: 'outbox' | 'direct') =>
+    arm(publish, { services, edges: [queue('web', 'work', { publish, kind: 'stream', partitions: 3 })], traffic })
+  const seen: string[] = []
+  const onProgress = async (): Promise<void> => void seen.push(...(await names()))
+  const real = await runReal(scenario([of('outbox'), of('direct')]), { kafka, onProgress })
+  for (const { successRatio, offered } of Object.values(real.arms)) assert.deepEqual([successRatio, offered], [1, 40])
+  for (const { ok, where } of Object.values(real.checks)) assert.ok(ok, where)
+  assert.ok(seen.some((name) => !before.includes(name)))
+  assert.deepEqual(
+    (await names()).filter((name) => !before.includes(name)),
+    [],
+  )
+})
