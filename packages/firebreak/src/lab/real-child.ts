@@ -1,8 +1,8 @@
 /** Entry of every process of a run: does what its parent orders over the IPC channel, and ends with it. */
-import { errorMessage } from '../contracts/errors.ts'
+import { errorMessage, isFirebreakError } from '../contracts/errors.ts'
 import { systemClock } from '../node/clock.ts'
 import type { Part } from './real-part.ts'
-import type { News, Order, Setup } from './real-protocol.ts'
+import type { KnownError, News, Order, Setup } from './real-protocol.ts'
 import { LiveTime } from './real-time.ts'
 import type { QueueEdge, ServiceModel } from './scenario.ts'
 
@@ -15,12 +15,19 @@ process.on('SIGINT', () => undefined)
 process.on('message', (order: Order) => {
   follow(order).then(
     (value) => tell({ kind: 'answer', value }),
-    (error) =>
-      tell({ kind: 'failed', reason: error instanceof Error ? (error.stack ?? error.message) : errorMessage(error) }),
+    (error) => tell({ kind: 'failed', reason: reasonOf(error), known: knownOf(error) }),
   )
 })
 
 const tell = (news: News): void => void process.send?.(news)
+
+const reasonOf = (error: unknown): string => (error instanceof Error && error.stack) || errorMessage(error)
+
+function knownOf(error: unknown): KnownError | null {
+  if (!isFirebreakError(error)) return null
+  const detail = Object.entries(error.detail).map(([name, value]) => [name, String(value)])
+  return { code: error.code, detail: Object.fromEntries(detail) }
+}
 
 async function follow(order: Order): Promise<unknown> {
   switch (order.kind) {

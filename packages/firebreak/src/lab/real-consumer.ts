@@ -1,3 +1,9 @@
+/**
+ * The consumers of a queue edge as a process of their own.
+ *
+ * I1 A message is settled when the runtime has committed what became of it, once.
+ * I2 A handler calls the service only while it has a turn, and gives the turn back before it is tried again.
+ */
 import type { Agent } from 'node:http'
 import { join } from 'node:path'
 import { hours } from '../contracts/duration.ts'
@@ -113,6 +119,7 @@ class Consumer implements Part {
   }
 
   async stop(): Promise<void> {
+    this.#live?.time.stop()
     this.#agent.destroy()
     await this.#runtime.stop({ drainMs: 0 })
     await this.#faultyLog.log.close()

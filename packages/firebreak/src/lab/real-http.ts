@@ -21,7 +21,8 @@ export interface Question {
 }
 
 /** Connections of one process, opened as they are needed and kept. */
-export const createAgent = (): Agent => new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
+export const createAgent = (): Agent =>
+  new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: Number.POSITIVE_INFINITY })
 
 /** Requests from one process to one service, by how each ended. */
 export interface CallCounts {

@@ -48,6 +48,7 @@ export class Processes {
     const stderr = lastOf(child)
     child.on('message', (news: News) => {
       if (news.kind === 'answer') waiting.shift()?.resolve(news.value)
+      else if (news.known !== null) this.fail(new FirebreakError(news.known.code, news.known.detail))
       else this.fail(lost(role, news.reason))
     })
     child.on('error', (error) => this.fail(lost(role, error.message)))

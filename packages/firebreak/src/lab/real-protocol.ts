@@ -1,4 +1,5 @@
 /** What the processes of a run say to each other over their IPC channel. */
+import type { ErrorCode } from '../contracts/error-catalogue.ts'
 import type { CallCounts } from './real-http.ts'
 import type { LogPlace } from './real-log.ts'
 import type { Check, ServiceResult } from './result.ts'
@@ -40,7 +41,13 @@ export type Order =
 export type News =
   | { readonly kind: 'answer'; readonly value: unknown }
   /** It cannot go on. */
-  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly reason: string; readonly known: KnownError | null }
+
+/** An error of firebreak, on its way to the parent. */
+export interface KnownError {
+  readonly code: ErrorCode
+  readonly detail: Readonly<Record<string, string>>
+}
 
 /** How far a process is. */
 export interface Status {

@@ -1,3 +1,9 @@
+/**
+ * A service of the scenario as a process of its own.
+ *
+ * I1 Every request that arrives is a visit of the station from then on, and is answered once, unless its caller has gone.
+ * I2 What the station, its calendar and its errands are told from outside, they are told within `LiveTime.enter`.
+ */
 import type { Agent, Server } from 'node:http'
 import { type ErrandPlan, VisitErrands } from './errands.ts'
 import { PlacedDraws, randomStream, seedFor } from './random-streams.ts'
@@ -82,6 +88,7 @@ class RealService implements Part {
     const life = this.#begin(time)
     const { station, links, outlets } = life
     this.#life = life
+    // The answer waits for the commit of what is published, or for the log: nothing that was answered is lost.
     const plan = { host: station, groups: groupsOf(links), direct: outlets, outbox: [] }
     // The errands touch nothing else of links and channels.
     if (links.length + outlets.length > 0)
@@ -213,7 +220,6 @@ class RealService implements Part {
   }
 }
 
-// The answer waits for every commit: what is published is never lost.
 function groupsOf(
   links: readonly RealLink[],
 ): readonly { readonly isParallel: boolean; readonly links: readonly RealLink[] }[] {

@@ -11,8 +11,8 @@ import { fluidOf } from './fluid.ts'
 import { type RealArmRun, runRealArm } from './real-arm.ts'
 import { realProblems } from './real-bounds.ts'
 import { Interruption } from './real-interruption.ts'
+import { onKafka, prefixOf } from './real-kafka.ts'
 import type { LogPlace } from './real-log.ts'
-import { consumersOf, topicOf } from './real-message.ts'
 import type { ArmResult, LabResult } from './result.ts'
 import type { Expectation, Scenario } from './scenario.ts'
 import { verdictOf } from './verdict.ts'
@@ -36,8 +36,8 @@ export interface RealOptions {
  * runtime on the queue edges, the machine's clock. Arrivals and demands are those of the simulation with the same seed.
  *
  * **Guarantee** When it resolves or rejects, no process, port, folder or topic of it is left.
- * **Errors** `FB_CONFIG` for what this machine cannot do in real time, with what to scale; `FB_INVARIANT` with what a process
- * wrote when it died; the reason of `signal`
+ * **Errors** `FB_CONFIG` for what this machine cannot do in real time, with what to scale; `FB_LOG_UNAVAILABLE` for brokers
+ * that do not answer; `FB_INVARIANT` with what a process wrote when it died; the reason of `signal`
  */
 export async function runReal(scenario: Scenario, options: RealOptions = {}): Promise<LabResult> {
   const { dilation = 1, arms: names } = options
@@ -55,47 +55,42 @@ export async function runReal(scenario: Scenario, options: RealOptions = {}): Pr
 /** By the name of the arm. */
 type Runs = ReadonlyMap<string, RealArmRun>
 
-async function runAll(scenario: Scenario, { signal, onProgress, kafka, dilation = 1 }: RealOptions): Promise<Runs> {
-  const runs = new Map<string, RealArmRun>()
-  const seconds = Math.round(scenario.durationMs / 1000)
-  const total = seconds * scenario.arms.length
+async function runAll(scenario: Scenario, options: RealOptions): Promise<Runs> {
+  const { arms } = scenario
+  const { kafka: brokers, signal } = options
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-lab-'))
   const interruption = new Interruption(signal, () =>
     // A process that is killed may take a moment to let go.
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 }),
   )
   const prefix = `firebreak-lab-${systemEntropy.hex(4)}`
+  const run = (): Promise<Runs> => runArms(scenario, options, { folder, prefix, signal: interruption.signal })
   try {
-    for (const [index, arm] of scenario.arms.entries()) {
-      const own = join(folder, `${index}`)
-      const place: LogPlace =
-        kafka === undefined ? { kind: 'embedded', folder: own } : { kind: 'kafka', brokers: kafka }
-      const setup = { scenario, arm, dilation, place, folder: own, prefix: prefixOf(prefix, index) }
-      const onElapsed = (ms: number): void => onProgress?.(index * seconds + Math.round(ms / 1000), total, arm.name)
-      runs.set(arm.name, await runRealArm({ setup, spans: spansOf(scenario), signal: interruption.signal, onElapsed }))
-    }
-    return runs
+    return brokers === undefined ? await run() : await onKafka({ brokers, prefix, arms }, run)
   } finally {
-    try {
-      if (kafka !== undefined) await cleanUp(kafka, prefix, scenario)
-    } finally {
-      interruption.end()
-    }
+    interruption.end()
   }
 }
 
-/** What the names of an arm begin with. */
-const prefixOf = (prefix: string, arm: number): string => `${prefix}-${arm}`
+interface Grounds {
+  readonly folder: string
+  readonly prefix: string
+  readonly signal: AbortSignal
+}
 
-async function cleanUp(brokers: readonly string[], prefix: string, { arms }: Scenario): Promise<void> {
-  const edges = arms.flatMap((arm, index) =>
-    arm.edges.flatMap(({ kind }, edge) => (kind === 'sync' ? [] : [{ prefix: prefixOf(prefix, index), edge }])),
-  )
-  const topics = edges.map((one) => topicOf(one.prefix, one.edge))
-  const groups = edges.map((one) => consumersOf(one.prefix, one.edge))
-  // The client is an optional peer, as everywhere.
-  const { removeFromKafka } = await import('../kafka/kafka-remove.ts')
-  await removeFromKafka({ brokers, clientId: 'firebreak-lab' }, { topics, groups })
+async function runArms(scenario: Scenario, options: RealOptions, { folder, prefix, signal }: Grounds): Promise<Runs> {
+  const { onProgress, kafka, dilation = 1 } = options
+  const runs = new Map<string, RealArmRun>()
+  const seconds = Math.round(scenario.durationMs / 1000)
+  const total = seconds * scenario.arms.length
+  for (const [index, arm] of scenario.arms.entries()) {
+    const own = join(folder, `${index}`)
+    const place: LogPlace = kafka === undefined ? { kind: 'embedded', folder: own } : { kind: 'kafka', brokers: kafka }
+    const setup = { scenario, arm, dilation, place, folder: own, prefix: prefixOf(prefix, index) }
+    const onElapsed = (ms: number): void => onProgress?.(index * seconds + Math.round(ms / 1000), total, arm.name)
+    runs.set(arm.name, await runRealArm({ setup, spans: spansOf(scenario), signal, onElapsed }))
+  }
+  return runs
 }
 
 const spansOf = ({ expect }: Scenario): readonly Span[] =>

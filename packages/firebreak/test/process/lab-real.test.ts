@@ -192,12 +192,29 @@ test('without a broker an outbox waits and a direct publication fails; consumers
   isSound(real)
 })
 
-test('time can be stretched: the figures are those of the scenario', async () => {
-  const one = arm('one', { services: [model('web', work10)], traffic: [steady('web', 200)] })
-  const real = await runReal(scenario([one], { durationMs: 500 }), { dilation: 4 })
-  const { offered, succeeded, latencyMs } = armOf(real, 'one')
-  assert.deepEqual([offered, succeeded], [100, 100])
-  assert.ok(latencyMs.p50 >= 10 && latencyMs.p50 < 20, `${latencyMs.p50}`)
+test('requests and their demands are those of the simulation, and time can be stretched', async () => {
+  const services = [model('web', { latency: { kind: 'exponential', meanMs: 20 } })]
+  const arrivals = { kind: 'poisson', rate: [{ atMs: 0, perSec: 150 }] } as const
+  const traffic = [{ to: 'web', arrivals, critical: 0, keys: 0 }]
+  const within = { fromMs: 200, toMs: 400 }
+  const expect = [{ arm: 'one', metric: 'successRatio', op: '=', value: 1, within }] as const
+  const one = scenario([arm('one', { services, traffic })], { durationMs: 500, expect })
+  const startedAtMs = performance.now()
+  const [simulated, real] = [await runScenario(one), await runReal(one, { dilation: 4 })]
+  assert.ok(performance.now() - startedAtMs >= 2000)
+  const demands = (result: LabResult): readonly unknown[] => {
+    const { offered, succeeded, services: found, windows } = armOf(result, 'one')
+    return [
+      offered,
+      succeeded,
+      found['web']?.serviceMs.mean.toFixed(6),
+      windows.slice(0, 2).map((each) => each.offered),
+    ]
+  }
+  assert.deepEqual(demands(real), demands(simulated))
+  const ratio = armOf(real, 'one').latencyMs.mean / armOf(simulated, 'one').latencyMs.mean
+  assert.ok(ratio >= 1 && ratio < 2, `${ratio}`)
+  assert.deepEqual(real.expect, simulated.expect)
 })
 
 test('what the machine cannot do in real time is refused, with what to scale', async () => {
@@ -242,6 +259,12 @@ test('a process that dies ends the run, and the error shows what it wrote', asyn
     message: /the process of web lives as long as its run.*TypeError/s,
   })
   await nothingLeft()
+})
+
+test('what firebreak itself has to say comes through from a process', async () => {
+  const edges = [queue('web', 'work', { kind: 'stream', partitions: 2000 })]
+  const one = arm('one', { services: [model('web'), model('work')], edges, traffic: [steady('web', 20)] })
+  await assert.rejects(runReal(scenario([one])), { code: 'FB_CONFIG', message: /partitions .* must be 1 to 1000/ })
 })
 
 for (const by of ['SIGINT', 'SIGTERM', 'exit'] as const)

@@ -33,3 +33,11 @@ test('the lab runs queue edges on Kafka, and removes its topics and groups', {
     [],
   )
 })
+
+test('brokers that do not answer are told before anything is started', async () => {
+  const one = arm('one', { services: [model('web')], edges: [queue('web', 'web')], traffic: [steady('web', 1)] })
+  const started: string[] = []
+  const onProgress = (_done: number, _total: number, what: string): void => void started.push(what)
+  await assert.rejects(runReal(scenario([one]), { kafka: ['127.0.0.1:1'], onProgress }), { code: 'FB_LOG_UNAVAILABLE' })
+  assert.deepEqual(started, [])
+})

@@ -41,7 +41,7 @@ test('an arm may count the answer alone: its messages change neither success nor
 })
 
 test('a run goes on until its messages are done, even where only the answer counts', async () => {
-  const result = await runArm(queued({}, { latency: constant(150) }, { success: 'answered' }))
+  const result = await runArm(queued({}, {}, { success: 'answered', faults: [fault('hold', 0, 20_000)] }))
   assert.deepEqual([result.services['work']!.completed, result.windows.at(-1)!.backlog], [100, 0])
 })
 
