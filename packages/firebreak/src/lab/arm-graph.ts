@@ -1,4 +1,4 @@
-import type { Arm, Edge } from './scenario.ts'
+import type { Arm, Edge, SyncEdge } from './scenario.ts'
 
 /** Calls and deliveries that one request at `entry` sets off if nothing fails. An edge that leads back does not count. */
 export function attemptsNeeded(arm: Arm, entry: string): number {
@@ -44,4 +44,19 @@ function sorted(
   }
   visit(entry)
   return { order, forward }
+}
+
+/** Calls that go out together, and the groups in their order. */
+export interface LinkGroup<Link> {
+  readonly isParallel: boolean
+  readonly links: readonly Link[]
+}
+
+/** The groups of the links of one service. A group is parallel when all of its links say so. */
+export function groupsOf<Link extends { readonly edge: SyncEdge }>(links: readonly Link[]): readonly LinkGroup<Link>[] {
+  const ordered = links.toSorted((a, b) => a.edge.group - b.edge.group)
+  const groups = Map.groupBy(ordered, ({ edge }) => edge.group)
+  return [...groups.values()].map((members) => {
+    return { isParallel: members.every(({ edge }) => edge.parallel), links: members }
+  })
 }

@@ -2,8 +2,8 @@ import { sleep } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import { systemClock } from '../node/clock.ts'
 import type { Span } from './arm-books.ts'
-import { type TallyResult, tallyResult } from './arm-result.ts'
-import type { Checks } from './checks.ts'
+import { tallyResult } from './arm-result.ts'
+import { type ArmRun, nameOf } from './arm-run.ts'
 import { realChecks } from './real-checks.ts'
 import { requestFigures } from './real-figures.ts'
 import { Processes, type Worker } from './real-processes.ts'
@@ -21,21 +21,13 @@ export interface RealArmOptions {
   readonly onElapsed: (ms: number) => void
 }
 
-/** What one arm came to. */
-export interface RealArmRun {
-  readonly result: ArmResult
-  readonly checks: Checks
-  /** In the order of the spans. */
-  readonly parts: readonly TallyResult[]
-}
-
 const startWithinMs = 60_000
 const leadMs = 250
 const lookEveryMs = 250
 const stopWithinMs = 5000
 
 /** Runs one arm in processes of its own, which are gone when this resolves or rejects. */
-export async function runRealArm(options: RealArmOptions): Promise<RealArmRun> {
+export async function runRealArm(options: RealArmOptions): Promise<ArmRun> {
   const { setup, signal, spans } = options
   signal.throwIfAborted()
   const processes = new Processes()
@@ -136,7 +128,7 @@ interface Ending extends Ended {
   readonly spans: readonly Span[]
 }
 
-function runOf({ scenario, arm }: { scenario: Scenario; arm: Setup['arm'] }, ending: Ending): RealArmRun {
+function runOf({ scenario, arm }: { scenario: Scenario; arm: Setup['arm'] }, ending: Ending): ArmRun {
   const { workers, reports, spans, endUs, isDrained } = ending
   const services = new Map<string, Report>()
   for (const [index, { role }] of workers.entries())
@@ -152,5 +144,6 @@ function runOf({ scenario, arm }: { scenario: Scenario; arm: Setup['arm'] }, end
     deadLetters: settled.filter(({ outcome }) => outcome === 'dead-letter').length,
   }
   const checks = realChecks({ arm, reports, services, replayed, isDrained })
-  return { result, checks, parts: books.tallies.slice(1).map(tallyResult) }
+  const parts = new Map(books.tallies.slice(1).map((tally) => [nameOf(tally.span), [tallyResult(tally)]]))
+  return { arm, results: [result], checks: [checks], parts }
 }

@@ -4,7 +4,9 @@
  * I1 Every request that arrives is a visit of the station from then on, and is answered once, unless its caller has gone.
  * I2 What the station, its calendar and its errands are told from outside, they are told within `LiveTime.enter`.
  */
+
 import type { Agent, Server } from 'node:http'
+import { groupsOf } from './arm-graph.ts'
 import { type ErrandPlan, VisitErrands } from './errands.ts'
 import { PlacedDraws, randomStream, seedFor } from './random-streams.ts'
 import { AttemptBooks } from './real-attempts.ts'
@@ -218,16 +220,4 @@ class RealService implements Part {
     }
     calendar.at(toUs(windowMs), look)
   }
-}
-
-function groupsOf(
-  links: readonly RealLink[],
-): readonly { readonly isParallel: boolean; readonly links: readonly RealLink[] }[] {
-  const groups = Map.groupBy(
-    links.toSorted((a, b) => a.edge.group - b.edge.group),
-    ({ edge }) => edge.group,
-  )
-  return [...groups.values()].map((members) => {
-    return { isParallel: members.every(({ edge }) => edge.parallel), links: members }
-  })
 }

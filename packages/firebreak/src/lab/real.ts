@@ -3,20 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FirebreakError } from '../contracts/errors.ts'
 import { systemEntropy } from '../node/entropy.ts'
-import type { Span } from './arm-books.ts'
-import { worstOf } from './checks.ts'
-import { digestOf } from './digest.ts'
-import { judge } from './expectations.ts'
-import { fluidOf } from './fluid.ts'
-import { type RealArmRun, runRealArm } from './real-arm.ts'
+import { type ArmRun, armProblems, chosenArms, resultOf, spansOf } from './arm-run.ts'
+import { runRealArm } from './real-arm.ts'
 import { realProblems } from './real-bounds.ts'
 import { Interruption } from './real-interruption.ts'
 import { onKafka, prefixOf } from './real-kafka.ts'
 import type { LogPlace } from './real-log.ts'
-import type { ArmResult, LabResult } from './result.ts'
-import type { Expectation, Scenario } from './scenario.ts'
-import { verdictOf } from './verdict.ts'
-import { toUs } from './virtual-time.ts'
+import type { LabResult } from './result.ts'
+import type { Scenario } from './scenario.ts'
 
 export interface RealOptions {
   /** Ends the run; it rejects with the signal's reason when all is cleaned up. */
@@ -41,21 +35,14 @@ export interface RealOptions {
  */
 export async function runReal(scenario: Scenario, options: RealOptions = {}): Promise<LabResult> {
   const { dilation = 1, arms: names } = options
-  const arms = scenario.arms.filter(({ name }) => names === undefined || names.includes(name))
-  const unknown = (names ?? []).filter((name) => !arms.some((arm) => arm.name === name))
-  const problems = [
-    ...unknown.map((name) => `no arm ${name}; there is ${scenario.arms.map((arm) => arm.name).join(', ')}`),
-    ...realProblems({ scenario, arms, dilation }),
-  ]
+  const arms = chosenArms(scenario, names)
+  const problems = [...armProblems(scenario, names), ...realProblems({ scenario, arms, dilation })]
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   const runs = await runAll({ ...scenario, arms, replications: 1 }, options)
-  return resultOf({ ...scenario, arms, replications: 1 }, runs)
+  return resultOf('real', { ...scenario, arms, replications: 1 }, runs)
 }
 
-/** By the name of the arm. */
-type Runs = ReadonlyMap<string, RealArmRun>
-
-async function runAll(scenario: Scenario, options: RealOptions): Promise<Runs> {
+async function runAll(scenario: Scenario, options: RealOptions): Promise<readonly ArmRun[]> {
   const { arms } = scenario
   const { kafka: brokers, signal } = options
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-lab-'))
@@ -64,7 +51,8 @@ async function runAll(scenario: Scenario, options: RealOptions): Promise<Runs> {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 }),
   )
   const prefix = `firebreak-lab-${systemEntropy.hex(4)}`
-  const run = (): Promise<Runs> => runArms(scenario, options, { folder, prefix, signal: interruption.signal })
+  const run = (): Promise<readonly ArmRun[]> =>
+    runArms(scenario, options, { folder, prefix, signal: interruption.signal })
   try {
     return brokers === undefined ? await run() : await onKafka({ brokers, prefix, arms }, run)
   } finally {
@@ -78,9 +66,13 @@ interface Grounds {
   readonly signal: AbortSignal
 }
 
-async function runArms(scenario: Scenario, options: RealOptions, { folder, prefix, signal }: Grounds): Promise<Runs> {
+async function runArms(
+  scenario: Scenario,
+  options: RealOptions,
+  { folder, prefix, signal }: Grounds,
+): Promise<readonly ArmRun[]> {
   const { onProgress, kafka, dilation = 1 } = options
-  const runs = new Map<string, RealArmRun>()
+  const runs: ArmRun[] = []
   const seconds = Math.round(scenario.durationMs / 1000)
   const total = seconds * scenario.arms.length
   for (const [index, arm] of scenario.arms.entries()) {
@@ -88,40 +80,7 @@ async function runArms(scenario: Scenario, options: RealOptions, { folder, prefi
     const place: LogPlace = kafka === undefined ? { kind: 'embedded', folder: own } : { kind: 'kafka', brokers: kafka }
     const setup = { scenario, arm, dilation, place, folder: own, prefix: prefixOf(prefix, index) }
     const onElapsed = (ms: number): void => onProgress?.(index * seconds + Math.round(ms / 1000), total, arm.name)
-    runs.set(arm.name, await runRealArm({ setup, spans: spansOf(scenario), signal, onElapsed }))
+    runs.push(await runRealArm({ setup, spans: spansOf(scenario.expect), signal, onElapsed }))
   }
   return runs
-}
-
-const spansOf = ({ expect }: Scenario): readonly Span[] =>
-  expect.flatMap(({ within }) => (within === null ? [] : [{ fromUs: toUs(within.fromMs), toUs: toUs(within.toMs) }]))
-
-function resultOf(scenario: Scenario, runs: Runs): LabResult {
-  const arms = Object.fromEntries([...runs].map(([name, { result }]) => [name, result]))
-  const fluid = Object.fromEntries(
-    scenario.arms.map((arm) => [arm.name, fluidOf(scenario, arm, arms[arm.name] as ArmResult)]),
-  )
-  const isAbout = ({ arm, value }: Expectation, names: (name: string) => boolean): boolean =>
-    names(arm) && (typeof value === 'number' || names(value.arm))
-  const places = scenario.expect.flatMap(({ within }) => (within === null ? [] : [within]))
-  const figuresOf = (name: string, within: Expectation['within']): Partial<ArmResult> =>
-    within === null ? (arms[name] as ArmResult) : (runs.get(name)?.parts[places.indexOf(within)] ?? {})
-  const differences: LabResult['differences'] = []
-  const all = {
-    scenario: scenario.name,
-    description: scenario.description,
-    mode: 'real',
-    seed: scenario.seed,
-    replications: scenario.replications,
-    arms,
-    fluid,
-    differences,
-    expect: judge(
-      scenario.expect.filter((one) => isAbout(one, (name) => runs.has(name))),
-      figuresOf,
-    ),
-    verdict: verdictOf(scenario, arms, fluid, differences),
-    checks: worstOf([...runs.values()].map(({ checks }) => checks)),
-  } as const
-  return { ...all, digest: digestOf(all) }
 }

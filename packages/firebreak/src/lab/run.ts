@@ -1,18 +1,11 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import { nextTurn } from '../node/turn.ts'
-import type { Span } from './arm-books.ts'
 import { armResult, type TallyResult, tallyResult } from './arm-result.ts'
-import { averageArm, averageTally } from './averages.ts'
-import { type Checks, checkRun, worstOf } from './checks.ts'
-import { differencesOf } from './differences.ts'
-import { digestOf } from './digest.ts'
-import { judge } from './expectations.ts'
-import { fluidOf } from './fluid.ts'
+import { type ArmRun, armProblems, chosenArms, nameOf, resultOf, spansOf } from './arm-run.ts'
+import { type Checks, checkRun } from './checks.ts'
 import type { ArmResult, LabResult } from './result.ts'
-import type { Arm, Expectation, Scenario } from './scenario.ts'
+import type { Arm, Scenario } from './scenario.ts'
 import { Simulation } from './simulation.ts'
-import { verdictOf } from './verdict.ts'
-import { toUs } from './virtual-time.ts'
 
 export interface RunOptions {
   /** Ends the run; it rejects with the signal's reason. */
@@ -42,22 +35,15 @@ const eventsPerTurn = 20_000
  * reason of `signal`
  */
 export async function runScenario(scenario: Scenario, options: RunOptions = {}): Promise<LabResult> {
+  const problems = armProblems(scenario, options.arms)
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   const arms = chosenArms(scenario, options.arms)
   const runs: ArmRun[] = []
   for (const [index, arm] of arms.entries()) {
     const told = { done: index * scenario.replications, total: arms.length * scenario.replications }
     runs.push(await runArm(scenario, arm, options, told))
   }
-  return resultOf({ ...scenario, arms }, runs)
-}
-
-/** All replications of one arm. */
-interface ArmRun {
-  readonly arm: Arm
-  readonly results: readonly ArmResult[]
-  readonly checks: readonly Checks[]
-  /** By the span that a claim is about. */
-  readonly parts: ReadonlyMap<string, readonly TallyResult[]>
+  return resultOf('sim', { ...scenario, arms }, runs)
 }
 
 type Told = Pick<RunProgress, 'done' | 'total'>
@@ -96,58 +82,4 @@ function tooManyEvents({ name, eventsMax, durationMs }: Scenario, arm: Arm, nowU
     `${name}, arm ${arm.name}: stopped after ${eventsMax} events at ${Math.round(nowUs / 1000)} ms of ${durationMs} ms; ` +
     'raise maxEvents, or lower rates, duration or attempts'
   return new FirebreakError('FB_CONFIG', { problems })
-}
-
-function chosenArms(scenario: Scenario, names: readonly string[] | undefined): readonly Arm[] {
-  if (names === undefined) return scenario.arms
-  const known = scenario.arms.map(({ name }) => name)
-  const problems = names
-    .filter((name) => !known.includes(name))
-    .map((name) => `no arm ${name}; there is ${known.join(', ')}`)
-  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
-  return scenario.arms.filter(({ name }) => names.includes(name))
-}
-
-const nameOf = ({ fromUs, toUs }: Span): string => `${fromUs}-${toUs}`
-
-const spanOf = ({ fromMs, toMs }: NonNullable<Expectation['within']>): Span => ({
-  fromUs: toUs(fromMs),
-  toUs: toUs(toMs),
-})
-
-function spansOf(expectations: readonly Expectation[]): readonly Span[] {
-  const spans = expectations.flatMap(({ within }) => (within === null ? [] : [spanOf(within)]))
-  return [...new Map(spans.map((span) => [nameOf(span), span])).values()]
-}
-
-function resultOf(scenario: Scenario, runs: readonly ArmRun[]): LabResult {
-  const arms = Object.fromEntries(runs.map(({ arm, results }) => [arm.name, averageArm(results)]))
-  const fluid = Object.fromEntries(
-    runs.map(({ arm }) => [arm.name, fluidOf(scenario, arm, arms[arm.name] as ArmResult)]),
-  )
-  const differences = differencesOf(runs.map(({ arm, results }) => ({ name: arm.name, results })))
-  const about = ({ arm, value }: Expectation): readonly string[] => [
-    arm,
-    ...(typeof value === 'number' ? [] : [value.arm]),
-  ]
-  const expected = scenario.expect.filter((one) => about(one).every((name) => name in arms))
-  const figuresOf = (name: string, within: Expectation['within']): Partial<ArmResult> => {
-    if (within === null) return arms[name] as ArmResult
-    const run = runs.find(({ arm }) => arm.name === name)
-    return averageTally(run?.parts.get(nameOf(spanOf(within))) ?? [])
-  }
-  const all = {
-    scenario: scenario.name,
-    description: scenario.description,
-    mode: 'sim',
-    seed: scenario.seed,
-    replications: scenario.replications,
-    arms,
-    fluid,
-    differences,
-    expect: judge(expected, figuresOf),
-    verdict: verdictOf(scenario, arms, fluid, differences),
-    checks: worstOf(runs.flatMap(({ checks }) => checks)),
-  } as const
-  return { ...all, digest: digestOf(all) }
 }

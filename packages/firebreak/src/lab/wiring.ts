@@ -1,6 +1,6 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import type { ArmBooks } from './arm-books.ts'
-import { attemptsNeeded } from './arm-graph.ts'
+import { attemptsNeeded, groupsOf } from './arm-graph.ts'
 import { Channel } from './channel.ts'
 import { type ErrandPlan, VisitErrands } from './errands.ts'
 import { setFaults } from './fault-board.ts'
@@ -93,18 +93,6 @@ function connect(host: Station, links: readonly SyncLink[], channels: readonly C
     outbox: own.filter(({ edge }) => edge.publish === 'outbox'),
   }
   if (plan.groups.length + own.length > 0) host.errandsOf = (visit) => new VisitErrands(plan, visit)
-}
-
-function groupsOf(links: readonly SyncLink[]): ErrandPlan['groups'] {
-  const groups = new Map<number, SyncLink[]>()
-  for (const link of links.toSorted((a, b) => a.edge.group - b.edge.group)) {
-    const group = groups.get(link.edge.group)
-    if (group === undefined) groups.set(link.edge.group, [link])
-    else group.push(link)
-  }
-  return [...groups.values()].map((members) => {
-    return { isParallel: members.every(({ edge }) => edge.parallel), links: members }
-  })
 }
 
 function startTraffic(options: WiringOptions, station: (name: string) => Station): void {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { commands } from '../../src/cli/commands.ts'
 import { defineConfig } from '../../src/cli/config.ts'
-import { nearest } from '../../src/cli/suggest.ts'
+import { didYouMean } from '../../src/cli/suggest.ts'
 import { invoicing, run, sceneIn, shop } from './scene.ts'
 
 const scene = sceneIn('/tmp/firebreak-cli-never-opened')
@@ -79,8 +79,8 @@ describe('wrong usage ends with 2 and a suggestion', () => {
   })
 
   test('nothing far away is suggested', () => {
-    assert.equal(nearest('xyzzy', ['list', 'show', 'replay']), undefined)
-    assert.equal(nearest('rep', ['list', 'replay']), 'replay')
+    assert.equal(didYouMean('xyzzy', ['list', 'show', 'replay']), '')
+    assert.equal(didYouMean('rep', ['list', 'replay']), ' Did you mean "replay"?')
   })
 })
 

@@ -1,16 +1,8 @@
-import type {
-  Arm,
-  Distribution,
-  QueueEdge,
-  RateStep,
-  Scenario,
-  ServiceModel,
-  SyncEdge,
-  Traffic,
-} from '../../src/lab/scenario.ts'
+import type { Arm, QueueEdge, RateStep, Scenario, ServiceModel, SyncEdge, Traffic } from '../../src/lab/scenario.ts'
 import { withDefaults } from '../../src/policy/policy.ts'
+import { call, constant } from '../lab-scene.ts'
 
-const noTime: Distribution = { kind: 'constant', ms: 0 }
+const noTime = constant(0)
 
 /** A service without work and without bounds. */
 export function model(name: string, own: Partial<ServiceModel> = {}): ServiceModel {
@@ -24,24 +16,6 @@ export function model(name: string, own: Partial<ServiceModel> = {}): ServiceMod
     overload: null,
     onCancel: 'ignore',
     shed: null,
-    ...own,
-  }
-}
-
-/** One attempt of `from` at `to` that waits for ever. */
-export function sync(from: string, to: string, own: Partial<SyncEdge> = {}): SyncEdge {
-  return {
-    kind: 'sync',
-    id: `${from}->${to}`,
-    from,
-    to,
-    group: 0,
-    parallel: false,
-    optional: false,
-    fallback: false,
-    calls: 1,
-    policy: null,
-    network: noTime,
     ...own,
   }
 }
@@ -131,8 +105,8 @@ export function showdown(burstMs: readonly [number, number], own: Partial<Scenar
     arm(name, { services: [web, profile], edges: [edge], traffic })
   return scenario(
     [
-      of('rpc-naive', sync('web', 'profile', { policy: naive })),
-      of('rpc-full', sync('web', 'profile', { policy: full })),
+      of('rpc-naive', call('web', 'profile', { policy: naive })),
+      of('rpc-full', call('web', 'profile', { policy: full })),
       of('event', events(4)),
       of('event-4x', events(15)),
     ],

@@ -10,7 +10,8 @@ import { runScenario } from '../../src/lab/run.ts'
 import type { Arm, Fault } from '../../src/lab/scenario.ts'
 import { wholeTurn } from '../../src/node/quiet.ts'
 import { type Policy, policyDefaults, withDefaults } from '../../src/policy/policy.ts'
-import { arm, model, queue, scenario, showdown, steady, sync } from './lab-real-scene.ts'
+import { call } from '../lab-scene.ts'
+import { arm, model, queue, scenario, showdown, steady } from './lab-real-scene.ts'
 
 const work10 = { latency: { kind: 'constant', ms: 10 } } as const
 
@@ -64,7 +65,7 @@ test('three attempts in three layers make 27 of one, and no more than 1.2 within
   const attempts = { deadlineMs: 20_000, attemptTimeoutMs: 5000, attemptsMax: 3, backoff: { baseMs: 0, capMs: 0 } }
   const bare = withDefaults({ ...attempts, budget: null, breaker: null, bulkhead: null })
   const layers = (name: string, policy: Policy, perSec: number): Arm => {
-    const edges = [sync('a', 'b', { policy }), sync('b', 'c', { policy }), sync('c', 'leaf', { policy })]
+    const edges = [call('a', 'b', { policy }), call('b', 'c', { policy }), call('c', 'leaf', { policy })]
     const faults: Fault[] = [{ kind: 'crash', target: 'leaf', atMs: 0, forMs: Number.POSITIVE_INFINITY }]
     return arm(name, {
       services: ['a', 'b', 'c', 'leaf'].map((one) => model(one)),
@@ -154,7 +155,7 @@ test('faults strike the service, or the edge, that they are meant for', async ()
     { ...half, kind: 'partition', target: 'web->cut off' },
   ]
   const names = ['crashed', 'hung', 'wrong', 'slow', 'closed', 'cut off']
-  const edges = names.map((name) => sync('web', name, { policy, parallel: true, optional: true }))
+  const edges = names.map((name) => call('web', name, { policy, parallel: true, optional: true }))
   const services = [model('web'), ...names.map((name) => model(name, work10))]
   const real = await runReal(scenario([arm('one', { services, edges, traffic: [steady('web', 40)], faults })]))
   const { successRatio, services: found, attempts } = armOf(real, 'one')
@@ -221,7 +222,7 @@ test('what the machine cannot do in real time is refused, with what to scale', a
   const web = model('web', { latency: { kind: 'exponential', meanMs: 0.2 } })
   const fast = arm('fast', {
     services: [web, model('work', work10)],
-    edges: [sync('web', 'work')],
+    edges: [call('web', 'work')],
     traffic: [steady('web', 1500)],
   })
   const long = scenario([fast], { durationMs: 3_600_000 })

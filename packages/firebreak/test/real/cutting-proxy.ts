@@ -86,3 +86,12 @@ export class CuttingProxy {
     })
   }
 }
+
+/** A proxy before the server of `url`, and the `url` that leads through it. */
+export async function proxyBefore(url: string): Promise<{ readonly proxy: CuttingProxy; readonly url: string }> {
+  const through = new URL(url)
+  const proxy = new CuttingProxy({ host: through.hostname, port: Number(through.port || 5432) })
+  through.hostname = '127.0.0.1'
+  through.port = String(await proxy.start())
+  return { proxy, url: through.href }
+}

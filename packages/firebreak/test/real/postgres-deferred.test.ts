@@ -5,7 +5,7 @@ import type { Database, Sql, SqlUnit, SqlValue } from '../../src/contracts/datab
 import { FirebreakError, isFirebreakError } from '../../src/contracts/errors.ts'
 import type { PostgresDatabaseOptions } from '../../src/postgres/connection-settings.ts'
 import { outcomes, rejectsWithCode } from '../../src/testing/database-scene.ts'
-import { CuttingProxy } from './cutting-proxy.ts'
+import { type CuttingProxy, proxyBefore } from './cutting-proxy.ts'
 import { codeOf, ending, guard } from './postgres-outcomes.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
 
@@ -23,11 +23,7 @@ before(async () => {
   await scene.rows(`create function fail() returns trigger language plpgsql as
     'begin raise exception using errcode = new.code; end'`)
   await scene.rows('create trigger fails before insert on failing for each row execute function fail()')
-  const url = new URL(scene.url)
-  proxy = new CuttingProxy({ host: url.hostname, port: Number(url.port || 5432) })
-  url.hostname = '127.0.0.1'
-  url.port = String(await proxy.start())
-  proxied = url.href
+  ;({ proxy, url: proxied } = await proxyBefore(scene.url))
 })
 after(async () => {
   await proxy?.stop()

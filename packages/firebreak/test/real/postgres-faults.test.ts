@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import type { Database, SqlUnit } from '../../src/contracts/database.ts'
 import { isFirebreakError } from '../../src/contracts/errors.ts'
 import { gate, outcomes, rejectsWithCode } from '../../src/testing/database-scene.ts'
-import { CuttingProxy } from './cutting-proxy.ts'
+import { type CuttingProxy, proxyBefore } from './cutting-proxy.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
 
 const skip = needsPostgres
@@ -19,11 +19,7 @@ before(async () => {
   await using(scene.open(), async (database) => {
     await database.query('select 1 as one')
   })
-  const url = new URL(scene.url)
-  proxy = new CuttingProxy({ host: url.hostname, port: Number(url.port || 5432) })
-  url.hostname = '127.0.0.1'
-  url.port = String(await proxy.start())
-  proxied = url.href
+  ;({ proxy, url: proxied } = await proxyBefore(scene.url))
 })
 after(async () => {
   await proxy?.stop()
