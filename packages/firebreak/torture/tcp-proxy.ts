@@ -53,6 +53,8 @@ export async function tcpProxy(port: number, target: () => number): Promise<TcpP
       for (const pair of pairs) part(pair)
     },
     heal() {
+      // Two that are joined twice write everything twice.
+      if (!isCut) return
       isCut = false
       for (const pair of pairs) {
         if (pair.server.pending && !pair.server.connecting) pair.server.connect(target(), '127.0.0.1')

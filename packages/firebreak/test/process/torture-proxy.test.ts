@@ -60,6 +60,22 @@ test('what is sent over a way that is cut arrives once it is healed, and not bef
   assert.deepEqual(await Promise.all([answer(cut), answer(fresh)]), ['late', 'new'])
 })
 
+test('a way that was never cut, or is healed twice, passes everything on once', async (t) => {
+  const { proxy, heard } = await echoBehindProxy(t)
+  const socket = await client(t, proxy)
+  socket.write('ping')
+  assert.equal(await answer(socket), 'ping')
+  proxy.heal()
+  proxy.cut()
+  proxy.heal()
+  proxy.heal()
+  socket.write('pong')
+  assert.equal(await answer(socket), 'pong')
+  socket.write('end')
+  assert.equal(await answer(socket), 'end')
+  assert.deepEqual(heard, ['ping', 'pong', 'end'])
+})
+
 test('a proxy that closes ends its connections', async (t) => {
   const { proxy } = await echoBehindProxy(t)
   const socket = await client(t, proxy)
