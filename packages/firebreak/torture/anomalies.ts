@@ -93,11 +93,12 @@ function polledByGroup(ops: readonly Op[]): ReadonlyMap<string, ReadonlySet<stri
  */
 function pollsAstray(ops: readonly Op[], places: Places): Anomaly[] {
   const found: Anomaly[] = []
+  const refused = refusedIn(ops)
   const committed = new Map<string, number>()
   /** Cursor -> partition -> last offset polled, or -1. */
   const held = new Map<string, Map<string, number>>()
   for (const op of ops) {
-    if (op.f === 'commit') noteCommits(op, committed)
+    if (op.f === 'commit' && op.type === 'invoke') noteCommits(op, { refused, committed })
     if (op.f !== 'assign' && op.f !== 'poll') continue
     const cursor = `${op.process} cursor ${op.cursor}`
     const before = held.get(cursor) ?? new Map<string, number>()
@@ -107,8 +108,18 @@ function pollsAstray(ops: readonly Op[], places: Places): Anomaly[] {
   return found
 }
 
-function noteCommits({ group, value }: CommitOp, committed: Map<string, number>): void {
+/** `process#call partition` of every commit that was not taken. One without an answer may have been, and from its call on. */
+function refusedIn(ops: readonly Op[]): ReadonlySet<string> {
+  const refusals = ops.filter((op) => op.f === 'commit').filter((op) => op.type === 'fail')
+  return new Set(refusals.flatMap(({ process, call, value }) => value.map((id) => `${process}#${call} ${id}`)))
+}
+
+function noteCommits(
+  { process, call, group, value }: Extract<Op, CommitOp & { type: 'invoke' }>,
+  { refused, committed }: { refused: ReadonlySet<string>; committed: Map<string, number> },
+): void {
   for (const [partition, next] of Object.entries(value)) {
+    if (refused.has(`${process}#${call} ${partition}`)) continue
     const at = `${group} ${partition}`
     committed.set(at, Math.max(next, committed.get(at) ?? 0))
   }

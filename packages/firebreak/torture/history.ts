@@ -56,12 +56,14 @@ export interface AssignOp extends OfCursor {
   readonly value: readonly string[]
 }
 
-/** The next offset to read per partition; noted before the log is told. */
-export interface CommitOp extends OfCursor {
-  readonly f: 'commit'
-  readonly type: 'invoke'
-  readonly value: Readonly<Record<string, number>>
-}
+/** The next offset to read per partition; `invoke` is noted before the log is told. */
+export type CommitOp = OfCursor & { readonly f: 'commit'; readonly call: number } & (
+    | { readonly type: 'invoke'; readonly value: Readonly<Record<string, number>> }
+    /** Not stored for these partitions, for certain; of the others of the call nobody knows. */
+    | { readonly type: 'fail'; readonly value: readonly string[] }
+    /** `info`, or no second line: nobody knows. */
+    | { readonly type: 'ok' | 'info' }
+  )
 
 /** The ledger gave a partition to this process; noted before any of its handlers starts. */
 export interface ClaimOp {

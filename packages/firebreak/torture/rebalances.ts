@@ -1,8 +1,9 @@
 import type { Op } from './history.ts'
 
 /**
- * How often the members of each group were given other partitions. A lower bound: a change of one member and the changes of
- * others after it count as one rebalance, until a member changes that has changed since then.
+ * How often the members of each group were given other partitions than before; the first assignment of a group moves none. A
+ * lower bound: a change of one member and the changes of others after it count as one rebalance, until a member changes that
+ * has changed since then.
  */
 export function countRebalances(ops: readonly Op[]): number {
   const changed = new Map<string, Set<string>>()
@@ -13,7 +14,7 @@ export function countRebalances(ops: readonly Op[]): number {
     const round = changed.get(op.group)
     if (round !== undefined && !round.has(member)) round.add(member)
     else {
-      rounds++
+      if (round !== undefined) rounds++
       changed.set(op.group, new Set([member]))
     }
   }

@@ -1,4 +1,4 @@
-import { type Cursor, isFirebreakError, type Log, type LogEntry, type LogRecord } from 'firebreak'
+import { type Cursor, isFirebreakError, type Log, type LogEntry, type LogRecord, type Position } from 'firebreak'
 import { partitionId } from '../src/contracts/log.ts'
 import type { History, Sent } from './history.ts'
 
@@ -59,11 +59,7 @@ function recordedCursor(cursor: Cursor, history: History, of: { group: string; c
       if (entries.length > 0) history.note({ f: 'poll', type: 'ok', ...of, value: byPartition(entries) })
       return entries
     },
-    commit(next) {
-      const value = Object.fromEntries(next.map((at) => [partitionId(at), at.offset]))
-      history.note({ f: 'commit', type: 'invoke', ...of, value })
-      return cursor.commit(next)
-    },
+    commit: (next) => commit(cursor, next, { history, of }),
     assignment() {
       const partitions = cursor.assignment()
       noteAssignment()
@@ -72,6 +68,37 @@ function recordedCursor(cursor: Cursor, history: History, of: { group: string; c
     pause: (partitions) => cursor.pause(partitions),
     close: () => cursor.close(),
   }
+}
+
+async function commit(
+  cursor: Cursor,
+  next: readonly Position[],
+  { history, of }: { history: History; of: { group: string; cursor: number } },
+): Promise<void> {
+  const call = history.nextCall()
+  const value = Object.fromEntries(next.map((at) => [partitionId(at), at.offset]))
+  history.note({ f: 'commit', type: 'invoke', ...of, call, value })
+  const askedAtMs = performance.now()
+  try {
+    await cursor.commit(next)
+    history.note({ f: 'commit', type: 'ok', ...of, call })
+  } catch (error) {
+    const refused = performance.now() - askedAtMs < secondTryMs ? refusedBy(error) : []
+    if (refused.length === 0) history.note({ f: 'commit', type: 'info', ...of, call })
+    else history.note({ f: 'commit', type: 'fail', ...of, call, value: refused })
+    throw error
+  }
+}
+
+/**
+ * No adapter tries again sooner. Whoever is refused later may have been refused at a second try, after a first one that got
+ * through and whose answer did not.
+ */
+const secondTryMs = 15
+
+/** What the error names: it belongs to somebody else. The port leaves it open what came of other partitions. */
+function refusedBy(error: unknown): readonly string[] {
+  return isFirebreakError(error, 'FB_FENCED') ? String(error.detail['partition']).split(', ') : []
 }
 
 function byPartition(entries: readonly LogEntry[]): Record<string, [number, string][]> {

@@ -56,8 +56,12 @@ const assign = (process: string, ...value: string[]): Line => ({ f: 'assign', ty
 const poll = (process: string, ...entries: [number, string][]): Line => {
   return { f: 'poll', type: 'ok', ...of(process), value: { [partition]: entries } }
 }
-const commit = (process: string, next: number): Line => {
-  return { f: 'commit', type: 'invoke', ...of(process), value: { [partition]: next } }
+/** A commit; its answer, if there is one, comes right after it. */
+const commit = (process: string, next: number, answer?: 'ok' | 'fail' | 'info'): Line[] => {
+  const asked: Line = { f: 'commit', type: 'invoke', ...of(process), call: next, value: { [partition]: next } }
+  if (answer === undefined) return [asked]
+  if (answer === 'fail') return [asked, { f: 'commit', type: 'fail', ...of(process), call: next, value: [partition] }]
+  return [asked, { f: 'commit', type: answer, ...of(process), call: next }]
 }
 const claim = (process: string, epoch: number, unclean = false): Line => {
   return { f: 'claim', type: 'info', process, group: 'shop', value: { partition, epoch, unclean } }
@@ -210,7 +214,7 @@ const planted: readonly Planted[] = [
     name: 'poll-skip',
     claim: 'a cursor starts beyond what its group has committed',
     bad: {
-      lines: [...three, ...pollAll, commit('a', 1), assign('a'), assign('b', partition), poll('b', third)],
+      lines: [...three, ...pollAll, ...commit('a', 1, 'ok'), assign('a'), assign('b', partition), poll('b', third)],
       log: logOfThree,
     },
     says: /b cursor 1 read orders\/0\/2 with 1 committed, not 1/,
@@ -219,7 +223,7 @@ const planted: readonly Planted[] = [
       lines: [
         ...three,
         ...pollAll,
-        commit('a', 2),
+        ...commit('a', 2),
         assign('a'),
         assign('b', partition),
         poll('b', third),
@@ -227,6 +231,20 @@ const planted: readonly Planted[] = [
         assign('c', partition),
         poll('c', second, third),
       ],
+      log: logOfThree,
+    },
+  },
+  {
+    name: 'poll-skip',
+    claim: 'a cursor starts where only a commit that was refused would have led',
+    bad: {
+      lines: [...three, ...pollAll, ...commit('a', 3, 'fail'), assign('b', partition), poll('b', third)],
+      log: logOfThree,
+    },
+    says: /b cursor 1 read orders\/0\/2 with 0 committed, not 0/,
+    fine: 'it may start where a commit of an unknown outcome leads',
+    good: {
+      lines: [...three, ...pollAll, ...commit('a', 2, 'info'), assign('b', partition), poll('b', third)],
       log: logOfThree,
     },
   },
