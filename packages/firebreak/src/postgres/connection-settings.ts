@@ -36,7 +36,10 @@ export interface PostgresDatabaseOptions {
   readonly commitDoubtMaxMs?: number
   /** What the server calls these connections, default `firebreak`. */
   readonly applicationName?: string
-  /** True: encrypted, and the certificate must be valid; or what `tls.connect` takes. The default is what the url says. */
+  /**
+   * True: encrypted, and the certificate must be valid; or what `tls.connect` takes. Whatever it says, the url says nothing of
+   * TLS any more; the default is what the url says.
+   */
   readonly tls?: boolean | ConnectionOptions
   readonly clock?: Clock
 }
@@ -74,6 +77,7 @@ const defaults: Defaults = {
 // The server ends a statement by itself; only a server that cannot be heard takes longer than that.
 const graceMs = 5000
 const statementsMax = 200
+const tlsParameters = ['ssl', 'sslmode', 'sslcert', 'sslkey', 'sslrootcert', 'sslnegotiation'] as const
 const identifier = /^[a-z_][a-z0-9_]{0,62}$/
 
 /** **Errors** `FB_CONFIG` with everything that is wrong. */
@@ -127,7 +131,7 @@ interface Target {
   readonly options: string
 }
 
-function targetOf({ url, address }: PostgresDatabaseOptions): Target {
+function targetOf({ url, address, tls }: PostgresDatabaseOptions): Target {
   if (url === undefined) {
     const { host = 'localhost', port = 5432, database = '' } = address ?? {}
     return { path: `${host}:${port}/${database}`, config: { ...address }, options: '' }
@@ -135,6 +139,8 @@ function targetOf({ url, address }: PostgresDatabaseOptions): Target {
   const parsed = new URL(url)
   const options = parsed.searchParams.get('options') ?? ''
   parsed.searchParams.delete('options')
+  // The driver lets a url win over what stands beside it: `sslmode=require` would throw the option's authority away.
+  if (tls !== undefined) for (const name of tlsParameters) parsed.searchParams.delete(name)
   const host = parsed.hostname || (parsed.searchParams.get('host') ?? 'localhost')
   const path = `${host}:${parsed.port || 5432}${parsed.pathname}`
   return { path, config: { connectionString: parsed.href }, options }

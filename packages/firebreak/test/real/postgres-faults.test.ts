@@ -260,6 +260,18 @@ test('a server that refuses says why, and the password is in no message', option
   })
 })
 
+test('a url without TLS does not lead a handle that wants it around it', options, () =>
+  using(scene.open({ url: `${scene.url}?sslmode=disable`, tls: true }), async (database) => {
+    // A server without TLS, or with a certificate that nobody knows, is refused.
+    const asking = database.query('select ssl from pg_stat_ssl where pid = pg_backend_pid()')
+    const outcome = await asking.then(
+      ([found]) => found?.['ssl'],
+      (error) => error.code,
+    )
+    assert.ok(outcome === 1 || outcome === 'FB_DATABASE_REFUSED', String(outcome))
+  }),
+)
+
 test(
   'a user who may not create the schema is told so, and one whose schema is there needs no right',
   options,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Client } from 'pg'
 import { isFirebreakError } from '../../src/contracts/errors.ts'
 import { connectionSettings } from '../../src/postgres/connection-settings.ts'
 
@@ -18,6 +19,20 @@ test('what the url wants to say to the server is said as well', () => {
   const { pool } = connectionSettings({ url: `${url}?options=-c%20work_mem%3D64MB&sslmode=disable` })
   assert.match(pool.options ?? '', /^-c work_mem=64MB -c search_path=/)
   assert.equal(pool.connectionString, `${url}?sslmode=disable`)
+})
+
+const ca = 'of our own'
+const tlsUrl = `${url}?sslmode=no-verify&ssl=0&sslcert=a&sslkey=b&sslrootcert=c&sslnegotiation=direct&sslmode=disable`
+for (const tls of [true, false, { ca }]) {
+  test(`the option wins over all that the url says of TLS: ${JSON.stringify(tls)}`, () => {
+    const client = new Client(connectionSettings({ url: tlsUrl, tls }).pool) as Client & { readonly ssl: unknown }
+    assert.deepEqual(client.ssl, tls)
+  })
+}
+
+test('without the option TLS is what the url says', () => {
+  const client = new Client(connectionSettings({ url: `${url}?sslmode=no-verify` }).pool) as Client & { ssl: unknown }
+  assert.deepEqual(client.ssl, { rejectUnauthorized: false })
 })
 
 test('an address in parts is as good as a url', () => {
