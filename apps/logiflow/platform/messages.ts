@@ -13,6 +13,9 @@ export type ServiceStatus = {
   readonly note: string
 }
 
+/** What must be known to a service before the replay of a letter can succeed, and whether it is. */
+export type LetterMend = { readonly tariffId: string; readonly isDone: boolean }
+
 export type LetterSummary = {
   readonly service: string
   readonly id: string
@@ -22,6 +25,8 @@ export type LetterSummary = {
   readonly attempts: number
   readonly atMs: number
   readonly state: 'open' | 'replaying'
+  /** null: nothing that LogiFlow knows of. */
+  readonly mend: LetterMend | null
 }
 
 /** What a person on call sees; taken by the supervisor, which is nobody's dependency. */

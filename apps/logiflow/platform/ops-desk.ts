@@ -7,7 +7,10 @@ type Desk = {
   readonly topics: readonly string[]
   readonly database: Database
   readonly letters: LetterDesk
+  readonly mendOf: NonNullable<SystemPart['mendOf']>
 }
+
+const asksNothing = (): Promise<null> => Promise.resolve(null)
 
 /** What an operator's tool reads and does: straight from log and ledgers, without asking any service. */
 export class OpsDesk {
@@ -16,13 +19,14 @@ export class OpsDesk {
 
   constructor(log: Log, parts: readonly SystemPart[]) {
     this.#log = log
-    this.#desks = parts.map(({ service, database: open }) => {
+    this.#desks = parts.map(({ service, database: open, mendOf = asksNothing }) => {
       const database = open()
       return {
         name: service.name,
         topics: service.topics,
         database,
         letters: createRuntime({ service, log, database }).letters,
+        mendOf,
       }
     })
   }
@@ -46,18 +50,20 @@ export class OpsDesk {
   }
 
   async letters(): Promise<readonly LetterSummary[]> {
-    const lists = this.#desks.map(async ({ name, letters }) => {
+    const lists = this.#desks.map(async ({ name, letters, database, mendOf }) => {
       const [open, replaying] = await Promise.all([
         letters.list({ state: 'open', max: 20 }),
         letters.list({ state: 'replaying', max: 20 }),
       ])
-      return [...open, ...replaying].map(
-        (letter): LetterSummary => ({
+      const summaries = [...open, ...replaying].map(
+        async (letter): Promise<LetterSummary> => ({
           ...{ service: name, id: letter.id, key: letter.entry.key ?? '', message: letter.message, atMs: letter.atMs },
           ...{ eventType: letter.eventType ?? 'unknown', attempts: letter.attempts.length },
           state: letter.state === 'open' ? 'open' : 'replaying',
+          mend: await mendOf(database, letter.message),
         }),
       )
+      return Promise.all(summaries)
     })
     return (await Promise.all(lists)).flat()
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import type { OpsSnapshot } from '../platform/messages.ts'
 import { type App, startApp } from './app.ts'
 
 const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
@@ -27,6 +28,25 @@ const open = async (viewport: { width: number; height: number }): Promise<{ page
   await page.locator('#live[data-state=ok]').waitFor()
   return { page, problems }
 }
+
+const pidOf = async (service: string): Promise<number> => {
+  const { ops } = (await (await fetch(`${app.url}api/overview`)).json()) as { ops: OpsSnapshot | null }
+  const pid = ops?.services.find(({ name }) => name === service)?.pid
+  assert.ok(pid, `${service} runs`)
+  return pid
+}
+
+/** Until the page has been told three times what the supervisor sees: two of these looks began after this call. */
+const lookedAgain = (page: Page): Promise<unknown> =>
+  page.evaluate(`new Promise((done) => {
+    const stream = new EventSource('/api/stream')
+    let looks = 0
+    stream.addEventListener('ops', () => {
+      if (++looks < 3) return
+      stream.close()
+      done()
+    })
+  })`)
 
 const orderAndOpenInvoice = async (viewport: { width: number; height: number }): Promise<void> => {
   const { page, problems } = await open(viewport)
@@ -82,13 +102,36 @@ describe('the page', { skip }, () => {
       await page.getByRole('button', { name: 'Send a poison order' }).click()
       const letter = page.locator('[data-letter]')
       await letter.getByRole('button', { name: 'Publish the tariff' }).click()
-      await page.getByText('Now replay').waitFor()
+      await letter.getByText('replay the letter').waitFor()
       await letter.getByRole('button', { name: 'Replay' }).click()
       await letter.waitFor({ state: 'detached' })
       assert.deepEqual(problems, [])
       await page.close()
     })
   }
+
+  test('a replay is offered when invoicing knows the tariff, not when the tariff is published', async () => {
+    const { page, problems } = await open({ width: 1280, height: 900 })
+    await page.locator('[data-service=invoicing][data-state=up]').waitFor()
+    await page.getByRole('button', { name: 'Send a poison order' }).click()
+    const letter = page.locator('[data-letter]')
+    const replay = letter.getByRole('button', { name: 'Replay' })
+    await replay.waitFor()
+    const pid = await pidOf('invoicing')
+    process.kill(pid, 'SIGSTOP')
+    try {
+      await letter.getByRole('button', { name: 'Publish the tariff' }).click()
+      await page.getByText(/^Tariff SPOT-\w+ is published/).waitFor()
+      await lookedAgain(page)
+      assert.equal(await replay.isDisabled(), true)
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
+    await replay.click()
+    await letter.waitFor({ state: 'detached' })
+    assert.deepEqual(problems, [])
+    await page.close()
+  })
 
   test('a shipment can be chosen with the keyboard alone', async () => {
     const { page } = await open({ width: 1280, height: 900 })

@@ -114,7 +114,7 @@ test('a poison order is a dead letter that holds nobody up; mended and replayed 
   const other = await post('api/orders', order, { 'idempotency-key': 'beside-the-poison' })
   await until('an invoice for another order', async () => (await cardOf(other.body['orderId']))?.invoice ?? undefined)
   await post('api/ops/tariffs', { tariffId })
-  await pause(500)
+  await until('invoicing knows the tariff', async () => (await overview()).ops?.letters[0]?.mend?.isDone)
   await post(`api/ops/letters/invoicing/${letter.id}/replay`)
   await until('the invoice of the replay', async () => (await cardOf(poison.body['orderId']))?.invoice ?? undefined)
   await until('no dead letter is left', async () => (await overview()).ops?.letters.length === 0)

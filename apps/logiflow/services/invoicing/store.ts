@@ -2,7 +2,7 @@ import type { Sql } from 'firebreak'
 import type { InvoiceGenerated } from '../../contracts/payloads.ts'
 import { nowMs } from '../../platform/machine.ts'
 
-type Reader = Pick<Sql, 'query'>
+export type Reader = Pick<Sql, 'query'>
 
 export const invoicingTables: readonly string[] = [
   'CREATE TABLE IF NOT EXISTS number_series (series TEXT PRIMARY KEY, taken BIGINT NOT NULL)',

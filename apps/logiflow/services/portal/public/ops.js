@@ -53,10 +53,8 @@ function serviceItem(name, instances, backlog) {
   )
 }
 
-function letterItem(letter) {
-  const tariffId = /no tariff has the id (\S+)/.exec(letter.message)?.[1]
-  const path = `/api/ops/letters/${letter.service}/${encodeURIComponent(letter.id)}/replay`
-  const publish = make(
+const publishButton = (tariffId) =>
+  make(
     'button',
     {
       type: 'button',
@@ -64,21 +62,40 @@ function letterItem(letter) {
         act(
           event.currentTarget,
           () => send('/api/ops/tariffs', { tariffId }),
-          `Tariff ${tariffId} is published. Now replay.`,
+          `Tariff ${tariffId} is published. Invoicing reads it when what came before is done.`,
         ),
     },
     'Publish the tariff',
   )
-  const replay = make(
+
+function replayButton({ service, id }, isOffered) {
+  const path = `/api/ops/letters/${service}/${encodeURIComponent(id)}/replay`
+  return make(
     'button',
     {
       type: 'button',
       class: 'primary',
+      disabled: isOffered ? null : '',
       onclick: (event) =>
         act(event.currentTarget, () => send(path), 'Replaying: only the service that failed sees it again.'),
     },
     'Replay',
   )
+}
+
+/** Published is not read: a replay before the service has read it would fail as before, so it is offered after that. */
+function mendLine({ service, mend }) {
+  if (mend === null) return null
+  const { tariffId, isDone } = mend
+  const text = isDone
+    ? `${service} knows the tariff ${tariffId} now: replay the letter.`
+    : `${service} does not know the tariff ${tariffId} yet. Replay waits until it does.`
+  return make('p', {}, make('span', { class: 'tag', 'data-tone': isDone ? 'ok' : 'wait' }, isDone ? '✔ ' : '○ '), text)
+}
+
+function letterItem(letter) {
+  const isOpen = letter.state === 'open'
+  const isMended = letter.mend === null || letter.mend.isDone
   return make(
     'div',
     { class: 'letter', 'data-letter': letter.id },
@@ -94,11 +111,12 @@ function letterItem(letter) {
       { class: 'muted small' },
       `${letter.attempts} attempt${letter.attempts === 1 ? '' : 's'}, ${ago(Date.now() - letter.atMs)} ago. Nothing else waits for it.`,
     ),
+    isOpen ? mendLine(letter) : null,
     make(
       'div',
       { class: 'buttons' },
-      tariffId === undefined ? null : publish,
-      letter.state === 'open' ? replay : make('span', { class: 'tag', 'data-tone': 'wait' }, '⟳ replaying'),
+      isMended ? null : publishButton(letter.mend.tariffId),
+      isOpen ? replayButton(letter, isMended) : make('span', { class: 'tag', 'data-tone': 'wait' }, '⟳ replaying'),
     ),
   )
 }
