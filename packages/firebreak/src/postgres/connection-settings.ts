@@ -118,6 +118,9 @@ function serverSettings(options: Filled): string {
     statement_timeout: statementTimeoutMs,
     // A process that stops in the middle of a commit must not keep its locks.
     idle_in_transaction_session_timeout: transactionMaxMs + 1000,
+    // How answers are read, whatever a role or a database has set: bytes as hex, and no digit of a float less.
+    bytea_output: 'hex',
+    extra_float_digits: 1,
   }
   return Object.entries(settings)
     .map(([name, value]) => `-c ${name}=${value}`)

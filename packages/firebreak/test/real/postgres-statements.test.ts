@@ -109,6 +109,28 @@ test('values of types that the port has no word for come as text, booleans as 1 
   })
 })
 
+test(
+  'values are read exactly where the database has settings of its own for how they are written',
+  options,
+  async () => {
+    const name = new URL(scene.url).pathname.slice(1)
+    const own = { bytea_output: 'escape', extra_float_digits: -3, DateStyle: 'SQL, DMY', IntervalStyle: 'sql_standard' }
+    for (const [setting, value] of Object.entries(own))
+      await scene.rows(`alter database ${name} set ${setting} = '${value}'`)
+    const other = scene.open()
+    const bytes = Uint8Array.from({ length: 256 }, (_, i) => i)
+    const given: SqlValue[] = [bytes, 0.1 + 0.2, 2 ** 53 - 1, null]
+    const sql = 'select $1::bytea as a, $2::float8 as b, $3::bigint as c, $4::bytea as d, true as e, 0.1::real as f'
+    const [row] = await other.query(sql, given)
+    await other.close()
+    await scene.rows(`alter database ${name} reset all`)
+    assert.deepEqual(
+      { ...row, a: Uint8Array.from(row?.a as Uint8Array) },
+      { a: bytes, b: 0.1 + 0.2, c: 2 ** 53 - 1, d: null, e: 1, f: 0.1 },
+    )
+  },
+)
+
 test('transactions cannot be steered by a statement', options, async () => {
   for (const text of ['begin', '/* hidden */ commit', '-- so\nrollback', 'savepoint x', 'START TRANSACTION', 'end'])
     await assert.rejects(database.query(text), /FB_INVARIANT/, text)
