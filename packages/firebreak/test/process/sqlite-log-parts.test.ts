@@ -128,6 +128,18 @@ function store(path: string): LogStore {
   return openStore(openWriter({ database: join(path, 'log.db'), durability: 'full', pageCountMax: undefined }))
 }
 
+test('the file of the log is set up for safety: write-ahead log, full synchronous', (t) => {
+  for (const [durability, level] of [
+    ['full', 2],
+    ['survives-process-crash-only', 1],
+  ] as const) {
+    const db = openWriter({ database: join(folder(t), 'log.db'), durability, pageCountMax: undefined })
+    const pragma = (name: string): unknown => Object.values(db.prepare(`pragma ${name}`).get() ?? {})[0]
+    assert.deepEqual([pragma('journal_mode'), pragma('synchronous')], ['wal', level])
+    db.close()
+  }
+})
+
 test('log-store I1: offsets go on after retention has taken all records and the file was opened again', (t) => {
   const path = folder(t)
   const first = store(path)

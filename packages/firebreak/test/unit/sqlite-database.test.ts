@@ -103,11 +103,12 @@ test('nothing is opened before the first use, which also makes the folder', asyn
 })
 
 test('the file is set up for safety: write-ahead log, full synchronous, foreign keys', async () => {
-  for (const [durability, level] of [
-    ['full', 2],
-    ['survives-process-crash-only', 1],
+  for (const [options, level] of [
+    [{}, 2],
+    [{ durability: 'full' }, 2],
+    [{ durability: 'survives-process-crash-only' }, 1],
   ] as const) {
-    const database = sqliteDatabase({ path: fresh(), durability })
+    const database = sqliteDatabase({ path: fresh(), ...options })
     const pragma = async (name: string): Promise<unknown> =>
       Object.values((await database.query(`pragma ${name}`))[0]!)[0]
     assert.deepEqual(
