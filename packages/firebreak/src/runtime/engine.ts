@@ -11,13 +11,13 @@ import type { Committer } from './committer.ts'
 import type { Publisher } from './publisher.ts'
 import type { Slots } from './slots.ts'
 
-/** Every queue and table has a bound; reaching one slows intake down, and loses nothing. */
+/** What a service may hold; reaching a bound slows intake down or refuses callers, and loses nothing. */
 export interface Limits {
-  /** Records of one instance in memory, waiting or handled; above it, partitions pause. */
+  /** Records of one instance in memory, waiting or handled; at it, its partitions pause. */
   readonly recordsMax: number
-  /** Parked records of one instance; above it, its partitions pause. */
+  /** Parked records of one instance; at it, those of its partitions pause that hold their share or more. */
   readonly parkedMax: number
-  /** Events committed but not yet in the log; above it, publishing and handling wait. */
+  /** Events committed but not yet in the log; at it, intake pauses and `transaction` throws `FB_OUTBOX_FULL`. */
   readonly outboxMax: number
   /** Bytes of one payload; more is `FB_RECORD_TOO_LARGE`. */
   readonly payloadBytesMax: number
