@@ -217,7 +217,7 @@ export const catalogue = {
   FB_TOPIC_MISMATCH: {
     kind: 'config',
     message: 'topic {topic} has {found} partitions, the definition says {expected}',
-    remedy: 'The number is fixed when the topic is created; use the old number or a new topic.',
+    remedy: 'The number is fixed when the topic is created; declare what it has, or use a new topic.',
   },
   FB_TOPIC_UNKNOWN: {
     kind: 'config',

@@ -14,6 +14,13 @@ export interface EventSpec<S extends Schema> {
   readonly version?: number
   /** `{ 1: (old) => new }` leads from version 1 to 2, and so on up to `version`. */
   readonly upcast?: Readonly<Record<number, (payload: never) => unknown>>
+  /**
+   * The topic, as it is created where it is missing: 6 partitions and 7 days by default. All events of a topic agree on
+   * `partitions`; of `retentionMs` the longest counts. A topic with fewer partitions is `FB_TOPIC_MISMATCH`; one with more is
+   * used as it is. Another number moves keys to other partitions.
+   *
+   * **Units** `retentionMs` in ms.
+   */
   readonly channel?: { readonly partitions?: number; readonly retentionMs?: number }
   readonly description?: string
 }
