@@ -20,6 +20,9 @@ export interface Command {
 /** Exit code of a process that found its servers away when it started: whoever supervises it tries again. */
 export const unavailableExitCode = 75
 
+/** Exit code of a static member whose name another one has taken in its group. */
+export const replacedExitCode = 76
+
 export interface ChildPlace {
   readonly folder: string
   /** Which place in the crew this process fills. */
@@ -75,5 +78,12 @@ async function endIfUnavailable(error: unknown): Promise<never> {
 }
 
 export function fail(error: unknown): void {
-  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`, () => process.exit(1))
+  const text = error instanceof Error ? error.stack : String(error)
+  process.stderr.write(`${text}\n`, () => process.exit(exitCodeOf(error)))
+}
+
+/** Whoever is refused for any other reason ends like everybody who meets an error. */
+export function exitCodeOf(error: unknown): number {
+  const reason = isFirebreakError(error, 'FB_LOG_REFUSED') ? String(error.detail['reason']) : ''
+  return /^instanceId "[^"]+" is used by another member of /.test(reason) ? replacedExitCode : 1
 }

@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import { type Command, childArguments, type News, unavailableExitCode } from './child.ts'
+import { type Death, deathOf, isAbrupt } from './deaths.ts'
 import type { EngineSpec } from './engines.ts'
-import { lethalExitCode } from './services.ts'
 
 /** A place in the crew: who dies is replaced in the same place. Its first word says what fills it. */
 export type Slot = string
@@ -21,6 +21,8 @@ export interface Tally {
   crashes: number
   /** Starts that met servers which were away, and were tried again. */
   unavailable: number
+  /** Static members that what their dead predecessor had asked for has put out of the group, at most one for each death. */
+  replaced: number
   handled: number
   readonly acked: Set<string>
   /** What must not happen: deaths that nobody planned, processes that do not end. */
@@ -55,6 +57,14 @@ const problemsMax = 5
 const orderlyEndMs = 30_000
 const retryAfterMs = 1000
 
+const figureOf = {
+  killed: 'kills',
+  terminated: 'terminations',
+  crashed: 'crashes',
+  unavailable: 'unavailable',
+  replaced: 'replaced',
+} as const satisfies Record<Exclude<Death, 'unasked'>, keyof Tally>
+
 /** The processes under torture. Each death is judged here; each empty place is filled again until `close`. */
 export class Crew {
   readonly tally: Tally = {
@@ -64,6 +74,7 @@ export class Crew {
     freezes: 0,
     crashes: 0,
     unavailable: 0,
+    replaced: 0,
     handled: 0,
     acked: new Set(),
     problems: [],
@@ -71,6 +82,8 @@ export class Crew {
   readonly #options: CrewOptions
   readonly #members = new Map<Slot, Member>()
   readonly #generations = new Map<Slot, number>()
+  /** When the last process of a place died in the middle of what it did. */
+  readonly #abruptAtMs = new Map<Slot, number>()
   readonly #restarts = new Set<NodeJS.Timeout>()
   #waiters: (() => void)[] = []
   #closing = false
@@ -160,6 +173,7 @@ export class Crew {
     return this.slots.filter((slot) => this.#storming || !slot.startsWith('churn'))
   }
 
+  /** A storm that begins is told to every process of the place until it ends, whenever it gets ready. */
   tell(slot: Slot, command: Command): void {
     if (command.do === 'storm' || command.do === 'calm') this.#storming = command.do === 'storm'
     const member = this.#members.get(slot)
@@ -180,11 +194,14 @@ export class Crew {
       const leftMs = untilMs - performance.now()
       if (leftMs <= 0 || signal.aborted) return false
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, leftMs)
-        this.#waiters.push(() => {
+        const wake = (): void => {
           clearTimeout(timer)
+          signal.removeEventListener('abort', wake)
           resolve()
-        })
+        }
+        const timer = setTimeout(wake, leftMs)
+        signal.addEventListener('abort', wake)
+        this.#waiters.push(wake)
       })
     }
     return true
@@ -245,6 +262,7 @@ export class Crew {
     if (ready) {
       member.isReady = true
       if (this.#quiet && slot.startsWith('producer')) this.tell(slot, { do: 'quiet' })
+      if (this.#storming && slot.startsWith('churn')) this.tell(slot, { do: 'storm' })
     }
     for (const uid of acked ?? []) this.tally.acked.add(uid)
     this.tally.handled += handled ?? 0
@@ -266,14 +284,14 @@ export class Crew {
 
   #judge(slot: Slot, member: Member, end: number | NodeJS.Signals | null): void {
     const { tally } = this
-    if (end === 'SIGKILL' && member.sent === 'SIGKILL') {
-      if (this.#closing) return
-      tally.kills++
-      if (member.isOwner) tally.ownerKills++
-    } else if (end === 0 && member.sent !== undefined) tally.terminations++
-    else if (end === lethalExitCode) tally.crashes++
-    else if (end === unavailableExitCode) tally.unavailable++
-    else tally.problems.push(`${slot} ended unasked with ${end}:\n${member.stderr}`)
+    const nowMs = performance.now()
+    const sinceAbruptMs = nowMs - (this.#abruptAtMs.get(slot) ?? Number.NEGATIVE_INFINITY)
+    const death = deathOf(end, { sent: member.sent, sinceAbruptMs })
+    if (isAbrupt(death)) this.#abruptAtMs.set(slot, nowMs)
+    else if (death === 'replaced') this.#abruptAtMs.delete(slot)
+    if (death === 'unasked') tally.problems.push(`${slot} ended unasked with ${end}:\n${member.stderr}`)
+    else if (death !== 'killed' || !this.#closing) tally[figureOf[death]]++
+    if (death === 'killed' && !this.#closing && member.isOwner) tally.ownerKills++
   }
 
   #wake(): void {

@@ -17,7 +17,7 @@ join and leave every second.
   --kills <n>         processes to kill, default 200
   --seed <n>          decides whom and when, default 1
   --json              one JSON document instead of a table
-  --keep              keeps the folder with the databases and names it
+  --keep              keeps the folder with the databases also when nothing was found, and names it
   --progress          progress on stderr also when it is no terminal
   --help              this text
 

@@ -26,10 +26,9 @@ const lethalEvery = 45
  * now and then, in order or only frozen instead of killed now and then; and lets some keys fail meanwhile.
  */
 export async function torment(crew: Crew, options: NemesisOptions): Promise<void> {
-  const { folder, kills, random, signal, patienceMs, onKill } = options
+  const { folder, kills, random, signal, onKill } = options
   const failing = new Set<string>()
   let lethalAt = Math.min(lethalEvery, Math.ceil(kills / 3))
-  await crew.until(() => crew.allUp, patienceMs, signal)
   while (crew.tally.kills < kills && !signal.aborted && !crew.isHopeless) {
     if (!(await betweenKills(crew, options))) return
     changeFailing(folder, failing, random)
@@ -39,9 +38,11 @@ export async function torment(crew: Crew, options: NemesisOptions): Promise<void
       crew.tell(publisher, { do: 'lethal' })
     }
     const fate = random.next()
-    if (fate < 0.08) void crew.terminate(random.pick(crew.busySlots) ?? 'first-1')
-    else if (fate < 0.14)
+    // Chance alone would leave many a short run without one that is frozen.
+    const isFreezeDue = crew.tally.kills > 0 && crew.tally.freezes === 0
+    if (isFreezeDue || fate < 0.06)
       crew.freeze(random.pick(crew.busySlots) ?? 'first-1', freezeMs.least + random.below(freezeMs.more))
+    else if (fate < 0.14) void crew.terminate(random.pick(crew.busySlots) ?? 'first-1')
     else await strike(crew, options)
     onKill()
   }

@@ -1,19 +1,25 @@
-import type { KafkaCluster } from '../../../scripts/infra/kafka-cluster.ts'
+import type { KafkaNode } from '../../../scripts/infra/kafka-cluster.ts'
 import type { PostgresServer } from '../../../scripts/infra/postgres-server.ts'
 import type { Crew } from './crew.ts'
 import type { Random } from './random.ts'
 import type { Servers } from './site.ts'
+import { together } from './together.ts'
 
 /** What was done to the servers; written here, read by everybody. */
 export interface ServerFaults {
-  /** Brokers that were killed and started again, or frozen for a while. */
-  brokerFaults: number
+  /** Brokers that were killed and started again. */
+  brokerKills: number
+  /** Brokers that were frozen for a while. */
+  brokerFreezes: number
   /** Cuts between a broker and the members that reach it through its proxy. */
   partitions: number
   databaseRestarts: number
-  /** Stretches in which members join and leave every second. */
+  /** Stretches in which members joined and left every second. */
   storms: number
 }
+
+/** Those whose servers are hurt, as far as that needs them. */
+type Watched = Pick<Crew, 'tally' | 'isHopeless' | 'until' | 'tell'>
 
 export interface StrainOptions {
   readonly servers: Servers
@@ -35,44 +41,54 @@ const cutMs = { least: 500, more: 9000 } as const
 const stormMs = { least: 8000, more: 6000 } as const
 const calmMs = { least: 1000, more: 4000 } as const
 
-export const noFaults = (): ServerFaults => ({ brokerFaults: 0, partitions: 0, databaseRestarts: 0, storms: 0 })
+export const noFaults = (): ServerFaults => {
+  return { brokerKills: 0, brokerFreezes: 0, partitions: 0, databaseRestarts: 0, storms: 0 }
+}
+
+export const brokerFaultsIn = ({ brokerKills, brokerFreezes }: ServerFaults): number => brokerKills + brokerFreezes
 
 /**
  * Hurts one server at a time, so that acknowledgement by two of three brokers stays possible, and lets it recover before it
- * takes the next. Round by round each kind of fault has its turn. When it
- * ends, all servers are up and all ways open.
+ * takes the next. Round by round each kind of fault has its turn, and once at least. When it ends, all servers are up and all
+ * ways open; when it fails, nothing goes on.
  */
-export async function strain(crew: Crew, faults: ServerFaults, options: StrainOptions): Promise<void> {
-  const { servers, random, isOver, brokerFaultsMin, stormsMin, onFault } = options
-  const kinds = kindsFor(servers, faults, (ms) => hold(crew, options, ms), options)
-  const isDone = (): boolean =>
-    isStopped(crew, options) ||
-    (isOver() &&
-      (servers.kafka === undefined || (faults.brokerFaults >= brokerFaultsMin && faults.storms >= stormsMin)))
-  const storming = storms(crew, faults, options, isDone)
-  try {
-    while (!isDone()) {
-      for (const [name, strike] of shuffled(Object.entries(kinds), random)) {
-        if (isDone() || !(await recovered(crew, options))) break
-        onFault(name)
-        await strike()
-      }
+export async function strain(crew: Watched, faults: ServerFaults, options: StrainOptions): Promise<void> {
+  await together(
+    options.signal,
+    [strikes, storms].map((run) => (signal) => run(crew, faults, { ...options, signal })),
+  )
+  await heal(crew, options)
+}
+
+async function strikes(crew: Watched, faults: ServerFaults, options: StrainOptions): Promise<void> {
+  const kinds = kindsFor(options.servers, faults, (ms) => hold(crew, options, ms), options)
+  while (!isDone(crew, faults, options)) {
+    for (const [name, strike] of shuffled(Object.entries(kinds), options.random)) {
+      if (isDone(crew, faults, options) || !(await recovered(crew, options))) break
+      options.onFault(name)
+      await strike()
     }
-  } finally {
-    await storming
-    await heal(crew, options)
   }
 }
 
 /** Beside everything else, members join and leave every second for a while, and then they do not. */
-async function storms(crew: Crew, faults: ServerFaults, options: StrainOptions, isDone: () => boolean): Promise<void> {
-  while (!isDone()) {
-    faults.storms++
+async function storms(crew: Watched, faults: ServerFaults, options: StrainOptions): Promise<void> {
+  while (!isDone(crew, faults, options)) {
     crew.tell('churn-1', { do: 'storm' })
     await hold(crew, options, stormMs)
     crew.tell('churn-1', { do: 'calm' })
+    faults.storms++
     await hold(crew, options, calmMs)
   }
+}
+
+function isDone(crew: Watched, faults: ServerFaults, options: StrainOptions): boolean {
+  const { servers, isOver, brokerFaultsMin, stormsMin } = options
+  if (isStopped(crew, options)) return true
+  if (!isOver() || faults.databaseRestarts === 0 || faults.storms < stormsMin) return false
+  const { brokerKills, brokerFreezes, partitions } = faults
+  const isEachSeen = brokerKills > 0 && brokerFreezes > 0 && partitions > 0
+  return servers.kafka === undefined || (isEachSeen && brokerFaultsIn(faults) >= brokerFaultsMin)
 }
 
 interface Span {
@@ -80,7 +96,7 @@ interface Span {
   readonly more: number
 }
 
-async function hold(crew: Crew, { random, signal }: StrainOptions, { least, more }: Span): Promise<void> {
+async function hold(crew: Watched, { random, signal }: StrainOptions, { least, more }: Span): Promise<void> {
   await crew.until(() => false, least + random.below(more), signal)
 }
 
@@ -104,19 +120,20 @@ function kindsFor(
     'immediate restart of the database': database(stopAtOnce),
   }
   if (kafka === undefined) return onDatabase
-  const onBroker = (fault: (node: KafkaCluster['nodes'][number]) => Promise<void>) => async (): Promise<void> => {
+  const onBroker = (fault: (node: KafkaNode) => Promise<void>) => async (): Promise<void> => {
     const node = random.pick(kafka.nodes)
     if (node === undefined) return
-    faults.brokerFaults++
     await fault(node)
     await kafka.ready({ signal })
   }
   const kill = onBroker(async (node) => {
+    faults.brokerKills++
     await node.kill()
     await pause(downMs)
     await node.start()
   })
   const freeze = onBroker(async (node) => {
+    faults.brokerFreezes++
     node.pause()
     await pause(frozenMs)
     node.resume()
@@ -134,12 +151,21 @@ function kindsFor(
 
 /** PostgreSQL's immediate shutdown: sessions are cut, nothing is written down, the next start recovers from its log. */
 async function stopAtOnce(server: PostgresServer): Promise<void> {
-  process.kill(server.pid, 'SIGQUIT')
+  // Once it has gone, its number may be that of another process, or of none.
+  if (server.isRunning()) quit(server.pid)
   await server.stop()
 }
 
+function quit(pid: number): void {
+  try {
+    process.kill(pid, 'SIGQUIT')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
 /** Waits until work goes on; false when it does not, or nobody wants to know any more. */
-async function recovered(crew: Crew, options: StrainOptions): Promise<boolean> {
+async function recovered(crew: Watched, options: StrainOptions): Promise<boolean> {
   const { handled } = crew.tally
   const moved = (): boolean => crew.tally.handled >= handled + handledBetween
   if (await crew.until(moved, patienceMs, options.signal)) return true
@@ -149,7 +175,7 @@ async function recovered(crew: Crew, options: StrainOptions): Promise<boolean> {
 }
 
 /** A fault that was interrupted leaves a server frozen, down, or cut off. */
-async function heal(crew: Crew, { servers: { kafka, proxies, postgres }, signal }: StrainOptions): Promise<void> {
+async function heal(crew: Watched, { servers: { kafka, proxies, postgres }, signal }: StrainOptions): Promise<void> {
   for (const proxy of proxies) proxy.heal()
   for (const node of kafka?.nodes ?? []) node.resume()
   if (signal.aborted || crew.isHopeless) return
@@ -159,7 +185,7 @@ async function heal(crew: Crew, { servers: { kafka, proxies, postgres }, signal 
   await postgres.ready({ signal })
 }
 
-const isStopped = (crew: Crew, { signal }: StrainOptions): boolean => signal.aborted || crew.isHopeless
+const isStopped = (crew: Watched, { signal }: StrainOptions): boolean => signal.aborted || crew.isHopeless
 
 function shuffled<T>(items: readonly T[], random: Random): readonly T[] {
   return items

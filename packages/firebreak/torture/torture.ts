@@ -11,16 +11,17 @@ import { type Evidence, readEvidence } from './evidence.ts'
 import { heal, torment } from './nemesis.ts'
 import { seeded } from './random.ts'
 import { countRebalances } from './rebalances.ts'
-import { noFaults, type ServerFaults, strain } from './server-faults.ts'
+import { brokerFaultsIn, noFaults, type ServerFaults, strain } from './server-faults.ts'
 import { createTables } from './services.ts'
-import { openSite, type Site } from './site.ts'
+import { openSite, type Servers, type Site } from './site.ts'
+import { together } from './together.ts'
 
 export interface TortureOptions {
   /** Default `embedded`. */
   readonly engine?: EngineName
   readonly seed: number
   readonly kills: number
-  /** Keeps the folder; its path is in the report. */
+  /** Keeps the folder also where nothing was found; its path is in the report. */
   readonly keep?: boolean
   readonly signal?: AbortSignal
   readonly onProgress?: (line: string) => void
@@ -48,8 +49,10 @@ export interface Report {
   readonly operations: number
   /** At least so often, members of a group were given other partitions. */
   readonly rebalances: number
-  /** Brokers that were killed and started again, or frozen for a while. */
+  /** Brokers that were killed and started again, or frozen for a while: the sum of the next two. */
   readonly brokerFaults: number
+  readonly brokerKills: number
+  readonly brokerFreezes: number
   /** Cuts between a broker and some of the members. */
   readonly partitions: number
   readonly databaseRestarts: number
@@ -64,10 +67,13 @@ export interface Report {
   readonly crashes: number
   /** Starts that met servers which were away, and were tried again. */
   readonly unavailable: number
+  /** Static members that a late request of their dead predecessor has put out of the group; they came back. */
+  readonly replaced: number
   /** Dead letters of records that were alone at work when their process died: the lethal ones, and unlucky others. */
   readonly crashLetters: number
   /** Everything that went wrong, in words: behind the four figures, and around them. */
   readonly problems: readonly string[]
+  /** Where the evidence is; null when there was nothing to find and nobody wanted it. */
   readonly folder: string | null
 }
 
@@ -79,8 +85,10 @@ const killsPerStorm = 7
 const wordsMax = 20
 
 /**
- * Runs the system in processes of its own, kills them, lets it drain, and judges what is left. Undefined when `signal` has
- * ended it; then, as always, no process, no server and no folder is left.
+ * Runs the system in processes of its own, kills them, lets it drain, and judges what is left. No process and no server is
+ * left, and no folder unless something was found or went wrong. Undefined when `signal` has ended it.
+ *
+ * **Errors** with the name of the folder, when there is nothing to judge.
  */
 export async function torture(options: TortureOptions): Promise<Report | undefined> {
   const startedAtMs = performance.now()
@@ -94,6 +102,7 @@ export async function torture(options: TortureOptions): Promise<Report | undefin
   chmodSync(folder, 0o755)
   let site: Site | undefined
   let crew: Crew | undefined
+  let isKept = options.keep === true
   try {
     site = await openSite({ engine: options.engine ?? 'embedded', folder, signal, onProgress })
     const run: Run = { options, folder, site, signal, onProgress, faults: noFaults() }
@@ -103,15 +112,18 @@ export async function torture(options: TortureOptions): Promise<Report | undefin
     onProgress('judging')
     const evidence = await inStores(site.own, (stores) => readEvidence(stores, folder, crew?.tally.acked ?? []))
     const durationMs = Math.round(performance.now() - startedAtMs)
-    return reportOf(run, crew.tally, { evidence, durationMs, folder: options.keep ? folder : null })
+    const report = reportOf(run, crew.tally, { evidence, durationMs })
+    if (report.problems.length > 0) isKept = true
+    return { ...report, folder: isKept ? folder : null }
   } catch (error) {
     if (signal.aborted) return undefined
-    const problems = crew?.tally.problems ?? []
-    throw problems.length === 0 ? error : new Error(`nothing to judge:\n${problems.join('\n')}`, { cause: error })
+    isKept = true
+    const problems = [...(crew?.tally.problems ?? []), error instanceof Error ? error.message : String(error)]
+    throw new Error(`nothing to judge, all there is is in ${folder}:\n${problems.join('\n')}`, { cause: error })
   } finally {
     await crew?.abandon()
     await site?.stop()
-    if (!options.keep) rmSync(folder, { recursive: true, force: true })
+    if (!isKept) rmSync(folder, { recursive: true, force: true })
   }
 }
 
@@ -140,30 +152,32 @@ async function torn({ options, folder, site, signal, onProgress, faults }: Run, 
   })
   crew.start()
   options.onStart?.({ folder, pids: crew.pids })
-  let isOver = false
   const patience = servers === undefined ? patienceMs.embedded : patienceMs.servers
-  const killing = torment(crew, {
-    folder,
-    kills,
-    random: seeded(seed),
-    signal,
-    patienceMs: patience,
-    onKill: () => progress('killing'),
-  }).finally(() => {
-    isOver = true
-  })
-  const straining =
-    servers &&
+  // The first blow and the first storm meet everybody at work.
+  await crew.until(() => crew.allUp, patience, signal)
+  let isOver = false
+  const kill = (until: AbortSignal): Promise<void> =>
+    torment(crew, {
+      folder,
+      kills,
+      random: seeded(seed),
+      signal: until,
+      patienceMs: patience,
+      onKill: () => progress('killing'),
+    }).finally(() => {
+      isOver = true
+    })
+  const hurt = (of: Servers) => (until: AbortSignal) =>
     strain(crew, faults, {
-      servers,
+      servers: of,
       random: seeded(seed * 31 + 7),
-      signal,
+      signal: until,
       isOver: () => isOver,
       brokerFaultsMin: Math.ceil(kills / killsPerBrokerFault),
-      stormsMin: Math.ceil(kills / killsPerStorm),
+      stormsMin: Math.max(1, Math.ceil(kills / killsPerStorm)),
       onFault: progress,
     })
-  await Promise.all([killing, straining])
+  await together(signal, [kill, ...(servers === undefined ? [] : [hurt(servers)])])
   heal(folder)
   crew.quieten()
   progress('draining')
@@ -214,13 +228,12 @@ export async function inStores<T>(spec: EngineSpec, look: (stores: Stores) => Pr
 interface Outcome {
   readonly evidence: Evidence
   readonly durationMs: number
-  readonly folder: string | null
 }
 
-function reportOf({ options, faults }: Run, tally: Tally, { evidence, durationMs, folder }: Outcome): Report {
+function reportOf({ options, faults }: Run, tally: Tally, { evidence, durationMs }: Outcome): Omit<Report, 'folder'> {
   const findings: Findings = check(evidence)
   const anomalies = anomaliesIn(evidence.observed)
-  const { kills, ownerKills, terminations, freezes, crashes, unavailable } = tally
+  const { kills, ownerKills, terminations, freezes, crashes, unavailable, replaced } = tally
   const words = Object.entries(findings).flatMap(([name, found]: [string, readonly string[]]) =>
     found.slice(0, wordsMax).map((text) => `${name}: ${text}`),
   )
@@ -238,6 +251,7 @@ function reportOf({ options, faults }: Run, tally: Tally, { evidence, durationMs
     anomalies: anomalies.length,
     operations: evidence.observed.ops.length,
     rebalances: countRebalances(evidence.observed.ops),
+    brokerFaults: brokerFaultsIn(faults),
     ...faults,
     durationMs,
     ownerKills,
@@ -245,13 +259,13 @@ function reportOf({ options, faults }: Run, tally: Tally, { evidence, durationMs
     freezes,
     crashes,
     unavailable,
+    replaced,
     crashLetters: evidence.first.crashLetters + evidence.second.crashLetters,
     problems: [
       ...tally.problems,
       ...words,
       ...anomalies.slice(0, wordsMax).map(({ name, says }) => `${name}: ${says}`),
     ],
-    folder,
   }
 }
 
