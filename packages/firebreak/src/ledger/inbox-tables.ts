@@ -16,12 +16,9 @@ export interface InboxTables {
   readonly walked: string
 }
 
-interface At {
-  readonly place: string
-  readonly dialect: DatabaseCapabilities['dialect']
-}
-
 const dayMs = 86_400_000
+// A lock on the whole inbox stops every commit behind it, also while it is waited for: not long, and again in an hour.
+const lockWaitMs = 200
 // Made ahead, so that a service that runs through midnight has its table; a week covers one that nobody looks at.
 const daysAhead = 7
 
@@ -65,35 +62,45 @@ export function dayOf(id: string): number {
   return Number.isNaN(atMs) ? 0 : Math.floor(atMs / dayMs)
 }
 
-export async function createInbox(sql: Sql, at: At): Promise<void> {
-  if (at.dialect === 'sqlite') {
+export async function createInbox(sql: Sql, { dialect }: Pick<DatabaseCapabilities, 'dialect'>): Promise<void> {
+  if (dialect === 'sqlite') {
     // The inbox is its primary key and little else: storing it inside the key's tree halves its size and its writes.
     await sql.query(
       'CREATE TABLE fb_inbox (event_id TEXT PRIMARY KEY, at_ms BIGINT NOT NULL, mark BIGINT NOT NULL) WITHOUT ROWID',
     )
     return
   }
-  await sql.query(`CREATE TABLE ${at.place}fb_inbox (
+  await sql.query(`CREATE TABLE fb_inbox (
     event_id TEXT COLLATE "C" NOT NULL, day BIGINT NOT NULL, at_ms BIGINT NOT NULL, mark BIGINT NOT NULL,
     PRIMARY KEY (event_id, day)) PARTITION BY RANGE (day)`)
-  await sql.query(`CREATE TABLE ${at.place}fb_inbox_other PARTITION OF ${at.place}fb_inbox DEFAULT`)
+  await sql.query('CREATE TABLE fb_inbox_other PARTITION OF fb_inbox DEFAULT')
+}
+
+/** Whether a day has young marks is asked under a lock: an index of a few pages, for rows that lie in order of time anyway. */
+export async function indexMarks(sql: Sql, { dialect }: Pick<DatabaseCapabilities, 'dialect'>): Promise<void> {
+  if (dialect === 'postgres') await sql.query('CREATE INDEX fb_inbox_at ON fb_inbox USING brin (at_ms)')
 }
 
 /**
  * Makes the tables of today and the next days that are missing. Asked for at every start, so that the first mark of a day
- * finds its table, and now and then afterwards; safe beside other instances.
+ * finds its table, and now and then afterwards; safe beside other instances. **Errors** that of the last day that could not
+ * be made, when the others have been.
  */
 export async function makeDays(database: Database, nowMs: number): Promise<void> {
   if (database.capabilities.dialect !== 'postgres') return
   const existing = new Set(await days(database))
   const today = Math.floor(nowMs / dayMs)
+  let trouble: { readonly error: unknown } | undefined
   for (let day = today - 1; day <= today + daysAhead; day++) {
     if (existing.has(day)) continue
-    const inbox = `${placeOf(database)}fb_inbox`
-    const table = `${inbox}_${day} PARTITION OF ${inbox} FOR VALUES FROM (${day}) TO (${day + 1})`
-    // A day that has marks among the walked ones already stays there, and must not keep the others from being made.
-    await database.query(`CREATE TABLE IF NOT EXISTS ${table}`).catch(() => undefined)
+    const table = `fb_inbox_${day} PARTITION OF fb_inbox FOR VALUES FROM (${day}) TO (${day + 1})`
+    try {
+      await locking(database, (sql) => sql.query(`CREATE TABLE IF NOT EXISTS ${table}`))
+    } catch (error) {
+      if (!isSettled(error)) trouble = { error }
+    }
   }
+  if (trouble !== undefined) throw trouble.error
 }
 
 /** Drops the days whose marks are all beyond the window. Safe beside other instances. */
@@ -102,14 +109,31 @@ export async function dropDays(database: Database, nowMs: number, windowMs: numb
   const oldest = Math.floor((nowMs - windowMs) / dayMs)
   for (const day of await days(database)) {
     if (day >= oldest) continue
-    const table = `${placeOf(database)}fb_inbox_${day}`
+    const table = `fb_inbox_${day}`
     // An old event may have been handled late, and is remembered from then on.
-    const young = await database.query(`SELECT 1 AS one FROM ${table} WHERE at_ms >= $1 LIMIT 1`, [nowMs - windowMs])
-    if (young.length === 0) await database.query(`DROP TABLE IF EXISTS ${table}`)
+    const young = `SELECT 1 AS one FROM ${table} WHERE at_ms >= $1 LIMIT 1`
+    if ((await database.query(young, [nowMs - windowMs])).length > 0) continue
+    await locking(database, async (sql) => {
+      await sql.query(`LOCK TABLE ONLY fb_inbox, ${table} IN ACCESS EXCLUSIVE MODE`)
+      // Asked again: the mark of such an event may have been on its way until the lock was had.
+      if ((await sql.query(young, [nowMs - windowMs])).length === 0) await sql.query(`DROP TABLE ${table}`)
+    })
   }
 }
 
-const placeOf = ({ capabilities: { schema } }: Database): string => (schema === null ? '' : `${schema}.`)
+async function locking(database: Database, run: (sql: Sql) => Promise<unknown>): Promise<void> {
+  const [verdict] = await database.commit([
+    async (sql) => {
+      await sql.query("SELECT set_config('lock_timeout', $1, true)", [String(lockWaitMs)])
+      await run(sql)
+    },
+  ])
+  if (verdict?.ok === false) throw verdict.error
+}
+
+// Somebody else has made it meanwhile; or the day has marks among the walked ones already, and stays there.
+const settled: ReadonlySet<unknown> = new Set(['42P07', '23505', '23514'])
+const isSettled = (error: unknown): boolean => settled.has((error as { readonly code?: unknown } | null)?.code)
 
 async function days(database: Database): Promise<readonly number[]> {
   const tables = await database.query<{ name: string }>(listDays, [database.capabilities.schema ?? 'public'])
@@ -117,4 +141,4 @@ async function days(database: Database): Promise<readonly number[]> {
 }
 
 const listDays = `SELECT tablename AS name FROM pg_tables
-  WHERE schemaname = $1 AND tablename LIKE 'fb_inbox_%' AND tablename <> 'fb_inbox_other' ORDER BY tablename`
+  WHERE schemaname = $1 AND tablename ~ '^fb_inbox_[0-9]+$' ORDER BY tablename`

@@ -1,5 +1,6 @@
 import type { Database, Sql } from '../contracts/database.ts'
 import { dropDays, type InboxTables, inboxTables, lookupWidth, makeDays } from './inbox-tables.ts'
+import { inLedger } from './ledger-place.ts'
 
 const own = 'SELECT mark FROM fb_inbox WHERE event_id = $1'
 const highest = 'SELECT MAX(event_id) AS id FROM fb_inbox'
@@ -15,6 +16,14 @@ export interface Marks {
   readonly known: ReadonlySet<string>
 }
 
+export interface InboxOptions {
+  /** How long a mark is kept. */
+  readonly windowMs: number
+  readonly random: () => number
+  /** Clearing has failed. It is tried again: until then the inbox keeps more than it has to. */
+  readonly onTrouble: (error: unknown) => void
+}
+
 const none: ReadonlySet<string> = new Set()
 
 /**
@@ -26,6 +35,7 @@ const none: ReadonlySet<string> = new Set()
 export class Inbox {
   readonly #database: Database
   readonly #windowMs: number
+  readonly #onTrouble: (error: unknown) => void
   readonly #tables: InboxTables
   /** The number of the next mark. Starts at random: no two processes write the same one. */
   #marks: number
@@ -34,9 +44,10 @@ export class Inbox {
   #turnAtMs = 0
   #sweeping = false
 
-  constructor(database: Database, options: { windowMs: number; random: () => number }) {
-    this.#database = database
+  constructor(database: Database, options: InboxOptions) {
+    this.#database = inLedger(database)
     this.#windowMs = options.windowMs
+    this.#onTrouble = options.onTrouble
     this.#tables = inboxTables(database.capabilities)
     this.#marks = Math.floor(options.random() * 2 ** 52)
   }
@@ -62,7 +73,7 @@ export class Inbox {
     await sql.run(unmark, marks)
   }
 
-  /** Forgets marks beyond the window, a stretch at a time. Late is harmless, so errors wait for the next time. */
+  /** Forgets marks beyond the window, a stretch at a time. Late is harmless: nobody has to wait for it. */
   async sweepWhenDue(nowMs: number): Promise<void> {
     const turns = nowMs >= this.#turnAtMs
     if (this.#sweeping || (this.#sinceSweep < sweepEvery && !turns)) return
@@ -80,8 +91,8 @@ export class Inbox {
       const [end] = await this.#database.query<{ event_id: string }>(stretch, [this.#sweptTo, sweepEvery * 2 - 1])
       await this.#database.query(forget, [this.#sweptTo, end?.event_id ?? lastId, nowMs - this.#windowMs])
       this.#sweptTo = end?.event_id ?? ''
-    } catch {
-      return
+    } catch (error) {
+      this.#onTrouble(error)
     } finally {
       this.#sweeping = false
     }

@@ -1,12 +1,10 @@
 import type { DatabaseCapabilities, Sql } from '../contracts/database.ts'
-import { createInbox } from './inbox-tables.ts'
+import { createInbox, indexMarks } from './inbox-tables.ts'
 import { insertOutbox, type OutboxRow, shardOf } from './outbox.ts'
 
 /** What a step needs to know. */
 export interface StepPlace {
   readonly dialect: DatabaseCapabilities['dialect']
-  /** Goes before a table's name when it is created or changed: empty, or the schema and a dot. */
-  readonly place: string
   readonly nowMs: number
 }
 
@@ -16,15 +14,14 @@ type Step = (sql: Sql, at: StepPlace) => Promise<void>
  * Version n of the ledger is what the first n steps make. A step that was ever released stays as it is; what changes is a
  * new step at the end.
  */
-export const steps: readonly Step[] = [createTables, shardOutbox]
+export const steps: readonly Step[] = [createTables, shardOutbox, indexMarks]
 
 // Ids are compared byte by byte, as JavaScript does: the database's language must not change their order.
 const idOf = ({ dialect }: StepPlace): string => (dialect === 'postgres' ? 'TEXT COLLATE "C"' : 'TEXT')
 
 async function createTables(sql: Sql, at: StepPlace): Promise<void> {
-  const { place } = at
   const id = idOf(at)
-  await sql.query(`CREATE TABLE ${place}fb_partitions (
+  await sql.query(`CREATE TABLE fb_partitions (
     topic TEXT NOT NULL, part BIGINT NOT NULL,
     epoch BIGINT NOT NULL, holder TEXT,
     first_position BIGINT, next_position BIGINT, above TEXT NOT NULL DEFAULT '', gaps BIGINT NOT NULL DEFAULT 0,
@@ -32,27 +29,25 @@ async function createTables(sql: Sql, at: StepPlace): Promise<void> {
     parked BIGINT NOT NULL DEFAULT 0, dead BIGINT NOT NULL DEFAULT 0, discarded BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (topic, part))`)
   await createInbox(sql, at)
-  await sql.query(`CREATE TABLE ${place}fb_outbox (
+  await sql.query(`CREATE TABLE fb_outbox (
     seq BIGINT PRIMARY KEY, topic TEXT NOT NULL, msg_key TEXT, headers TEXT NOT NULL, value BYTEA, at_ms BIGINT NOT NULL)`)
-  await sql.query(`CREATE TABLE ${place}fb_parked (
+  await sql.query(`CREATE TABLE fb_parked (
     topic TEXT NOT NULL, part BIGINT NOT NULL, position BIGINT NOT NULL, lane TEXT NOT NULL,
     msg_key TEXT, headers TEXT NOT NULL, value BYTEA, log_at_ms BIGINT NOT NULL,
     due_at_ms BIGINT, attempts TEXT NOT NULL DEFAULT '[]', first_failed_at_ms BIGINT, letter_id TEXT,
     PRIMARY KEY (topic, part, position))`)
-  await sql.query(`CREATE INDEX fb_parked_lane ON ${place}fb_parked (topic, part, lane, position)`)
-  await sql.query(`CREATE TABLE ${place}fb_dead_letters (
+  await sql.query(`CREATE INDEX fb_parked_lane ON fb_parked (topic, part, lane, position)`)
+  await sql.query(`CREATE TABLE fb_dead_letters (
     id ${id} PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL, crash BIGINT NOT NULL DEFAULT 0, hold BIGINT NOT NULL DEFAULT 0,
     topic TEXT NOT NULL, part BIGINT NOT NULL, position BIGINT NOT NULL, lane TEXT NOT NULL,
     event_id TEXT, event_type TEXT, correlation_id TEXT, msg_key TEXT, headers TEXT NOT NULL, value BYTEA, log_at_ms BIGINT NOT NULL,
     error_class TEXT NOT NULL, message TEXT NOT NULL, fingerprint TEXT NOT NULL, attempts TEXT NOT NULL,
     replays BIGINT NOT NULL DEFAULT 0, at_ms BIGINT NOT NULL, history TEXT NOT NULL DEFAULT '[]')`)
-  await sql.query(`CREATE INDEX fb_dead_letters_state ON ${place}fb_dead_letters (state, at_ms)`)
-  await sql.query(`CREATE TABLE ${place}fb_suspects (
+  await sql.query(`CREATE INDEX fb_dead_letters_state ON fb_dead_letters (state, at_ms)`)
+  await sql.query(`CREATE TABLE fb_suspects (
     topic TEXT NOT NULL, part BIGINT NOT NULL, position BIGINT NOT NULL, alone BIGINT NOT NULL,
     PRIMARY KEY (topic, part, position))`)
-  await sql.query(
-    `CREATE TABLE ${place}fb_leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms BIGINT NOT NULL)`,
-  )
+  await sql.query(`CREATE TABLE fb_leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms BIGINT NOT NULL)`)
   await sql.run('INSERT INTO fb_meta (name, value) VALUES ($1, $2)', [['outbox-seq', '0']])
 }
 
@@ -65,10 +60,12 @@ async function shardOutbox(sql: Sql, at: StepPlace): Promise<void> {
     readonly headers: string
     readonly value: Uint8Array | null
   }
+  // Instances of the version before may be at work.
+  if (at.dialect === 'postgres') await sql.query('LOCK TABLE fb_outbox IN ACCESS EXCLUSIVE MODE')
   const waiting = await sql.query<Old>('SELECT seq, topic, msg_key, headers, value FROM fb_outbox ORDER BY seq')
-  await sql.query(`DROP TABLE ${at.place}fb_outbox`)
+  await sql.query('DROP TABLE fb_outbox')
   const clustered = at.dialect === 'sqlite' ? ' WITHOUT ROWID' : ''
-  await sql.query(`CREATE TABLE ${at.place}fb_outbox (
+  await sql.query(`CREATE TABLE fb_outbox (
     shard BIGINT NOT NULL, seq BIGINT NOT NULL, topic TEXT NOT NULL, msg_key TEXT, headers TEXT NOT NULL, value BYTEA,
     at_ms BIGINT NOT NULL, PRIMARY KEY (shard, seq))${clustered}`)
   const rows = waiting.map(({ seq, topic, msg_key: key, headers, value }): OutboxRow => {

@@ -1,6 +1,7 @@
 import type { Database, DatabaseCapabilities, Sql } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import { makeDays } from './inbox-tables.ts'
+import { inLedger } from './ledger-place.ts'
 import { steps } from './migrations.ts'
 
 /**
@@ -10,10 +11,12 @@ import { steps } from './migrations.ts'
  * **Errors** `FB_CONFIG` when the database belongs to another service or to a newer version: two services in one ledger
  * would take each other's events for duplicates.
  */
-export async function openLedger(database: Database, service: string, nowMs: number): Promise<void> {
+export async function openLedger(given: Database, service: string, nowMs: number): Promise<void> {
+  const database = inLedger(given)
   const [verdict] = await database.commit([(sql) => migrate(sql, database.capabilities, { service, nowMs })])
   if (verdict?.ok === false) throw verdict.error
-  await makeDays(database, nowMs)
+  // The sweep of the inbox tries again, and tells.
+  await makeDays(database, nowMs).catch(() => undefined)
 }
 
 async function migrate(
@@ -21,15 +24,14 @@ async function migrate(
   { dialect, schema }: DatabaseCapabilities,
   { service, nowMs }: { service: string; nowMs: number },
 ): Promise<void> {
-  const place = schema === null ? '' : `${schema}.`
   // Two instances that create the same table at once would fail; SQLite lets only one of them in here anyway.
-  if (dialect === 'postgres') await sql.query(lock, [`firebreak ${place}`])
-  await sql.query(`CREATE TABLE IF NOT EXISTS ${place}fb_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)`)
+  if (dialect === 'postgres') await sql.query(lock, [`firebreak ${schema}.`])
+  await sql.query('CREATE TABLE IF NOT EXISTS fb_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)')
   const rows = await sql.query<{ name: string; value: string }>('SELECT name, value FROM fb_meta')
   const meta = new Map(rows.map((row) => [row.name, row.value]))
   const version = Number(meta.get('ledger-version') ?? 0)
   refuseForeign(service, meta.get('service') ?? service, version)
-  for (const step of steps.slice(version)) await step(sql, { dialect, place, nowMs })
+  for (const step of steps.slice(version)) await step(sql, { dialect, nowMs })
   if (version < steps.length) {
     await sql.run(upsert, [
       ['service', service],
@@ -53,7 +55,7 @@ function refuseForeign(service: string, owner: string, version: number): void {
 /** The name of the service whose ledger this is; undefined where there is none. */
 export async function ledgerOwner(database: Database): Promise<string | undefined> {
   try {
-    const rows = await database.query<{ value: string }>("SELECT value FROM fb_meta WHERE name = 'service'")
+    const rows = await inLedger(database).query<{ value: string }>("SELECT value FROM fb_meta WHERE name = 'service'")
     return rows[0]?.value
   } catch {
     return undefined

@@ -2,6 +2,7 @@ import type { Database } from '../contracts/database.ts'
 import { type LogInspection, type Partition, partitionId } from '../contracts/log.ts'
 import { countAbove } from './above.ts'
 import { type Accounts, totalOf } from './accounts.ts'
+import { inLedger } from './ledger-place.ts'
 import { comparePositions } from './verify-positions.ts'
 import { ledgerSnapshot } from './verify-snapshot.ts'
 
@@ -39,7 +40,7 @@ export interface LogView {
 export async function verifyLedger(database: Database, log?: LogView): Promise<LedgerReport> {
   // Before the snapshot: what the log has been told must be in it, however far the service goes on meanwhile.
   const committed = new Map((await log?.inspection.committed(log.group))?.map((p) => [partitionId(p), p.offset]))
-  const found = await ledgerSnapshot(database)
+  const found = await ledgerSnapshot(inLedger(database))
   const names = [...new Set(found.rows.map(({ topic }) => topic))]
   const topics = (await log?.inspection.topics(names)) ?? []
   const problems: string[] = []

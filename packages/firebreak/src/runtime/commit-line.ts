@@ -4,6 +4,7 @@ import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/err
 import type { LogRecord } from '../contracts/log.ts'
 import { type Accounts, noAccounts } from '../ledger/accounts.ts'
 import type { Inbox } from '../ledger/inbox.ts'
+import { ledgerHandle } from '../ledger/ledger-place.ts'
 import { addToOutbox, type OutboxRow } from '../ledger/outbox.ts'
 import { notHeld, type Progress, recordProgress } from '../ledger/partitions.ts'
 import { nextTurn } from '../node/turn.ts'
@@ -43,12 +44,14 @@ const none: readonly never[] = []
  */
 export class CommitLine {
   readonly #options: LineOptions
+  readonly #inLedger: (sql: Sql) => Sql
   #queue: Pending[] = []
   #running = false
   #idlers: (() => void)[] = []
 
   constructor(options: LineOptions) {
     this.#options = options
+    this.#inLedger = ledgerHandle(options.database)
   }
 
   /** Resolves when the unit is durable; rejects with the error of its body, `FB_FENCED`, or that of the database. */
@@ -72,7 +75,7 @@ export class CommitLine {
       const group = this.#queue.length <= groupMax ? this.#queue : this.#queue.slice(0, groupMax)
       this.#queue = this.#queue.length <= groupMax ? [] : this.#queue.slice(groupMax)
       await this.#commitGroup(group)
-      await this.#options.inbox.sweepWhenDue(this.#options.clock.now())
+      void this.#options.inbox.sweepWhenDue(this.#options.clock.now())
     }
     this.#running = false
     for (const resolve of this.#idlers.splice(0)) resolve()
@@ -145,7 +148,7 @@ export class CommitLine {
       const records = group.flatMap(({ error, records }) => (error === undefined ? records : none))
       if (records.length > 0) rows.push(...(await addToOutbox(sql, records, nowMs)))
     }
-    return [allOrNothing(open), ...units, allOrNothing(close)]
+    return [this.#allOrNothing(open), ...units, this.#allOrNothing(close)]
   }
 
   /** One batch for all units whose event is theirs alone. */
@@ -156,6 +159,18 @@ export class CommitLine {
     for (const [i, pending] of marking.entries()) {
       pending.mark = first + i
       if (known.has(ids[i] as string)) pending.outcome = 'duplicate'
+    }
+  }
+
+  // The ledger's own statements carry the whole group: an error with a database code undoes every unit of it (I2).
+  #allOrNothing(run: SqlUnit): SqlUnit {
+    return async (sql) => {
+      try {
+        await run(this.#inLedger(sql))
+      } catch (error) {
+        if (isFirebreakError(error) && error.code.startsWith('FB_DATABASE_')) throw error
+        throw new FirebreakError('FB_DATABASE_UNAVAILABLE', { path: 'ledger', reason: errorMessage(error) }, error)
+      }
     }
   }
 
@@ -170,11 +185,12 @@ export class CommitLine {
     const { unit } = pending
     if (pending.error !== undefined) throw pending.error
     try {
+      const ledger = this.#inLedger(sql)
       if (unit.inboxId !== null && pending.mark === null) {
-        const { known } = await this.#options.inbox.mark(sql, [unit.inboxId], nowMs)
+        const { known } = await this.#options.inbox.mark(ledger, [unit.inboxId], nowMs)
         if (known.size > 0) pending.outcome = 'duplicate'
       }
-      if (unit.settle !== null) await unit.settle(sql)
+      if (unit.settle !== null) await unit.settle(ledger)
       if (pending.outcome === 'duplicate') return
       if (unit.body !== null) await unit.body(sql)
       if (unit.records !== null) pending.records = await unit.records()
@@ -209,18 +225,6 @@ function begin(pending: Pending): void {
   pending.error = undefined
   pending.mark = null
   pending.records = none
-}
-
-// The ledger's own statements carry the whole group: an error with a database code undoes every unit of it (I2).
-function allOrNothing(run: SqlUnit): SqlUnit {
-  return async (sql) => {
-    try {
-      await run(sql)
-    } catch (error) {
-      if (isFirebreakError(error) && error.code.startsWith('FB_DATABASE_')) throw error
-      throw new FirebreakError('FB_DATABASE_UNAVAILABLE', { path: 'ledger', reason: errorMessage(error) }, error)
-    }
-  }
 }
 
 /** What broke in the ledger's own statements, when it is more than the database being away: a broken invariant. */

@@ -10,6 +10,8 @@ export interface CommitterOptions {
   readonly clock: Clock
   readonly inboxWindowMs: number
   readonly random: () => number
+  /** Clearing the inbox has failed; it is tried again. */
+  readonly onTrouble: (error: unknown) => void
   /** Gets the outbox rows of each commit before its units learn of it; those of one line in commit order. */
   readonly onOutbox: (rows: readonly OutboxRow[]) => void
 }
@@ -25,8 +27,8 @@ export class Committer {
   readonly inbox: Inbox
   readonly #lines: readonly CommitLine[]
 
-  constructor({ database, clock, inboxWindowMs: windowMs, random, onOutbox }: CommitterOptions) {
-    const inbox = new Inbox(database, { windowMs, random })
+  constructor({ database, clock, inboxWindowMs: windowMs, random, onTrouble, onOutbox }: CommitterOptions) {
+    const inbox = new Inbox(database, { windowMs, random, onTrouble })
     const count = database.capabilities.shared ? linesOnServer : 1
     this.inbox = inbox
     this.#lines = Array.from({ length: count }, () => new CommitLine({ database, clock, inbox, onOutbox }))

@@ -5,6 +5,7 @@ import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { LogEntry } from '../contracts/log.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import { moveAccounts } from '../ledger/accounts.ts'
+import { inLedger } from '../ledger/ledger-place.ts'
 import {
   changeLetter,
   type DeadLetter,
@@ -50,7 +51,8 @@ export interface DeskDeps {
   readonly onChange: () => void
 }
 
-export function letterDesk(deps: DeskDeps): LetterDesk {
+export function letterDesk(given: DeskDeps): LetterDesk {
+  const deps = { ...given, database: inLedger(given.database) }
   const get = async (id: string): Promise<DeadLetter> => {
     const letter = await findLetter(deps.database, id)
     if (letter === undefined) throw new FirebreakError('FB_LETTER_NOT_FOUND', { id })

@@ -8,6 +8,7 @@ import type { Observer } from '../contracts/journal.ts'
 import type { Log, LogRecord, StartFrom } from '../contracts/log.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import { topicsOf } from '../define/topics-of.ts'
+import { inLedger } from '../ledger/ledger-place.ts'
 import { openLedger } from '../ledger/schema.ts'
 import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
@@ -33,6 +34,7 @@ import { quietly } from './quietly.ts'
 import { Relay } from './relay.ts'
 import { Slots } from './slots.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
+import { StopTime } from './stop-time.ts'
 import { bareUnit } from './unit.ts'
 
 export interface RuntimeOptions {
@@ -64,6 +66,8 @@ export interface Runtime {
   /**
    * Stops intake, lets running handlers end within `drainMs` (default from limits), sends the outbox, leaves the group.
    * Idempotent. What did not end is redelivered by the next start.
+   *
+   * **Guarantee** Resolves within `drainMs` and 2 s, also when the database or the log does not answer.
    */
   stop(options?: { readonly drainMs?: number }): Promise<void>
   /**
@@ -151,11 +155,12 @@ class ServiceRuntime implements Runtime {
     const payloadBytesMax = Math.min(limitDefaults.payloadBytesMax, options.log.capabilities.recordBytesMax)
     const limits = { ...limitDefaults, payloadBytesMax, ...options.limits }
     const database = options.database ?? noDatabase
+    const tell = options.observe === undefined ? undefined : quietly(options.observe)
     const onOutbox = (rows: Parameters<Relay['push']>[0]): void => this.#relay.push(rows)
     return {
       service: options.service,
       log: options.log,
-      database,
+      database: inLedger(database),
       clock,
       entropy,
       limits,
@@ -174,13 +179,14 @@ class ServiceRuntime implements Runtime {
         clock,
         inboxWindowMs: limits.inboxWindowMs,
         random: entropy.random,
+        onTrouble: (error) => tell?.({ kind: 'trouble', where: 'database', error }),
         onOutbox,
       }),
       slots: new Slots(options.service.handlersMax),
       caller: options.caller,
       gate: new CallGate(options.service, options.caller?.dependencies, entropy.random),
       watch: new DeadlineWatch(clock),
-      tell: options.observe === undefined ? undefined : quietly(options.observe),
+      tell,
       halt: (error) => this.#halt(error),
     }
   }
@@ -211,13 +217,14 @@ class ServiceRuntime implements Runtime {
   }
 
   async #stop(drainMs: number): Promise<void> {
-    await this.#starting?.catch(() => undefined)
+    const time = new StopTime(this.#engine.clock, drainMs)
+    if (this.#starting !== undefined) await time.sees(this.#starting)
     this.#watch.stop()
     this.#lanes.stop()
     this.#parking.stop()
-    const drained = await this.#consumer.stop(drainMs)
-    if (this.#options.database !== undefined) await this.#relay.stop(drainMs)
-    await this.#engine.committer.idle()
+    const drained = await this.#consumer.stop(time)
+    if (this.#options.database !== undefined) await this.#relay.stop(time)
+    await time.sees(this.#engine.committer.idle())
     this.#engine.watch.stop()
     this.#engine.tell?.({ kind: 'stopped', drained })
     this.#settleDone.resolve()

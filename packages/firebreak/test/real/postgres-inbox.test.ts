@@ -3,7 +3,9 @@ import { after, before, test } from 'node:test'
 import type { Database } from '../../src/contracts/database.ts'
 import { Inbox } from '../../src/ledger/inbox.ts'
 import { makeDays } from '../../src/ledger/inbox-tables.ts'
+import { inLedger } from '../../src/ledger/ledger-place.ts'
 import { openLedger } from '../../src/ledger/schema.ts'
+import { gate } from '../../src/testing/database-scene.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
 
 const dayMs = 86_400_000
@@ -26,15 +28,19 @@ function idAt(atMs: number, n: number): string {
 }
 
 let ledgers = 0
-async function ledger(nowMs: number): Promise<{ database: Database; inbox: Inbox; schema: string }> {
+async function ledger(
+  nowMs: number,
+): Promise<{ database: Database; inbox: Inbox; schema: string; trouble: readonly unknown[] }> {
   const schema = `ledger_${++ledgers}`
   const database = scene.open({ schema })
   await openLedger(database, 'one', nowMs)
-  return { database, schema, inbox: new Inbox(database, { windowMs, random: () => 0.5 }) }
+  const trouble: unknown[] = []
+  const inbox = new Inbox(database, { windowMs, random: () => 0.5, onTrouble: (error) => void trouble.push(error) })
+  return { database, schema, inbox, trouble }
 }
 
 const mark = (database: Database, inbox: Inbox, ids: readonly string[], atMs: number): Promise<unknown> =>
-  database.commit([async (sql) => void (await inbox.mark(sql, ids, atMs))])
+  inLedger(database).commit([async (sql) => void (await inbox.mark(sql, ids, atMs))])
 
 /** Where the marks are, as `day` or `other`, and how many. */
 async function marks(schema: string): Promise<Readonly<Record<string, number>>> {
@@ -81,7 +87,7 @@ test('a day that has marks among the walked ones keeps no later day from being m
   // A clock far ahead: its day has no table yet.
   await mark(database, inbox, [idAt(noon + 30 * dayMs, 1)], noon)
   assert.deepEqual(await marks(schema), { other: 1 })
-  await makeDays(database, noon + 30 * dayMs)
+  await makeDays(inLedger(database), noon + 30 * dayMs)
   const days = await dayTables(schema)
   assert.ok(!days.includes(today + 30))
   assert.ok(days.includes(today + 31) && days.includes(today + 37))
@@ -98,3 +104,60 @@ test('a service that starts after weeks finds a table for the first mark of its 
   assert.deepEqual(await marks(schema), { [today + 40]: 1 })
   await database.close()
 })
+
+test('the mark of an old event that is on its way keeps its day', { skip: needsPostgres }, async () => {
+  const { database, inbox, schema } = await ledger(noon)
+  await mark(database, inbox, [idAt(noon - dayMs, 1)], noon - dayMs)
+  const [marked, goOn] = [gate(), gate()]
+  const later = noon + 9 * dayMs
+  // Made before: what waits for the lock below is the drop.
+  await makeDays(inLedger(database), later)
+  const marking = inLedger(database).commit([
+    async (sql) => {
+      await inbox.mark(sql, [idAt(noon - dayMs, 2)], later)
+      marked.open()
+      await goOn.reached
+    },
+  ])
+  await marked.reached
+  const sweeping = inbox.sweepWhenDue(later)
+  await waitsForLock()
+  goOn.open()
+  await Promise.all([marking, sweeping])
+  await inbox.sweepWhenDue(later + dayMs / 12)
+  assert.deepEqual(await marks(schema), { [today - 1]: 2 })
+  await database.close()
+})
+
+test('a table that only looks like a day, and a lock on the inbox, are told and stop nothing', {
+  skip: needsPostgres,
+}, async () => {
+  const { database, inbox, schema, trouble } = await ledger(noon)
+  await scene.rows(`create table ${schema}.fb_inbox_backup (event_id text)`)
+  await mark(database, inbox, [idAt(noon, 1)], noon)
+  const [locked, goOn] = [gate(), gate()]
+  const dumping = database.commit([
+    async (sql) => {
+      await sql.query(`select 1 from ${schema}.fb_inbox limit 1`)
+      locked.open()
+      await goOn.reached
+    },
+  ])
+  await locked.reached
+  await inbox.sweepWhenDue(noon + 9 * dayMs)
+  assert.equal(trouble.length, 1)
+  assert.deepEqual(await marks(schema), { [today]: 1 })
+  goOn.open()
+  await dumping
+  await inbox.sweepWhenDue(noon + 10 * dayMs)
+  assert.deepEqual(await marks(schema), {})
+  assert.equal(trouble.length, 1)
+  await database.close()
+})
+
+async function waitsForLock(): Promise<void> {
+  for (;;) {
+    const rows = await scene.rows(`select 1 from pg_locks where not granted`)
+    if (rows.length > 0) return
+  }
+}

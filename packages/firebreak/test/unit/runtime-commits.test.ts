@@ -102,7 +102,8 @@ async function commitTogether(
   const database = sqliteDatabase({ path: ':memory:' })
   await openLedger(database, 'one', 0)
   await database.query('create table effects (n bigint)')
-  const rest = { clock: virtualClock(), inboxWindowMs: 1000, random: () => 0.5, onOutbox: () => {} }
+  const nothing = (): void => {}
+  const rest = { clock: virtualClock(), inboxWindowMs: 1000, random: () => 0.5, onTrouble: nothing, onOutbox: nothing }
   const committer = new Committer({ database, ...rest })
   const ends = await Promise.allSettled(units.map((unit) => committer.commit({ ...bareUnit, ...unit })))
   const rows = await database.query<{ n: number }>('select n from effects order by n')

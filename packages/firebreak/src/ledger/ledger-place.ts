@@ -1,0 +1,64 @@
+/**
+ * Where the ledger's tables are. Its statements name them bare, as they are on an engine without schemas; on one with
+ * schemas a bare name means whatever a connection's search path finds first, which may be the table of another service.
+ */
+import type { Database, Sql, SqlRow, SqlUnit, SqlValue } from '../contracts/database.ts'
+
+// Not behind a schema, in a text, or as the name of an index, which lives where its table does.
+const tableName = /(?<![.'"^\w]|INDEX )fb_\w+/g
+
+/** The same database for the ledger's statements: names of its tables mean those in its own schema. */
+export function inLedger(database: Database): Database {
+  const place = placeOf(database)
+  if (place === undefined) return database
+  return {
+    capabilities: database.capabilities,
+    query<Row = SqlRow>(text: string, params?: readonly SqlValue[]): Promise<readonly Row[]> {
+      return database.query<Row>(place.placed(text), params)
+    },
+    commit: (units) =>
+      database.commit(
+        units.map(
+          (unit): SqlUnit =>
+            (sql) =>
+              unit(place.within(sql)),
+        ),
+      ),
+    close: () => database.close(),
+  }
+}
+
+/** For a commit that has units of the ledger and of the user: the handle of a unit of the ledger. */
+export function ledgerHandle(database: Database): (sql: Sql) => Sql {
+  const place = placeOf(database)
+  return place === undefined ? (sql) => sql : (sql) => place.within(sql)
+}
+
+const placeOf = ({ capabilities: { schema } }: Database): Place | undefined =>
+  schema === null ? undefined : new Place(schema)
+
+class Place {
+  readonly #schema: string
+  /** The ledger has some dozens of statements, each a constant. */
+  readonly #texts = new Map<string, string>()
+
+  constructor(schema: string) {
+    this.#schema = schema
+  }
+
+  placed(text: string): string {
+    let placed = this.#texts.get(text)
+    if (placed === undefined) {
+      placed = text.replaceAll(tableName, `"${this.#schema}".$&`)
+      this.#texts.set(text, placed)
+    }
+    return placed
+  }
+
+  within(sql: Sql): Sql {
+    return {
+      query: (text, params) => sql.query(this.placed(text), params),
+      run: (text, rows) => sql.run(this.placed(text), rows),
+    }
+  }
+}
