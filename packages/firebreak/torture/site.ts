@@ -40,6 +40,7 @@ const slotsOnServers = [...slotsOnOneMachine, 'second-2', 'churn-1'] as const
 // Three brokers and everything else share the machine.
 const paceOnServers = 14
 
+const brokers = 3
 // A broker that was killed is missed, and may come back, after its session; the default of 9 s would be most of a run.
 const brokerSettings = { 'broker.session.timeout.ms': '5000', 'broker.heartbeat.interval.ms': '500' } as const
 
@@ -83,38 +84,43 @@ async function onServers(
     const servers = { kafka: undefined, proxies: [], postgres }
     return { slots: slotsOnServers, pace: paceOnServers, specOf: () => own, own, servers }
   }
-  const { freePorts } = await import('../../../scripts/infra/ports.ts')
+  let kafka: KafkaCluster | undefined
+  // They listen before the brokers look for ports of their own, which could otherwise be the same.
+  const proxies: TcpProxy[] = []
+  for (let i = 0; i < brokers; i++) {
+    const proxy = await openProxy(() => kafka?.nodes[i]?.proxiedPort ?? 0)
+    proxies.push(proxy)
+    started.push({ stop: () => proxy.close() })
+  }
   const { startKafka } = await import('../../../scripts/infra/kafka-cluster.ts')
-  const proxyPorts = await freePorts(
-    [21_000, 21_000, 21_000].map((from) => from + 10 * Math.floor(Math.random() * 900)),
-  )
-  const kafka = await startKafka({
+  const cluster = await startKafka({
     folder: join(folder, 'kafka'),
-    nodes: 3,
-    proxyPorts,
+    nodes: brokers,
+    proxyPorts: proxies.map(({ port }) => port),
     settings: brokerSettings,
     signal,
     onProgress,
   })
-  started.push({ stop: () => Promise.all(kafka.nodes.map((node) => node.kill())) })
-  const proxies: TcpProxy[] = []
-  for (const [i, node] of kafka.nodes.entries()) {
-    const proxy = await tcpProxy(proxyPorts[i] ?? 0, () => node.proxiedPort ?? 0)
-    proxies.push(proxy)
-    started.push({ stop: () => proxy.close() })
-  }
+  kafka = cluster
+  started.push({ stop: () => Promise.all(cluster.nodes.map((node) => node.kill())) })
   const log = (slot: Slot): EngineSpec['log'] => {
     // Whoever is first in its place goes through the proxies; static membership is what the second service has.
-    const brokers = slot.endsWith('-1') ? kafka.proxiedBrokers : kafka.brokers
+    const brokers = slot.endsWith('-1') ? cluster.proxiedBrokers : cluster.brokers
     return { kind: 'kafka', brokers, instanceId: slot.startsWith('second') ? slot : null }
   }
   return {
     slots: slotsOnServers,
     pace: paceOnServers,
     specOf: (slot) => ({ log: log(slot), database }),
-    own: { log: { kind: 'kafka', brokers: kafka.brokers, instanceId: null }, database },
-    servers: { kafka, proxies, postgres },
+    own: { log: { kind: 'kafka', brokers: cluster.brokers, instanceId: null }, database },
+    servers: { kafka: cluster, proxies, postgres },
   }
+}
+
+async function openProxy(target: () => number): Promise<TcpProxy> {
+  const { anyPort, freePorts } = await import('../../../scripts/infra/ports.ts')
+  const [port = 0] = await freePorts([anyPort()])
+  return tcpProxy(port, target)
 }
 
 async function createDatabases(url: string): Promise<void> {
