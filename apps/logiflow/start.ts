@@ -3,9 +3,10 @@ import { createInterface } from 'node:readline/promises'
 import { isFirebreakError } from 'firebreak'
 import {
   emptyDataDir,
+  hasRun,
   isUsed,
-  keepEngines,
   madeHere,
+  notesIn,
   resumeClock,
   runningHere,
   saveState,
@@ -124,7 +125,7 @@ type Start = {
   readonly engines: Engines
   readonly notices: Notices
   readonly startedAtMs: number
-  /** What the folder was before this start. */
+  /** Whether LogiFlow has run in the folder before this start. */
   readonly isResumed: boolean
 }
 
@@ -199,10 +200,10 @@ const run = async (flags: StartFlags): Promise<void> => {
     if (!(await reset(flags, settings))) return
     settings = await settleEngines(flags)
   }
-  const isResumed = isUsed(dataDir)
-  const made = await makeSpace(settings, { services: serviceNames, topics: topicsOfSystem() })
+  const isResumed = hasRun(dataDir)
   const { log, database, namespace } = settings
-  keepEngines(dataDir, { log, database, namespace }, made)
+  const note = notesIn(dataDir, { log, database, namespace })
+  note(await makeSpace(settings, { services: serviceNames, topics: topicsOfSystem() }, note))
   const engines = await loadEngines(settings)
   await runProcesses({ flags, engines, notices: openNotices(flags), startedAtMs, isResumed })
 }

@@ -92,14 +92,23 @@ const run = async (flags: ReturnType<typeof readFlags>): Promise<void> => {
 }
 
 let night: Night | undefined
+let isInterrupted = false
 /** What the night has made goes before the process does; asked a second time it ends at once. */
 const endBy = (signal: NodeJS.Signals, code: number): void => {
   process.once(signal, () => {
     process.once(signal, () => process.exit(code))
+    isInterrupted = true
     const discarded = night?.discard() ?? Promise.resolve()
     discarded.catch((error: Error) => say(error.message)).finally(() => process.exit(code))
   })
 }
+
+const complain = (error: unknown): void => {
+  if (!(error instanceof TypeError || error instanceof UsageError)) throw error
+  say(error.message)
+  process.exitCode = 2
+}
+
 endBy('SIGINT', 130)
 endBy('SIGTERM', 143)
 try {
@@ -107,7 +116,6 @@ try {
   if (flags.help) process.stdout.write(`${help}\n`)
   else await run(flags)
 } catch (error) {
-  if (!(error instanceof TypeError || error instanceof UsageError)) throw error
-  say(error.message)
-  process.exitCode = 2
+  // A night that is ended fails in whatever it was about; the process ends when what it has made is gone.
+  if (!isInterrupted) complain(error)
 }

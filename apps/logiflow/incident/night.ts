@@ -58,6 +58,7 @@ const unlessAway = (error: unknown): undefined => {
   if (!(isFirebreakError(error) && error.kind === 'transient')) throw error
 }
 
+type Prepared = { readonly engines: Engines; readonly ports: Ports; readonly log: Log | undefined }
 type Watch = {
   crashedAtMs: number[]
   repairedAtMs: number | null
@@ -79,6 +80,8 @@ export type NightPlan = {
  * servers topics, groups and databases under a name of its own, which are deleted when it is over.
  */
 export class Night {
+  /** In the names of everything that this night makes on servers. */
+  readonly namespace: string
   readonly #mode: Mode
   readonly #scenario: Scenario
   readonly #trace: Trace
@@ -87,6 +90,8 @@ export class Night {
   readonly #settings: EngineSettings
   readonly #dataDir: string
   #made: Made = nothingMade
+  #prepared: Promise<Prepared> | undefined
+  #discarded: Promise<void> | undefined
   #supervisor: Supervisor | undefined
   #startMs = 0
   #isFixed = false
@@ -99,8 +104,8 @@ export class Night {
     this.#dataDir = mkdtempSync(join(tmpdir(), `logiflow-${mode}-`))
     // Direct calls have no log.
     const log = mode === 'events' ? settings.log : 'embedded'
-    const namespace = `incident${newId().slice(0, 8)}`
-    this.#settings = { ...settings, log, namespace, dataDir: this.#dataDir }
+    this.namespace = `incident${newId().slice(0, 8)}`
+    this.#settings = { ...settings, log, namespace: this.namespace, dataDir: this.#dataDir }
   }
 
   async run(): Promise<Result> {
@@ -112,20 +117,21 @@ export class Night {
   }
 
   async #run(): Promise<Result> {
-    this.#made = await makeSpace(this.#settings, { services: serviceNames, topics: topicsOfSystem() })
-    const engines = await loadEngines(this.#settings)
-    const ports: Ports = {
-      portal: await freePort(),
-      routing: await freePort(),
-      tracking: await freePort(),
-      invoicing: await freePort(),
+    this.#prepared = this.#prepare()
+    const prepared = await this.#prepared
+    try {
+      this.#throwIfOver()
+      return await this.#pass(prepared)
+    } finally {
+      await prepared.log?.close()
     }
+  }
+
+  /** From the first process to the last. */
+  async #pass({ engines, ports, log }: Prepared): Promise<Result> {
     const specs = specsFor(this.#mode, this.#settings, ports)
     const repaired = specs.find(({ name }) => name === 'invoicing') as ChildSpec
     const children = specs.map((spec) => (spec === repaired ? leaking(spec, this.#scenario.heapMb) : spec))
-    // This process writes the log, as the supervisor does in production: it outlives every service.
-    const log = this.#mode === 'events' ? engines.openLog() : undefined
-    await log?.ensureTopics(topicsOfSystem())
     const supervisor = new Supervisor(children, { onStatus: (status) => this.#seen(status) })
     this.#supervisor = supervisor
     const killAll = (): void => {
@@ -150,17 +156,44 @@ export class Night {
     } finally {
       await supervisor.stop()
       process.off('exit', killAll)
-      await log?.close()
     }
   }
 
+  /** Everything that is there before the first process. */
+  async #prepare(): Promise<Prepared> {
+    await makeSpace(this.#settings, { services: serviceNames, topics: topicsOfSystem() }, (made) => {
+      this.#throwIfOver()
+      this.#made = made
+    })
+    const engines = await loadEngines(this.#settings)
+    const ports: Ports = {
+      portal: await freePort(),
+      routing: await freePort(),
+      tracking: await freePort(),
+      invoicing: await freePort(),
+    }
+    // This process writes the log, as the supervisor does in production: it outlives every service.
+    const log = this.#mode === 'events' ? engines.openLog() : undefined
+    await log?.ensureTopics(topicsOfSystem())
+    return { engines, ports, log }
+  }
+
+  #throwIfOver(): void {
+    if (this.#discarded !== undefined) throw new Error('the night was ended before it began')
+  }
+
   /** Ends every process and deletes everything that this night has made. Idempotent. */
-  async discard(): Promise<void> {
+  discard(): Promise<void> {
+    this.#discarded ??= this.#discard()
+    return this.#discarded
+  }
+
+  async #discard(): Promise<void> {
     this.#supervisor?.killAll()
+    // What is being made at this moment would come after its deletion.
+    await this.#prepared?.catch(() => {})
     rmSync(this.#dataDir, { recursive: true, force: true })
-    const made = this.#made
-    this.#made = nothingMade
-    await discardSpace(this.#settings, made)
+    await discardSpace(this.#settings, this.#made)
   }
 
   async #play(supervisor: Supervisor, repaired: ChildSpec, to: Addresses, desk: OpsDesk | undefined): Promise<Load> {

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type EngineChoice, embedded } from './engine-settings.ts'
-import { type Made, nothingMade } from './server-space.ts'
+import { type Made, type Note, nothingMade } from './server-space.ts'
 import { FIRST_NIGHT_MS, type SimClock, simNowMs } from './sim-clock.ts'
 
 export type KeptEngines = EngineChoice & { readonly namespace: string }
@@ -47,6 +47,9 @@ export const runningHere = (dataDir: string): { readonly pid: number; readonly u
 
 export const isUsed = (dataDir: string): boolean => read(dataDir) !== undefined
 
+/** A start that failed before its first process leaves notes in the folder and no clock. */
+export const hasRun = (dataDir: string): boolean => read(dataDir)?.simMs !== undefined
+
 export const emptyDataDir = (dataDir: string): void => rmSync(dataDir, { recursive: true, force: true })
 
 /** The engines that the data of this folder belongs to; undefined for a new one. */
@@ -57,11 +60,13 @@ export const keptEngines = (dataDir: string): KeptEngines | undefined => {
 
 export const madeHere = (dataDir: string): Made => read(dataDir)?.made ?? nothingMade
 
-/** Adds to what this folder's LogiFlow has created on servers. */
-export const keepEngines = (dataDir: string, engines: KeptEngines, made: Made): void => {
+/** For a start: the engines that the folder belongs to, and what is created on servers besides what was created before. */
+export const notesIn = (dataDir: string, engines: KeptEngines): Note => {
   const before = madeHere(dataDir)
-  const both = (which: keyof Made): readonly string[] => [...new Set([...before[which], ...made[which]])]
-  write(dataDir, { engines, made: { databases: both('databases'), topics: both('topics') } })
+  return (made) => {
+    const both = (which: keyof Made): readonly string[] => [...new Set([...before[which], ...made[which]])]
+    write(dataDir, { engines, made: { databases: both('databases'), topics: both('topics') } })
+  }
 }
 
 /** The world stands still while nobody runs it: its clock goes on where it was. */

@@ -1,5 +1,5 @@
 import type { Admin } from '@platformatic/kafka'
-import type { TopicSpec } from 'firebreak'
+import { isFirebreakError, type TopicSpec } from 'firebreak'
 import { databaseNameOf, type EngineSettings, topicNameOf } from './engine-settings.ts'
 import { loadEngines } from './engines.ts'
 import { UsageError } from './flags.ts'
@@ -12,6 +12,9 @@ const GONE_LOOK_MS = 100
 export type Made = { readonly databases: readonly string[]; readonly topics: readonly string[] }
 
 export const nothingMade: Made = { databases: [], topics: [] }
+
+/** Told the names of everything made so far before the last of it is made. What it throws ends the making. */
+export type Note = (made: Made) => void
 
 /** In a database that is always there, and without leaving anything in it. */
 const onServer = async <T>(
@@ -27,17 +30,23 @@ const onServer = async <T>(
   }
 }
 
-const createDatabases = (settings: EngineSettings, services: readonly string[]): Promise<readonly string[]> =>
+const createDatabases = (
+  settings: EngineSettings,
+  services: readonly string[],
+  note: (names: readonly string[]) => void,
+): Promise<void> =>
   onServer(settings.databaseUrl, async (query) => {
     const made: string[] = []
     for (const name of services.map((service) => databaseNameOf(settings, service))) {
       if ((await query(`SELECT 1 FROM pg_database WHERE datname = '${name}'`)).length > 0) continue
+      note([...made, name])
       await query(`CREATE DATABASE "${name}" TEMPLATE template0`).catch((error: Error) => {
+        // The server said no: a database of this name is somebody else's. Without an answer it may be there, and ours.
+        if (!isFirebreakError(error)) note(made)
         throw new UsageError(`the database ${name} cannot be created: ${error.message}`)
       })
       made.push(name)
     }
-    return made
   })
 
 const withAdmin = async <T>(brokers: readonly string[], work: (admin: Admin) => Promise<T>): Promise<T> => {
@@ -50,21 +59,40 @@ const withAdmin = async <T>(brokers: readonly string[], work: (admin: Admin) => 
   }
 }
 
-const createTopics = async (settings: EngineSettings, specs: readonly TopicSpec[]): Promise<readonly string[]> => {
+const createTopics = async (
+  settings: EngineSettings,
+  specs: readonly TopicSpec[],
+  note: (names: readonly string[]) => void,
+): Promise<void> => {
   const known = new Set(await withAdmin(settings.brokers, (admin) => admin.listTopics()))
   const log = (await loadEngines(settings)).openLog()
-  await log.ensureTopics(specs).finally(() => log.close())
-  return specs.map(({ name }) => topicNameOf(settings, name)).filter((name) => !known.has(name))
+  try {
+    note(specs.map(({ name }) => topicNameOf(settings, name)).filter((name) => !known.has(name)))
+    await log.ensureTopics(specs)
+  } finally {
+    await log.close()
+  }
 }
 
-/** Makes what is missing on the servers: a database for each service, and the topics. Resolves to what was missing. */
+/**
+ * Makes what is missing on the servers: a database for each service, and the topics. It may fail or be killed at any moment,
+ * so each name is noted before it is made. Resolves to what was missing.
+ */
 export const makeSpace = async (
   settings: EngineSettings,
   wanted: { readonly services: readonly string[]; readonly topics: readonly TopicSpec[] },
-): Promise<Made> => ({
-  databases: settings.database === 'postgres' ? await createDatabases(settings, wanted.services) : [],
-  topics: settings.log === 'kafka' ? await createTopics(settings, wanted.topics) : [],
-})
+  note: Note,
+): Promise<Made> => {
+  let made = nothingMade
+  const add = (more: Partial<Made>): void => {
+    made = { ...made, ...more }
+    note(made)
+  }
+  if (settings.database === 'postgres')
+    await createDatabases(settings, wanted.services, (databases) => add({ databases }))
+  if (settings.log === 'kafka') await createTopics(settings, wanted.topics, (topics) => add({ topics }))
+  return made
+}
 
 const deleteTopics = (brokers: readonly string[], topics: readonly string[]): Promise<void> =>
   withAdmin(brokers, async (admin) => {
@@ -77,12 +105,18 @@ const deleteTopics = (brokers: readonly string[], topics: readonly string[]): Pr
     for (let tries = 0; tries < GONE_MAX_TRIES && (await left()).length > 0; tries++) await pause(GONE_LOOK_MS)
   })
 
-/** Deletes what `makeSpace` has made, with everything in it. What is gone already is no fault. */
-export const discardSpace = async (settings: EngineSettings, made: Made): Promise<void> => {
-  if (made.topics.length > 0) await deleteTopics(settings.brokers, made.topics)
-  const databases = made.databases.filter((name) => /^logiflow_[a-z0-9_]+$/.test(name))
-  if (databases.length === 0) return
-  await onServer(settings.databaseUrl, async (query) => {
+const deleteDatabases = (url: string, databases: readonly string[]): Promise<void> =>
+  onServer(url, async (query) => {
     for (const name of databases) await query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)
   })
+
+/** Deletes what `makeSpace` has made, with everything in it. What is gone already is no fault. */
+export const discardSpace = async (settings: EngineSettings, made: Made): Promise<void> => {
+  const databases = made.databases.filter((name) => /^logiflow_[a-z0-9_]+$/.test(name))
+  try {
+    if (made.topics.length > 0) await deleteTopics(settings.brokers, made.topics)
+  } finally {
+    // A broker that is away is no reason to leave databases behind.
+    if (databases.length > 0) await deleteDatabases(settings.databaseUrl, databases)
+  }
 }

@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { keepEngines } from '../platform/data-dir.ts'
+import { notesIn } from '../platform/data-dir.ts'
 import { nothingMade } from '../platform/server-space.ts'
 import { startApp } from './app.ts'
 
@@ -36,7 +36,7 @@ for (const { flags, says } of refusals) {
 
 test('what was kept with one choice of engines is not read with another', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'logiflow-engines-'))
-  keepEngines(dataDir, { log: 'kafka', database: 'postgres', namespace: '' }, nothingMade)
+  notesIn(dataDir, { log: 'kafka', database: 'postgres', namespace: '' })(nothingMade)
   const app = await startApp({ dataDir })
   try {
     assert.equal(await app.ended, 2)

@@ -16,7 +16,7 @@ import { dispatchOrder, routing } from '../../services/routing/handlers.ts'
 import { routingTables } from '../../services/routing/store.ts'
 import { topicsOfSystem } from '../../system.ts'
 import { sampleOrder } from '../samples.ts'
-import { newNamespace, noServers, until } from './scene.ts'
+import { newNamespace, noServers, notNoted, until } from './scene.ts'
 
 /** As it was published, letter by letter; only `consumer` and `generateInvoice` come from outside. */
 const snippet = `
@@ -83,7 +83,7 @@ test('the published consumer reads what the routing service writes, unchanged', 
   const withTopic: EngineSettings = { ...own, database: 'sqlite', namespace: isTaken ? namespace : '' }
   const withDatabase: EngineSettings = { ...own, log: 'embedded' }
   const wanted = { services: ['routing'], topics: topicsOfSystem() }
-  const made = [await makeSpace(withTopic, wanted), await makeSpace(withDatabase, wanted)] as const
+  const made = [await makeSpace(withTopic, wanted, notNoted), await makeSpace(withDatabase, wanted, notNoted)] as const
   const log = (await loadEngines(withTopic)).openLog()
   const database = (await loadEngines(withDatabase)).openDatabase('routing')
   const consumer = kafka.consumer({ groupId: `${namespace}.snippet` })

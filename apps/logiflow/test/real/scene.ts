@@ -29,6 +29,9 @@ export const until = async <T>(
   throw new Error(`never happened: ${what}`)
 }
 
+/** For tests that hold what they have made in a variable. */
+export const notNoted = (): void => {}
+
 export type RealApp = App & {
   readonly namespace: string
   readonly ops: () => Promise<OpsSnapshot | null>

@@ -7,7 +7,7 @@ import { databaseNameOf, type EngineSettings } from '../../platform/engine-setti
 import { createTables, loadEngines } from '../../platform/engines.ts'
 import { discardSpace, makeSpace, nothingMade } from '../../platform/server-space.ts'
 import { databaseUrl, kafkaBrokers } from '../../platform/servers.ts'
-import { newNamespace, noKafka, noPostgres, until } from './scene.ts'
+import { newNamespace, noKafka, noPostgres, notNoted, until } from './scene.ts'
 
 const settingsOf = (choice: Pick<EngineSettings, 'log' | 'database'>): EngineSettings => ({
   ...{ ...choice, namespace: newNamespace(), dataDir: mkdtempSync(join(tmpdir(), 'logiflow-space-')) },
@@ -16,13 +16,13 @@ const settingsOf = (choice: Pick<EngineSettings, 'log' | 'database'>): EngineSet
 
 test("what was on the server before is not LogiFlow's to delete", { skip: noPostgres }, async () => {
   const settings = settingsOf({ log: 'embedded', database: 'postgres' })
-  const first = await makeSpace(settings, { services: ['routing'], topics: [] })
-  const second = await makeSpace(settings, { services: ['routing', 'portal'], topics: [] })
+  const first = await makeSpace(settings, { services: ['routing'], topics: [] }, notNoted)
+  const second = await makeSpace(settings, { services: ['routing', 'portal'], topics: [] }, notNoted)
   try {
     assert.deepEqual(first.databases, [databaseNameOf(settings, 'routing')])
     assert.deepEqual(second.databases, [databaseNameOf(settings, 'portal')])
     await discardSpace(settings, second)
-    const again = await makeSpace(settings, { services: ['routing', 'portal'], topics: [] })
+    const again = await makeSpace(settings, { services: ['routing', 'portal'], topics: [] }, notNoted)
     assert.deepEqual(again.databases, second.databases)
     const database = (await loadEngines(settings)).openDatabase('routing')
     const foreign = `other_${settings.namespace}`
@@ -40,7 +40,7 @@ test("what was on the server before is not LogiFlow's to delete", { skip: noPost
 
 test('instances may create their tables at the same moment', { skip: noPostgres }, async () => {
   const settings = settingsOf({ log: 'embedded', database: 'postgres' })
-  const made = await makeSpace(settings, { services: ['routing'], topics: [] })
+  const made = await makeSpace(settings, { services: ['routing'], topics: [] }, notNoted)
   const engines = await loadEngines(settings)
   const instances = Array.from({ length: 6 }, () => engines.openDatabase('routing'))
   try {
@@ -60,7 +60,9 @@ test('instances may create their tables at the same moment', { skip: noPostgres 
 test('two namespaces on the same brokers have nothing in common', { skip: noKafka }, async () => {
   const both = [settingsOf({ log: 'kafka', database: 'sqlite' }), settingsOf({ log: 'kafka', database: 'sqlite' })]
   const spec = { name: 'routing.events', partitions: 2 }
-  const made = await Promise.all(both.map((settings) => makeSpace(settings, { services: [], topics: [spec] })))
+  const made = await Promise.all(
+    both.map((settings) => makeSpace(settings, { services: [], topics: [spec] }, notNoted)),
+  )
   const logs = await Promise.all(both.map(async (settings) => (await loadEngines(settings)).openLog()))
   try {
     const [mine, other] = logs
