@@ -2,7 +2,7 @@ import type { Entropy } from '../contracts/entropy.ts'
 import type { Envelope, Headers } from '../contracts/envelope.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { LogEntry } from '../contracts/log.ts'
-import { storable } from '../ledger/storable.ts'
+import { indexable } from './indexable.ts'
 
 /** What an event inherits from what caused it. */
 export interface Cause {
@@ -53,7 +53,8 @@ export function envelopeOf(entry: LogEntry): Envelope {
 export function inboxIdOf(entry: LogEntry): string | null {
   const id = entry.headers['ce_id']
   if (id === undefined || id === '') return null
-  return looksLikeUuid(id) ? id : storable(`${entry.headers['ce_source']}#${id}`)
+  // A digest has no `#` and is longer than a UUID: no other event can have it.
+  return indexable(looksLikeUuid(id) ? id : `${entry.headers['ce_source']}#${id}`)
 }
 
 // By its dashes: a regular expression took 4 % of an empty handler's time.

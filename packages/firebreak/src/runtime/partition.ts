@@ -1,9 +1,9 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import { type LogEntry, type Partition, partitionId } from '../contracts/log.ts'
 import type { Claim } from '../ledger/partitions.ts'
-import { storable } from '../ledger/storable.ts'
 import type { Suspect } from '../ledger/suspects.ts'
 import { IdHorizon } from './id-horizon.ts'
+import { indexable } from './indexable.ts'
 import { Offsets } from './offsets.ts'
 
 /** A record in memory, waiting in its lane. */
@@ -47,7 +47,7 @@ export class ClaimedPartition implements Partition {
   readonly topic: string
   readonly partition: number
   readonly id: string
-  readonly epoch: number
+  readonly holder: string
   readonly offsets: Offsets
   readonly horizon: IdHorizon
   readonly lanes: Map<string, Lane> = new Map()
@@ -60,6 +60,7 @@ export class ClaimedPartition implements Partition {
   /** Positions in the suspects table; `loaded` ones were there when the partition was claimed. */
   readonly suspects: Map<number, Suspect & { readonly loaded: boolean }>
   readonly #abort = new AbortController()
+  #epoch: number
 
   constructor(
     at: Partition,
@@ -69,11 +70,23 @@ export class ClaimedPartition implements Partition {
     this.topic = at.topic
     this.partition = at.partition
     this.id = partitionId(at)
-    this.epoch = claim.epoch
+    this.holder = claim.holder
+    this.#epoch = claim.epoch
     this.offsets = new Offsets(claim.next, claim.above)
     this.horizon = new IdHorizon(known.highestMarked)
     this.suspectWindow = known.window
     this.suspects = new Map(known.suspects.map((s) => [s.position, { ...s, loaded: true }]))
+  }
+
+  /** As of the last commit that succeeded: the next one finds it unchanged, or the partition is not ours any more. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** A commit that held this partition is durable. */
+  committed(): void {
+    this.#epoch++
+    this.offsets.committed()
   }
 
   /** Normal running is not: nothing is noted and nobody runs alone. */
@@ -102,4 +115,5 @@ export class ClaimedPartition implements Partition {
 }
 
 /** Records of one key share a lane; a record without a key has one of its own, because nothing orders it. */
-export const laneOf = (entry: LogEntry): string => (entry.key === null ? `#${entry.offset}` : storable(`=${entry.key}`))
+export const laneOf = (entry: LogEntry): string =>
+  entry.key === null ? `#${entry.offset}` : indexable(`=${entry.key}`)
