@@ -1,4 +1,5 @@
 import { sleep, type Timer } from '../contracts/clock.ts'
+import { FirebreakError } from '../contracts/errors.ts'
 import {
   type Cursor,
   type LogEntry,
@@ -17,6 +18,7 @@ import type { Lanes } from './lanes.ts'
 import { behindTheLog } from './log-agreement.ts'
 import type { Parking } from './parking.ts'
 import type { ClaimedPartition } from './partition.ts'
+import type { StopTime } from './stop-time.ts'
 
 const pollRecordsMax = 1000
 const pollWaitMs = 5000
@@ -94,20 +96,24 @@ export class Consumer {
     }
   }
 
-  /** Stops intake, waits up to `drainMs` for what runs, and leaves the group with everything committed. */
-  async stop(drainMs: number): Promise<boolean> {
+  /** Stops intake, waits for what runs, and leaves the group with everything committed, as far as `time` allows. */
+  async stop(time: StopTime): Promise<boolean> {
     this.#stop.abort()
     this.#wake?.abort()
-    await this.#loop
-    const drained = await this.#release(this.claims, drainMs)
+    await time.sees(this.#loop)
+    const drained = await this.#release(this.claims, time.drainMs, time)
     this.#commitTimer?.cancel()
-    await this.#cursor?.close().catch(() => undefined)
+    if (this.#cursor !== undefined) await time.sees(this.#cursor.close())
     return drained
   }
 
-  #open(): Promise<Cursor> {
+  async #open(): Promise<Cursor> {
     const { log, service } = this.#engine
-    return log.open(service.name, service.topics, { from: this.#startFrom })
+    const cursor = await log.open(service.name, service.topics, { from: this.#startFrom })
+    if (!this.#stop.signal.aborted) return cursor
+    // The stop has not waited for it, and nobody else would leave the group again.
+    await cursor.close()
+    throw new FirebreakError('FB_CLOSED', { what: `the runtime of ${service.name}` })
   }
 
   async #run(): Promise<void> {
@@ -154,6 +160,7 @@ export class Consumer {
     const room = Math.max(1, this.#engine.limits.recordsMax - this.#lanes.held)
     const entries = await cursor.poll({ recordsMax: Math.min(pollRecordsMax, room), waitMs, signal })
     this.#wake = undefined
+    if (this.#stop.signal.aborted) return
     // The cursor has moved past these records: from here on they are ours to keep until they are accepted (I3).
     this.#handedOut = entries.length > 0
     await this.#persist(() => this.#followAssignment(cursor))
@@ -224,7 +231,7 @@ export class Consumer {
       await refuseCompany(this.#engine)
     }
     const gained = [...assigned].filter(([id]) => !this.#claims.has(id))
-    for (const [id, partition] of gained) await this.#claim(id, partition)
+    for (const [id, partition] of gained) await this.#persist(() => this.#claim(id, partition))
     await this.#agreeWithLog(cursor)
     // Whoever had them may have died between a commit and the relay: what it left in the outbox is ours to send.
     if (gained.length > 0) this.#onClaim()
@@ -255,8 +262,16 @@ export class Consumer {
     await this.#persist(() => this.#parking.adopt(claimed))
   }
 
-  /** Waits for what runs in these partitions, tells the log where they stand, and lets them go. */
-  async #release(claims: readonly ClaimedPartition[], drainMs: number): Promise<boolean> {
+  /**
+   * Waits for what runs in these partitions, tells the log where they stand, and lets them go. The next poll, or the end of
+   * the cursor, hands them over.
+   *
+   * Until then each is idle or fenced. Idle: nothing of it is under way. Fenced: what waits for a commit is refused, and a
+   * commit that the database has begun either ends before the next member's claim, or finds the epoch raised and changes
+   * nothing. So a stop may leave a silent database behind, and what is told to the log is what has been committed in both
+   * cases. A rebalance has no `time`: it waits, because fencing would make the next member suspicious.
+   */
+  async #release(claims: readonly ClaimedPartition[], drainMs: number, time?: StopTime): Promise<boolean> {
     if (claims.length === 0) return true
     for (const claimed of claims) {
       for (const lane of claimed.lanes.values()) this.#lanes.forget(claimed, lane)
@@ -264,23 +279,29 @@ export class Consumer {
     }
     const drained = await this.#drained(claims, drainMs)
     for (const claimed of claims) if (claimed.busy.size > 0) claimed.fence()
-    await this.#engine.committer.idle()
-    await this.#commitToLog().catch((error) => this.#engine.tell?.({ kind: 'trouble', where: 'log', error }))
+    const { committer, tell } = this.#engine
+    const sees = async (work: Promise<unknown>): Promise<boolean> => (time ? time.sees(work) : work.then(() => true))
+    if (!(await sees(committer.idle()))) for (const claimed of claims) claimed.fence()
+    const clean = new Set(claims.filter((claimed) => !claimed.fenced))
+    const told = this.#commitToLog().catch((error) => tell?.({ kind: 'trouble', where: 'log', error }))
+    await sees(Promise.all([told, this.#letGo([...clean])]))
     for (const claimed of claims) {
-      const clean = !claimed.fenced
-      this.#claims.delete(claimed.id)
+      // A stop that did not wait for this has let it go.
+      if (!this.#claims.delete(claimed.id)) continue
       this.#committed.delete(claimed.id)
       claimed.fence()
-      if (clean) await this.#letGo(claimed)
-      this.#engine.tell?.({ kind: 'released', partition: claimed, drained: clean })
+      tell?.({ kind: 'released', partition: claimed, drained: clean.has(claimed) })
     }
     return drained
   }
 
   // Not letting go makes the next holder suspicious for a while, and nothing worse.
-  async #letGo(claimed: ClaimedPartition): Promise<void> {
+  async #letGo(claims: readonly ClaimedPartition[]): Promise<void> {
+    if (claims.length === 0) return
     try {
-      await this.#engine.database.commit([(sql) => releasePartition(sql, claimed, claimed.epoch)])
+      await this.#engine.database.commit(
+        claims.map((claimed) => (sql) => releasePartition(sql, claimed, claimed.epoch)),
+      )
     } catch (error) {
       this.#engine.tell?.({ kind: 'trouble', where: 'database', error })
     }
@@ -317,11 +338,12 @@ export class Consumer {
   }
 
   #commitSoon(): void {
+    if (this.#stop.signal.aborted) return
     this.#commitTimer ??= this.#engine.clock.schedule(commitEveryMs, () => {
       this.#commitTimer = undefined
       this.#commitToLog().catch((error) => {
         this.#engine.tell?.({ kind: 'trouble', where: 'log', error })
-        if (!this.#stop.signal.aborted) this.#commitSoon()
+        this.#commitSoon()
       })
     })
   }
@@ -331,8 +353,7 @@ export class Consumer {
     if (positions.length > 0) await this.#cursor?.commit(positions)
     for (const position of positions) this.#committed.set(partitionId(position), position.offset)
     // Asked again: the log may have taken its time, and what finished meanwhile has nobody else to tell it.
-    const goesOn = this.#lanes.held > 0 || this.#untold().length > 0
-    if (goesOn && !this.#stop.signal.aborted) this.#commitSoon()
+    if (this.#lanes.held > 0 || this.#untold().length > 0) this.#commitSoon()
   }
 
   /** Where the database is ahead of what the log knows. */

@@ -6,6 +6,7 @@ import { nextTurn } from '../node/turn.ts'
 import { backoffMs } from '../policy/backoff.ts'
 import { classify } from './decide.ts'
 import type { Engine } from './engine.ts'
+import type { StopTime } from './stop-time.ts'
 import { bareUnit } from './unit.ts'
 
 const batchMax = 1000
@@ -93,19 +94,15 @@ export class Relay {
     })
   }
 
-  /** Sends what is left while the log takes it, for at most `withinMs`. */
-  async stop(withinMs: number): Promise<void> {
-    const timer = this.#engine.clock.schedule(withinMs, () => this.#stop.abort())
-    // A log that does not even answer must not keep the process: what was not sent stays in the outbox.
-    const aborted = new Promise<void>((resolve) => this.#stop.signal.addEventListener('abort', () => resolve()))
-    while (this.#running !== undefined && !this.#stop.signal.aborted) await Promise.race([this.#running, aborted])
+  /** Sends what is left while the log takes it, as far as `time` allows; the rest stays in the outbox. */
+  async stop(time: StopTime): Promise<void> {
+    while (this.#running !== undefined && (await time.sees(this.#running)));
     this.#stopped = true
     this.#stop.abort()
-    timer.cancel()
     this.#tryLease?.cancel()
-    if (this.#leasedUntilMs > 0) {
-      await this.#engine.database.commit([(sql) => dropLeases(sql, this.#engine.instance)]).catch(() => undefined)
-    }
+    if (this.#leasedUntilMs === 0) return
+    this.#leasedUntilMs = 0
+    await time.sees(this.#engine.database.commit([(sql) => dropLeases(sql, this.#engine.instance)]))
   }
 
   #enqueue(row: OutboxRow): void {
