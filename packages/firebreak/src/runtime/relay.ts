@@ -19,7 +19,8 @@ const retry = { baseMs: 50, capMs: 2000, jitter: 'full' } as const
 /**
  * Brings committed events from the outbox into the log: those of the shards that this instance holds, each in commit order.
  *
- * I1 Only the holder of a shard's lease sends its events; one batch is under way at a time.
+ * I1 Only the holder of a shard's lease sends its events, and looks at it before every append; one batch is under way at a
+ *    time.
  * I2 A key stops at its first failed send: nothing of it is sent before what failed.
  * I3 A row leaves the outbox after the log has it. Between the two a crash sends it again, with the same event id.
  * I4 `#queue` is, for every shard held, a prefix of what the outbox holds; `#more` says that it may hold rows beyond it.
@@ -27,8 +28,8 @@ const retry = { baseMs: 50, capMs: 2000, jitter: 'full' } as const
 export class Relay {
   readonly #engine: Engine
   #queue: OutboxRow[] = []
-  /** Rows in the queue, being sent, or sent and not yet removed. */
-  readonly #known = new Set<string>()
+  /** Numbers of the rows in the queue, being sent, or sent and not yet removed; two events may have one id. */
+  readonly #known = new Set<number>()
   #more = true
   #shards: ReadonlySet<number> = new Set()
   /** No row of our shards up to it is missed: it was pushed or read, or `#more` says that it has yet to be. */
@@ -37,7 +38,7 @@ export class Relay {
   #beyond = 0
   #refilling = false
   /** Removed while a look was under way. */
-  readonly #late: string[] = []
+  readonly #late: number[] = []
   #leasedUntilMs = 0
   #running: Promise<void> | undefined
   #stopped = false
@@ -105,14 +106,18 @@ export class Relay {
     await time.sees(this.#engine.database.commit([(sql) => dropLeases(sql, this.#engine.instance)]))
   }
 
+  /** Asked before every append: a process that froze, or waited long for the log, may have lost its shards meanwhile. */
+  get #maySend(): boolean {
+    return !this.#stop.signal.aborted && this.#engine.clock.now() < this.#leasedUntilMs
+  }
+
   #enqueue(row: OutboxRow): void {
     if (!this.#shards.has(row.shard)) {
       this.#beyond++
       return
     }
-    const id = identityOf(row)
-    if (this.#known.has(id)) return
-    this.#known.add(id)
+    if (this.#known.has(row.seq)) return
+    this.#known.add(row.seq)
     this.#queue.push(row)
   }
 
@@ -170,7 +175,7 @@ export class Relay {
     if ([...shards].some((shard) => !this.#shards.has(shard))) this.#more = true
     const kept = this.#queue.filter((row) => shards.has(row.shard))
     if (kept.length < this.#queue.length) {
-      for (const row of this.#queue) if (!shards.has(row.shard)) this.#known.delete(identityOf(row))
+      for (const row of this.#queue) if (!shards.has(row.shard)) this.#known.delete(row.seq)
       this.#queue = kept
     }
     this.#shards = shards
@@ -198,7 +203,9 @@ export class Relay {
     try {
       // Before the rows are read: what is numbered up to here is there to be read.
       const { outbox } = await readMoves(database)
-      await Promise.all([...this.#shards].map((shard) => this.#refillShard(shard)))
+      const looks = await Promise.allSettled([...this.#shards].map((shard) => this.#refillShard(shard)))
+      // Only when all have ended: one that went on would bring rows that have been sent meanwhile.
+      for (const look of looks) if (look.status === 'rejected') throw look.reason
       this.#lastSeq = Math.max(this.#lastSeq, outbox)
       if (this.#more || this.#shards.size < outboxShards) await this.#countBeyond()
     } catch (error) {
@@ -206,7 +213,7 @@ export class Relay {
       throw error
     } finally {
       this.#refilling = false
-      for (const id of this.#late.splice(0)) this.#known.delete(id)
+      for (const seq of this.#late.splice(0)) this.#known.delete(seq)
     }
   }
 
@@ -225,6 +232,10 @@ export class Relay {
   }
 
   async #send(rows: readonly OutboxRow[]): Promise<void> {
+    if (!this.#maySend) {
+      this.#queue.unshift(...rows)
+      return
+    }
     try {
       await this.#engine.log.append(rows.map((row) => row.record))
       this.#sent(rows)
@@ -239,14 +250,16 @@ export class Relay {
   async #sendByKey(rows: readonly OutboxRow[]): Promise<readonly OutboxRow[]> {
     const unsent: OutboxRow[] = []
     const blocked = new Set<string>()
-    for (const row of rows) {
+    for (const [i, row] of rows.entries()) {
+      if (!this.#maySend) return [...unsent, ...rows.slice(i)]
       const lane = `${row.record.topic}\n${row.record.key ?? `#${row.seq}`}`
       if (!blocked.has(lane)) {
         try {
           await this.#engine.log.append([row.record])
           this.#sent([row])
           continue
-        } catch {
+        } catch (error) {
+          if (classify(error).kind === 'infrastructure') return [...unsent, ...rows.slice(i)]
           blocked.add(lane)
         }
       }
@@ -271,11 +284,9 @@ export class Relay {
   #removed(rows: readonly OutboxRow[]): void {
     // A look that is under way may have seen them still: until it has ended they stay known, or they would be sent again.
     const forget = this.#refilling ? this.#late : undefined
-    for (const row of rows) {
-      if (forget === undefined) this.#known.delete(identityOf(row))
-      else forget.push(identityOf(row))
+    for (const { seq } of rows) {
+      if (forget === undefined) this.#known.delete(seq)
+      else forget.push(seq)
     }
   }
 }
-
-const identityOf = (row: OutboxRow): string => row.record.headers['ce_id'] ?? String(row.seq)
