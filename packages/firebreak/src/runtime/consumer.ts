@@ -18,6 +18,7 @@ import type { Lanes } from './lanes.ts'
 import { behindTheLog } from './log-agreement.ts'
 import type { Parking } from './parking.ts'
 import type { ClaimedPartition } from './partition.ts'
+import { persist } from './persist.ts'
 import type { StopTime } from './stop-time.ts'
 
 const pollRecordsMax = 1000
@@ -169,18 +170,8 @@ export class Consumer {
     this.#handedOut = false
   }
 
-  /** Tries until it works or the consumer stops: what the database knows is needed before anything goes on. */
-  async #persist<T>(run: () => Promise<T>): Promise<T | undefined> {
-    for (let failures = 1; ; failures++) {
-      try {
-        return await run()
-      } catch (error) {
-        if (this.#stop.signal.aborted) return undefined
-        if (classify(error).kind !== 'infrastructure') throw error
-        this.#engine.tell?.({ kind: 'trouble', where: 'database', error })
-        await sleep(this.#engine.clock, Math.min(1000, 50 * failures), this.#stop.signal)
-      }
-    }
+  #persist<T>(run: () => Promise<T>): Promise<T | undefined> {
+    return persist(this.#engine, this.#stop.signal, run)
   }
 
   async #accept(entries: readonly LogEntry[]): Promise<void> {

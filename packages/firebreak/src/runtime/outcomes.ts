@@ -1,4 +1,3 @@
-import { sleep } from '../contracts/clock.ts'
 import type { Sql } from '../contracts/database.ts'
 import type { Attempt, DeadReason } from '../contracts/disposition.ts'
 import { FirebreakError } from '../contracts/errors.ts'
@@ -6,11 +5,11 @@ import type { Accounts } from '../ledger/accounts.ts'
 import { changeLetter, type DeadLetter, findLetter, insertLetter, reopenLetter } from '../ledger/letters.ts'
 import { park, repark, unpark } from '../ledger/parked.ts'
 import { clearSuspect } from '../ledger/suspects.ts'
-import { classify } from './decide.ts'
 import type { Engine } from './engine.ts'
 import { describeError, fingerprintOf } from './fingerprint.ts'
 import type { Message } from './message.ts'
 import { mirrored } from './mirror.ts'
+import { persist } from './persist.ts'
 import { bareUnit, type Unit, type UnitOutcome } from './unit.ts'
 
 type FinalAccount = 'done' | 'duplicate' | 'skipped' | 'dead'
@@ -49,19 +48,12 @@ export function finalUnit(
   }
 }
 
-/** Commits and waits as long as the database is away: an outcome that is known must not be lost. */
+/** Commits, and tries until it works: an outcome that is known must not be lost. **Errors** `FB_FENCED`, and what no time heals. */
 export async function commitUntilDone(engine: Engine, unit: Unit): Promise<UnitOutcome> {
-  for (let failures = 1; ; failures++) {
-    // A partition that went away while the database was: nobody waits for this outcome here any more.
-    if (unit.partition?.fenced) throw new FirebreakError('FB_FENCED', { partition: unit.partition.id })
-    try {
-      return await engine.committer.commit(unit)
-    } catch (error) {
-      if (classify(error).kind !== 'infrastructure') throw error
-      engine.tell?.({ kind: 'trouble', where: 'database', error })
-      await sleep(engine.clock, Math.min(1000, 50 * failures), unit.partition?.signal)
-    }
-  }
+  const outcome = await persist(engine, unit.partition?.signal, () => engine.committer.commit(unit))
+  // A partition that went away while the database was: nobody waits for this outcome here any more.
+  if (outcome === undefined) throw new FirebreakError('FB_FENCED', { partition: unit.partition?.id })
+  return outcome
 }
 
 export async function settleAs(engine: Engine, message: Message, account: 'duplicate' | 'skipped'): Promise<void> {
