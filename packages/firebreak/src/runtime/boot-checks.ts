@@ -69,7 +69,7 @@ export async function waitUntilAlone(engine: Pick<Engine, 'log' | 'service' | 'c
   }
 }
 
-/** Somebody has taken partitions from us: where that must not be, it is the end. **Errors** `FB_CONFIG`. */
+/** Partitions have come or gone: where others must not be in the group, it is the end. **Errors** `FB_CONFIG`. */
 export async function refuseCompany(setUp: SetUp): Promise<void> {
   if (!mustBeAlone(setUp)) return
   const members = await setUp.log.inspect().members(setUp.service.name)

@@ -217,11 +217,11 @@ export class Consumer {
   async #followAssignment(cursor: Cursor): Promise<void> {
     const assigned = new Map(cursor.assignment().map((p) => [partitionId(p), p]))
     const lost = this.claims.filter((claimed) => !assigned.has(claimed.id))
-    if (lost.length > 0) {
-      await this.#release(lost, this.#engine.limits.drainMs)
-      await refuseCompany(this.#engine)
-    }
     const gained = [...assigned].filter(([id]) => !this.#claims.has(id))
+    // First, so that it is asked again when the log does not answer. Gaining is a reason too: members that start at once
+    // share the first assignment, and none of them loses anything.
+    if (lost.length > 0 || gained.length > 0) await refuseCompany(this.#engine)
+    await this.#release(lost, this.#engine.limits.drainMs)
     for (const [id, partition] of gained) await this.#persist(() => this.#claim(id, partition))
     await this.#agreeWithLog(cursor)
     // Whoever had them may have died between a commit and the relay: what it left in the outbox is ours to send.

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isFirebreakError } from '../../src/contracts/errors.ts'
+import type { Cursor, Log, Partition } from '../../src/contracts/log.ts'
+import { createRuntime, type Runtime } from '../../src/runtime/runtime.ts'
+import { sqliteDatabase } from '../../src/sqlite/sqlite-database.ts'
+import { memoryLog } from '../../src/testing/memory-log.ts'
+import { virtualClock } from '../../src/testing/virtual-clock.ts'
+import { Happened, writer } from '../thing-scene.ts'
+
+/**
+ * A group on several machines whose members all join in its first generation, as Kafka waits for them: `open` resolves when
+ * `size` have come, each holds its share from the beginning, and nobody ever loses anything.
+ */
+class FirstGeneration {
+  readonly #size: number
+  readonly #waiting: (() => void)[] = []
+  #joined = 0
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  /** The log as one member sees it. */
+  of(log: Log): Log {
+    return {
+      capabilities: { ...log.capabilities, multiMachine: true },
+      ensureTopics: (topics) => log.ensureTopics(topics),
+      append: (records) => log.append(records),
+      open: () => this.#open(),
+      inspect: () => ({ ...inspectionOf(log), members: async () => this.#members() }),
+      close: () => log.close(),
+    }
+  }
+
+  #members(): readonly string[] {
+    return Array.from({ length: this.#joined }, (_, i) => `member-${i}`)
+  }
+
+  async #open(): Promise<Cursor> {
+    const own = this.#waiting.length
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve)
+      if (this.#waiting.length < this.#size) return
+      this.#joined = this.#size
+      for (const go of this.#waiting) go()
+    })
+    const share: Partition[] = [{ topic: Happened.topic, partition: own }]
+    return {
+      poll: ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve([]))),
+      commit: async () => {},
+      assignment: () => share,
+      pause: () => {},
+      close: async () => void this.#joined--,
+    }
+  }
+}
+
+const inspectionOf = (log: Log): ReturnType<Log['inspect']> => {
+  const inspection = log.inspect()
+  return {
+    topics: (names) => inspection.topics(names),
+    committed: (group) => inspection.committed(group),
+    groups: () => inspection.groups(),
+    members: (group) => inspection.members(group),
+    read: (position, max) => inspection.read(position, max),
+  }
+}
+
+for (const size of [1, 2]) {
+  const claim =
+    size === 1
+      ? 'an instance that joins alone goes on, though its database is not shared'
+      : 'two instances that start at once, each with a database of its own, refuse to go on, and say why'
+  test(claim, async () => {
+    const clock = virtualClock()
+    const log = memoryLog({ clock })
+    const group = new FirstGeneration(size)
+    const one = writer('one')
+    const refused: unknown[] = []
+    const databases = Array.from({ length: size }, () => sqliteDatabase({ path: ':memory:' }))
+    const runtimes = databases.map((database): Runtime => {
+      const runtime = createRuntime({ service: one, log: group.of(log), database, clock })
+      runtime.done.catch((error) => refused.push(error))
+      return runtime
+    })
+    await Promise.all(runtimes.map((runtime) => runtime.start()))
+    await clock.advance(10_000)
+    if (size === 1) assert.deepEqual(refused, [])
+    else {
+      assert.ok(refused.length > 0)
+      assert.ok(isFirebreakError(refused[0], 'FB_CONFIG'))
+      assert.match(refused[0].message, /one has 2 members.*PostgreSQL/)
+    }
+    const stopping = Promise.all(runtimes.map((runtime) => runtime.stop()))
+    await clock.advance(10_000)
+    await stopping
+    await Promise.all(databases.map((database) => database.close()))
+  })
+}
