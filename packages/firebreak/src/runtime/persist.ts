@@ -17,6 +17,8 @@ export async function persist<T>(
     try {
       return await run()
     } catch (error) {
+      // Left behind by a stop, or fenced: nobody is there to be told, and the database may be closed.
+      if (signal?.aborted) return undefined
       const { kind } = classify(error)
       if (kind !== 'infrastructure' && kind !== 'transient') throw error
       tell?.({ kind: 'trouble', where: troubleWith(error), error })

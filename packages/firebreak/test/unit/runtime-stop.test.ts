@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sleep } from '../../src/contracts/clock.ts'
+import { FirebreakError, permanent } from '../../src/contracts/errors.ts'
 import type { PortCall } from '../../src/testing/around.ts'
 import { Followed, Outage, publishAll, type Scene, scene, writer } from '../thing-scene.ts'
 
@@ -11,6 +12,7 @@ const graceMs = 2000
 class Hanging extends Outage {
   hangs: (call: PortCall) => boolean = () => false
   hung = 0
+  isClosed = false
   readonly #asleep: (() => void)[] = []
 
   override async call<T>(call: PortCall, run: () => Promise<T>): Promise<T> {
@@ -18,6 +20,7 @@ class Hanging extends Outage {
       this.hung++
       await new Promise<void>((resolve) => this.#asleep.push(resolve))
     }
+    if (this.isClosed && call.port === 'database') throw new FirebreakError('FB_CLOSED', { what: 'the database' })
     return super.call(call, run)
   }
 
@@ -86,6 +89,25 @@ for (const [name, hangs] of silences) {
     await app.stop()
   })
 }
+
+test('what a stop has left behind ends quietly when the database is closed after it', async () => {
+  const around = new Hanging()
+  const one = writer('one', () => {
+    throw permanent('no such truck')
+  })
+  const set = await scene([one], { around, limits: { drainMs } })
+  const { app, count } = set
+  around.hangs = ({ port, method }) => port === 'database' && method === 'commit'
+  await publishAll(app, [['k', 1]])
+  await stopTook(set)
+  around.isClosed = true
+  around.wake()
+  await app.advance(60_000)
+  assert.equal(count('halted'), 0)
+  around.isClosed = false
+  await app.crash('one')
+  await app.stop()
+})
 
 test('a stop while the log is opened ends within its time, and leaves no member behind', async () => {
   const around = new Hanging()
