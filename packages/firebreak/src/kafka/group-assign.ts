@@ -10,19 +10,19 @@ export interface Subscriber {
   readonly generation: number
 }
 
+/** Partitions by member id; every member has an entry. */
+export type Assignments = ReadonlyMap<string, readonly Partition[]>
+
 /**
  * Who gets which partition: even per topic and in all, moving as few as possible, by the rules of the cooperative
  * protocol: what one member still holds and another should have is given to nobody in this round. The holder lets go and
  * joins again, and then it moves.
  *
- * **Shape** partitions by member id; every member has an entry. Pure: the same members give the same answer in any order.
+ * **Guarantee** Pure: the same members give the same answer in any order.
  *
- * **Source** KIP-429
+ * **Source** KIP-429, KAFKA-14639
  */
-export function assignPartitions(
-  members: readonly Subscriber[],
-  counts: ReadonlyMap<string, number>,
-): ReadonlyMap<string, readonly Partition[]> {
+export function assignPartitions(members: readonly Subscriber[], counts: ReadonlyMap<string, number>): Assignments {
   const sorted = members.toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1))
   const { holders, claimed } = holdersOf(sorted)
   const given = new Map<string, Partition[]>(sorted.map(({ memberId }) => [memberId, []]))
@@ -40,25 +40,28 @@ export function assignPartitions(
   return given
 }
 
-/** Who holds what by the newest claim; `claimed` has everybody who may still be working on it. */
+/**
+ * Who holds what; `claimed` has everybody who may still be working on it. Of claims to one partition the newest count: it was
+ * given away after the older ones were made. One that nobody has overtaken counts however old it is, because a member that has
+ * missed a round works on.
+ */
 function holdersOf(members: readonly Subscriber[]): {
   holders: ReadonlyMap<string, string>
   claimed: ReadonlyMap<string, ReadonlySet<string>>
 } {
-  const newest = Math.max(-1, ...members.map(({ generation }) => generation))
+  const newest = new Map<string, number>()
   const claimed = new Map<string, Set<string>>()
   for (const { memberId, owned, generation } of members) {
-    // A claim of an older generation was overtaken: others have been given these partitions since.
-    if (generation < newest) continue
-    for (const partition of owned) {
-      const id = partitionId(partition)
-      const claims = claimed.get(id)
-      if (claims === undefined) claimed.set(id, new Set([memberId]))
-      else claims.add(memberId)
+    for (const id of owned.map(partitionId)) {
+      const since = newest.get(id) ?? -1
+      if (generation < since) continue
+      const claims = generation === since ? claimed.get(id) : undefined
+      claimed.set(id, (claims ?? new Set()).add(memberId))
+      newest.set(id, generation)
     }
   }
   const holders = new Map<string, string>()
-  for (const [id, claims] of claimed) for (const memberId of claims) if (!holders.has(id)) holders.set(id, memberId)
+  for (const [id, [first]] of claimed) if (first !== undefined) holders.set(id, first)
   return { holders, claimed }
 }
 

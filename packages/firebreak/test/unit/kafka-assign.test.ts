@@ -76,13 +76,26 @@ test('what the first of two equal claims says does not count', () => {
   assert.deepEqual(sizes(assignPartitions(torn, counts)), [0, 0])
 })
 
-test('a claim from an older round does not hold a partition back', () => {
+test('a claim from an older round holds a partition back that nobody has claimed since', () => {
+  const counts = new Map([['t', 2]])
+  const owned = [0, 1].map((partition) => ({ topic: 't', partition }))
+  const missedOne = { ...member('a', ['t']), owned, generation: 2 }
+  const young = { ...member('b', ['t']), generation: 3 }
+  const given = assignPartitions([missedOne, young], counts)
+  assert.deepEqual(given.get('b'), [], 'a still works on both')
+  assert.equal(given.get('a')?.length, 1)
+})
+
+test('a claim from an older round does not hold back what somebody has claimed since', () => {
   const counts = new Map([['t', 1]])
   const owned = [{ topic: 't', partition: 0 }]
   const late = { ...member('a', ['t']), owned, generation: 2 }
-  const fresh = { ...member('b', ['t']), owned: [], generation: 5 }
-  const given = assignPartitions([late, fresh], counts)
-  assert.equal([...given.values()].flat().length, 1)
+  const fresh = { ...member('b', ['t']), owned, generation: 5 }
+  for (const members of [
+    [late, fresh],
+    [fresh, late],
+  ])
+    assert.deepEqual(assignPartitions(members, counts).get('b'), owned)
 })
 
 test('members that come and go: never two holders, all held and even two rounds after, little moves', () => {
