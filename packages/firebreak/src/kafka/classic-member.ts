@@ -6,39 +6,31 @@
  *    any --UNKNOWN_MEMBER, ILLEGAL_GENERATION, no heartbeat for a session--> lost --join()--> joining
  * ```
  *
- * I1 The member joins at once when a round begins and claims everything its holder may still work on, so no round waits
- *    for a handler. What it must give up is named by the round, let go of by the holder, and moves with the next round.
+ * I1 The member joins at once when a round begins and claims everything its holder may work on before that round is finished,
+ *    so no round waits for a handler. What it must give up is named by the round, let go of by the holder, and moves with the
+ *    next round; what was claimed and has been let go of when the round is finished moves with another one, begun at once.
  * I2 Heartbeats go on while partitions are drained, on a connection that nothing else waits on.
- * I3 A commit carries the generation of the last finished round. One that a round has overtaken is sent again.
+ * I3 A claim is as old as the last round that was finished, not as one that was only begun. A commit carries the newest
+ *    generation; one that a round has overtaken is sent again, if its positions are still the holder's.
  * I4 `target` changes when a round is finished, and when the membership is lost.
+ * I5 After `leave`, or a failure, nothing is asked of the group any more.
  */
-import {
-  type Connection,
-  decodeConsumerProtocolAssignment,
-  decodeConsumerProtocolSubscription,
-  encodeConsumerProtocolAssignment,
-  encodeConsumerProtocolSubscription,
-  heartbeatV4,
-  joinGroupV9,
-  leaveGroupV5,
-  syncGroupV5,
-} from '@platformatic/kafka'
+import { type Connection, heartbeatV4, joinGroupV9, leaveGroupV5, syncGroupV5 } from '@platformatic/kafka'
 import { sleep } from '../contracts/clock.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { type Partition, partitionId } from '../contracts/log.ts'
-import { assignPartitions } from './group-assign.ts'
+import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './group-codec.ts'
 import { CommitTrouble, sendCommit } from './group-commit.ts'
+import { GroupLeader } from './group-leader.ts'
 import type { Cluster } from './kafka-cluster.ts'
 import { ask } from './kafka-connections.ts'
 import { asLogError, code, ProtocolAnswer, refusalOf } from './kafka-errors.ts'
 import { pauseMs } from './kafka-patience.ts'
-import { byTopic, type CommittedPosition } from './kafka-positions.ts'
-import type { Assigned, Holder, Membership } from './membership.ts'
+import type { CommittedPosition } from './kafka-positions.ts'
+import type { Assigned, Holder, Membership, Trouble } from './membership.ts'
 
 const protocolType = 'consumer'
 const protocolName = 'cooperative-sticky'
-const subscriptionVersion = 3
-const lookForPartitionsMs = 30_000
 const leaveWithinMs = 2000
 
 type Joined = Awaited<ReturnType<typeof joinGroupV9.api.async>>
@@ -52,11 +44,17 @@ export class ClassicMember implements Membership {
   readonly #topics: readonly string[]
   readonly #holder: Holder
   readonly #lane: string
+  readonly #leader: GroupLeader
   readonly #stop = new AbortController()
   #wake: AbortController | undefined
   #target: ReadonlyMap<string, Assigned> = new Map()
   #memberId = ''
   #generation = -1
+  /** Of the last finished round. */
+  #claimedGeneration = -1
+  /** What the round that is under way was begun with. */
+  #claimed: readonly Partition[] = []
+  #trouble: Trouble | undefined
   #rounds = 0
   #isLost = false
   #isJoining = false
@@ -64,9 +62,6 @@ export class ClassicMember implements Membership {
   #wasUnanswered = false
   #needsRound = true
   #aliveAtMs = 0
-  /** Partitions per topic as of the last assignment of ours; set while this member leads. */
-  #counted: ReadonlyMap<string, number> | undefined
-  #countedAtMs = 0
   #running: Promise<void> | undefined
   #settled = Promise.withResolvers<void>()
 
@@ -76,6 +71,7 @@ export class ClassicMember implements Membership {
     this.#group = of.group
     this.#topics = of.topics
     this.#lane = of.lane
+    this.#leader = new GroupLeader(cluster)
   }
 
   get target(): ReadonlyMap<string, Assigned> {
@@ -88,7 +84,12 @@ export class ClassicMember implements Membership {
     return this.#isLost
   }
 
+  get trouble(): Trouble | undefined {
+    return this.#trouble
+  }
+
   join(): Promise<void> {
+    if (this.#stop.signal.aborted) return this.#settled.promise
     this.#isLost = false
     this.#needsRound = true
     this.#aliveAtMs = this.#cluster.clock.now()
@@ -102,7 +103,7 @@ export class ClassicMember implements Membership {
     this.#wake?.abort()
   }
 
-  async commit(positions: readonly CommittedPosition[]): Promise<void> {
+  async commit(positions: readonly CommittedPosition[], verify: () => void): Promise<void> {
     const { clock, settings } = this.#cluster
     const untilMs = clock.now() + settings.appendTimeoutMs
     for (let failures = 0; ; failures++) {
@@ -110,11 +111,13 @@ export class ClassicMember implements Membership {
       const generation = this.#generation
       try {
         const identity = { group: this.#group, generation, memberId: this.#memberId, instanceId: settings.instanceId }
-        return await sendCommit(this.#cluster, identity, positions)
+        return await sendCommit(this.#cluster, identity, positions, verify)
       } catch (error) {
         if (error instanceof CommitTrouble && error.isFenced) {
           // A round that is under way, or has ended meanwhile, explains it: the next try carries what it gave.
           if (!this.#isJoining && generation === this.#generation) {
+            const answer = this.#answered(error.answer)
+            if (!(answer instanceof Lost)) throw this.#fail(answer)
             this.#lose()
             throw this.#fenced(positions)
           }
@@ -161,8 +164,9 @@ export class ClassicMember implements Membership {
       } catch (error) {
         if (this.#stop.signal.aborted) return
         if (error instanceof Lost) this.#lose()
-        else if (isFirebreakError(error) || refusalOf(error) !== undefined) return this.#fail(error)
+        else if (isFirebreakError(error) || refusalOf(error) !== undefined) this.#fail(error)
         else {
+          this.#trouble ??= { sinceMs: clock.now(), error }
           this.#cluster.forgetCoordinator(this.#group)
           if (this.#generation >= 0 && this.#isSilent()) this.#lose()
           await sleep(clock, pauseMs(failures++), this.#stop.signal)
@@ -184,7 +188,7 @@ export class ClassicMember implements Membership {
     const { settings, clock } = this.#cluster
     await this.#rest(settings.heartbeatMs)
     if (this.#needsRound || this.#isLost || this.#stop.signal.aborted) return
-    if (await this.#hasNewPartitions()) {
+    if (await this.#leader.hasNewPartitions()) {
       this.#needsRound = true
       return
     }
@@ -201,7 +205,7 @@ export class ClassicMember implements Membership {
     )
     if (errorCode === code.rebalanceInProgress) this.#needsRound = true
     else if (errorCode !== 0) throw this.#answered(errorCode)
-    this.#aliveAtMs = Math.max(this.#aliveAtMs, sentAtMs)
+    this.#heard(sentAtMs)
   }
 
   async #round(): Promise<void> {
@@ -213,9 +217,11 @@ export class ClassicMember implements Membership {
         this.#needsRound = true
         return
       }
-      const assignments = joined.leader === joined.memberId ? await this.#assign(joined) : []
+      const assignments = joined.leader === joined.memberId ? await this.#assign(joined) : this.#leader.resign()
+      const connection = await this.#connect('join')
+      const sentAtMs = this.#cluster.clock.now()
       const answer = await ask(
-        await this.#connect('join'),
+        connection,
         syncGroupV5.api,
         this.#group,
         joined.generationId,
@@ -223,11 +229,14 @@ export class ClassicMember implements Membership {
         this.#cluster.settings.instanceId,
         protocolType,
         joined.protocolName,
-        assignments,
+        assignments ?? [],
       )
       if (answer.errorCode === code.rebalanceInProgress) this.#needsRound = true
       else if (answer.errorCode !== 0) throw this.#answered(answer.errorCode)
-      else this.#finish(answer.assignment)
+      else {
+        this.#heard(sentAtMs)
+        this.#finish(joined.generationId, decodeAssignment(answer.assignment))
+      }
     } catch (error) {
       this.#needsRound = true
       throw error
@@ -239,9 +248,11 @@ export class ClassicMember implements Membership {
   /** Undefined: the broker has named this member, and wants to be asked once more. */
   async #joinGroup(): Promise<Joined | undefined> {
     const { settings, clock } = this.#cluster
-    const sentAtMs = clock.now()
-    const protocols = [{ name: protocolName, metadata: this.#subscription() }]
     const connection = await this.#connect('join')
+    const sentAtMs = clock.now()
+    const generation = this.#claimedGeneration
+    this.#claimed = generation < 0 ? [] : this.#holder.owned()
+    const metadata = encodeSubscription({ topics: this.#topics, owned: this.#claimed, generation })
     const joined = await ask(
       connection,
       joinGroupV9.api,
@@ -251,7 +262,7 @@ export class ClassicMember implements Membership {
       this.#memberId,
       settings.instanceId,
       protocolType,
-      protocols,
+      [{ name: protocolName, metadata }],
       null,
     ).catch((error) => {
       this.#wasUnanswered = true
@@ -264,74 +275,35 @@ export class ClassicMember implements Membership {
     if (joined.errorCode !== 0) throw this.#answered(joined.errorCode)
     this.#memberId = joined.memberId
     this.#generation = joined.generationId
-    this.#aliveAtMs = Math.max(sentAtMs, clock.now())
+    this.#wasUnanswered = false
+    // Not when the answer was read: the process may have been stopped for long since the broker wrote it.
+    this.#aliveAtMs = Math.max(this.#aliveAtMs, sentAtMs)
     return joined
   }
 
-  #subscription(): Buffer {
-    const owned = this.#generation < 0 ? [] : byTopic(this.#holder.owned())
-    const userData = Buffer.alloc(4)
-    userData.writeInt32BE(this.#generation)
-    return encodeConsumerProtocolSubscription({
-      version: subscriptionVersion,
-      topics: [...this.#topics],
-      userData,
-      ownedPartitions: owned.map(([topic, list]) => ({ topic, partitions: list.map(({ partition }) => partition) })),
-      generationId: this.#generation,
-    })
-  }
-
   async #assign(joined: Joined): Promise<{ memberId: string; assignment: Buffer }[]> {
-    const members = joined.members.map(({ memberId, metadata }) => {
-      const { topics, ownedPartitions, generationId } = decodeConsumerProtocolSubscription(metadata ?? Buffer.alloc(0))
-      const owned = (ownedPartitions ?? []).flatMap(({ topic, partitions }) =>
-        partitions.map((partition): Partition => ({ topic, partition })),
-      )
-      return { memberId, topics, owned, generation: generationId ?? -1 }
-    })
-    const topics = [...new Set(members.flatMap((member) => member.topics))]
-    this.#counted = await this.#count(topics)
-    this.#countedAtMs = this.#cluster.clock.now()
-    return [...assignPartitions(members, this.#counted)].map(([memberId, partitions]) => ({
-      memberId,
-      assignment: encodeConsumerProtocolAssignment({
-        version: subscriptionVersion,
-        assignedPartitions: byTopic(partitions).map(([topic, list]) => ({
-          topic,
-          partitions: list.map(({ partition }) => partition),
-        })),
-      }),
-    }))
+    const members = joined.members.map(({ memberId, metadata }) => ({ memberId, ...decodeSubscription(metadata) }))
+    const given = await this.#leader.assign(members)
+    return [...given].map(([memberId, partitions]) => ({ memberId, assignment: encodeAssignment(partitions) }))
   }
 
-  async #count(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const found = await this.#cluster.refresh(topics)
-    return new Map([...found].map(([name, { leaders }]) => [name, leaders.length]))
-  }
-
-  /** The leader looks now and then whether a topic has grown, and gives out what is new. */
-  async #hasNewPartitions(): Promise<boolean> {
-    const before = this.#counted
-    const { clock } = this.#cluster
-    if (before === undefined || clock.now() - this.#countedAtMs < lookForPartitionsMs) return false
-    this.#countedAtMs = clock.now()
-    const now = await this.#count([...before.keys()])
-    return [...now].some(([topic, count]) => count > (before.get(topic) ?? 0))
-  }
-
-  #finish(assignment: Buffer): void {
+  #finish(generation: number, assignment: readonly Partition[]): void {
     const round = ++this.#rounds
-    const target = new Map<string, Assigned>()
-    for (const { topic, partitions } of decodeConsumerProtocolAssignment(assignment).assignedPartitions) {
-      for (const index of partitions) {
-        const partition = { topic, partition: index }
-        const id = partitionId(partition)
-        target.set(id, this.#target.get(id) ?? { partition, round })
-      }
-    }
-    this.#target = target
+    const given = assignment.map((partition): [string, Assigned] => {
+      const id = partitionId(partition)
+      return [id, this.#target.get(id) ?? { partition, round }]
+    })
+    this.#claimedGeneration = generation
+    this.#target = new Map(given)
     this.#holder.changed()
+    const still = new Set(this.#holder.owned().map(partitionId))
+    if (this.#claimed.some((partition) => !still.has(partitionId(partition)))) this.#needsRound = true
     this.#settled.resolve()
+  }
+
+  #heard(sentAtMs: number): void {
+    this.#aliveAtMs = Math.max(this.#aliveAtMs, sentAtMs)
+    this.#trouble = undefined
   }
 
   #answered(answer: number): Error {
@@ -339,10 +311,7 @@ export class ClassicMember implements Membership {
     if (answer === code.fencedInstanceId) {
       const { settings } = this.#cluster
       // It may be ourselves: a request to join whose answer never came has made us another member meanwhile.
-      if (this.#wasUnanswered) {
-        this.#wasUnanswered = false
-        return new Lost()
-      }
+      if (this.#wasUnanswered) return new Lost()
       const reason = `instanceId "${settings.instanceId}" is used by another member of ${this.#group}`
       return new FirebreakError('FB_LOG_REFUSED', { path: settings.path, reason })
     }
@@ -354,17 +323,22 @@ export class ClassicMember implements Membership {
     this.#isLost = true
     this.#memberId = ''
     this.#generation = -1
-    this.#counted = undefined
+    this.#claimedGeneration = -1
+    this.#leader.resign()
     this.#target = new Map()
     this.#holder.changed()
   }
 
-  #fail(error: unknown): void {
+  #fail(error: unknown): FirebreakError {
+    const failure = asLogError(error, this.#cluster.settings.path)
+    this.#stop.abort()
+    this.#wake?.abort()
     this.#isLost = true
     this.#target = new Map()
-    this.#holder.failed(asLogError(error, this.#cluster.settings.path))
+    this.#holder.failed(failure)
     this.#holder.changed()
     this.#settled.resolve()
+    return failure
   }
 
   #isSilent(): boolean {
@@ -384,7 +358,10 @@ export class ClassicMember implements Membership {
   async #connect(lane: 'join' | 'beat'): Promise<Connection> {
     const { connections, settings } = this.#cluster
     const broker = await this.#cluster.coordinator(this.#group)
+    this.#stop.signal.throwIfAborted()
     const withinMs = lane === 'join' ? this.#roundMs + 5000 : Math.max(1000, settings.sessionTimeoutMs / 3)
-    return connections.get(broker, `${this.#lane}-${lane}`, withinMs)
+    const connection = await connections.get(broker, `${this.#lane}-${lane}`, withinMs)
+    this.#stop.signal.throwIfAborted()
+    return connection
   }
 }

@@ -1,4 +1,5 @@
 import { offsetCommitV8 } from '@platformatic/kafka'
+import { isFirebreakError } from '../contracts/errors.ts'
 import type { Cluster } from './kafka-cluster.ts'
 import { ask } from './kafka-connections.ts'
 import { code, nameOf, ProtocolAnswer } from './kafka-errors.ts'
@@ -23,11 +24,16 @@ export class CommitTrouble extends Error {
   }
 }
 
-/** One `OffsetCommit` under the member's name. **Errors** `CommitTrouble`, `ProtocolAnswer`, those of the connection. */
+/**
+ * One `OffsetCommit` under the member's name. `verify` is called right before it goes out, and stops it by throwing.
+ *
+ * **Errors** `CommitTrouble`, `ProtocolAnswer`, those of the connection and of `verify`.
+ */
 export async function sendCommit(
   cluster: Cluster,
   member: { group: string; generation: number; memberId: string; instanceId: string | null },
   positions: readonly CommittedPosition[],
+  verify: () => void,
 ): Promise<void> {
   const { group, generation, memberId, instanceId } = member
   const topics = byTopic(positions).map(([name, list]) => ({
@@ -41,6 +47,7 @@ export async function sendCommit(
   }))
   try {
     const connection = await cluster.connections.get(await cluster.coordinator(group), lane)
+    verify()
     const answer = await ask(connection, offsetCommitV8.api, group, generation, memberId, instanceId, topics)
     for (const { partitions } of answer.topics) {
       for (const { errorCode } of partitions) {
@@ -49,7 +56,7 @@ export async function sendCommit(
       }
     }
   } catch (error) {
-    if (!(error instanceof CommitTrouble)) cluster.forgetCoordinator(group)
+    if (!(error instanceof CommitTrouble || isFirebreakError(error))) cluster.forgetCoordinator(group)
     throw error
   }
 }

@@ -3,10 +3,13 @@
  *
  * I1 `#view` is what the caller knows to hold; it changes only inside `poll`.
  * I2 What the group takes away goes from `#view` to `#leaving` when a poll shows it, and from there to nobody when the
- *    next poll says that it is drained. Until then it is claimed in every round, so nobody else gets it.
+ *    next poll says that it is drained. Until then it is claimed in every round, so nobody else gets it. So is what was given
+ *    and not taken yet: it may be taken while a round is under way.
  * I3 A partition that was not let go of within the drain time, or whose membership was lost, is fenced: it is no longer
  *    claimed, and its commits are refused.
  * I4 A partition is taken after the position to start at is known, and that is asked for after it was given to us.
+ * I5 One commit is under way at a time, and none goes out for a partition that has left since it was asked for: the group's
+ *    position does not go back.
  */
 import { sleep, type Timer } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
@@ -24,8 +27,8 @@ import type { Start } from './fetch-place.ts'
 import type { Cluster } from './kafka-cluster.ts'
 import { asLogError } from './kafka-errors.ts'
 import { Fetcher } from './kafka-fetcher.ts'
-import { committedPositions, offsetsAt } from './kafka-positions.ts'
-import type { Holder, Membership } from './membership.ts'
+import { type CommittedPosition, committedPositions, offsetsAt } from './kafka-positions.ts'
+import type { Assigned, Holder, Membership, Trouble } from './membership.ts'
 
 export interface CursorOrigin {
   readonly cluster: Cluster
@@ -40,6 +43,7 @@ export interface CursorOrigin {
 const noEntries: readonly LogEntry[] = Object.freeze([])
 const openWithinMs = 5000
 const prepareAgainMs = 200
+const unavailableAfterMs = 10_000
 
 export class KafkaCursor implements Cursor, Holder {
   readonly #origin: CursorOrigin
@@ -56,6 +60,10 @@ export class KafkaCursor implements Cursor, Holder {
   #assignment: readonly Partition[] = []
   #preparing: Promise<void> = Promise.resolve()
   #prepareAgain: Timer | undefined
+  /** Since when it is not known where to start. */
+  #unplaced: Trouble | undefined
+  #toldAtMs = 0
+  #committing: Promise<void> = Promise.resolve()
   /** When the group has named what `#drainTimer` waits for. */
   readonly #lostAtMs = new Map<string, number>()
   #drainTimer: Timer | undefined
@@ -102,7 +110,9 @@ export class KafkaCursor implements Cursor, Holder {
       const hasGained = this.#gain()
       const entries = this.#fetcher.take(recordsMax)
       const nowMs = clock.now()
-      if (entries.length > 0 || hasGained || nowMs >= untilMs) return entries
+      if (entries.length > 0 || hasGained) return entries
+      this.#tellTrouble(nowMs)
+      if (nowMs >= untilMs) return entries
       await this.#wait(untilMs - nowMs, signal)
     }
   }
@@ -110,14 +120,20 @@ export class KafkaCursor implements Cursor, Holder {
   async commit(next: readonly Position[]): Promise<void> {
     this.#open()
     if (next.length === 0) return
-    const lost = this.#member.isLost
+    const held = new Map(next.map((position) => [partitionId(position), this.#held(partitionId(position))]))
+    const verify = (): void => {
+      this.#open()
+      const { isLost } = this.#member
+      for (const [id, holding] of held)
+        if (isLost || holding === undefined || this.#held(id) !== holding)
+          throw new FirebreakError('FB_FENCED', { partition: id })
+    }
+    verify()
     const positions = next.map((position) => {
-      const id = partitionId(position)
-      const isOurs = (this.#view.has(id) || this.#leaving.has(id)) && !this.#fenced.has(id) && !lost
-      if (!isOurs) throw new FirebreakError('FB_FENCED', { partition: id })
-      return { ...position, leaderEpoch: this.#fetcher.epochBefore(id, position.offset) }
+      const leaderEpoch = this.#fetcher.epochBefore(partitionId(position), position.offset)
+      return { ...position, leaderEpoch }
     })
-    await this.#member.commit(positions)
+    await this.#commit(positions, verify)
   }
 
   assignment(): readonly Partition[] {
@@ -135,15 +151,19 @@ export class KafkaCursor implements Cursor, Holder {
   }
 
   owned(): readonly Partition[] {
-    return [...this.#view, ...this.#leaving].flatMap(([id, partition]) => (this.#fenced.has(id) ? [] : [partition]))
+    const all = new Map([...this.#view, ...this.#leaving])
+    for (const id of this.#fenced) all.delete(id)
+    for (const [id, { partition }] of this.#member.target) all.set(id, partition)
+    return [...all.values()]
   }
 
   changed(): void {
     if (this.#closed) return
     if (this.#member.isLost) {
-      for (const id of [...this.#view.keys(), ...this.#leaving.keys()]) this.#fenced.add(id)
+      for (const id of this.#view.keys()) this.#fenced.add(id)
       this.#leaving.clear()
     }
+    if (this.#member.target.size === 0) this.#unplaced = undefined
     this.#watchDrain()
     this.#prepare()
     this.#wakeUp?.()
@@ -168,6 +188,26 @@ export class KafkaCursor implements Cursor, Holder {
 
   #open(): void {
     if (this.#closed) throw new FirebreakError('FB_CLOSED', { what: `cursor of group ${this.#origin.group}` })
+  }
+
+  /** The same object from when the partition was taken until it has left. */
+  #held(id: string): Partition | undefined {
+    return this.#fenced.has(id) ? undefined : (this.#view.get(id) ?? this.#leaving.get(id))
+  }
+
+  #commit(positions: readonly CommittedPosition[], verify: () => void): Promise<void> {
+    const turn = this.#committing.then(() => this.#member.commit(positions, verify))
+    this.#committing = turn.catch(() => undefined)
+    return turn
+  }
+
+  /** A member that holds nothing hears of trouble from nobody else. */
+  #tellTrouble(nowMs: number): void {
+    const trouble = this.#member.trouble ?? this.#unplaced
+    if (this.#view.size > 0 || trouble === undefined) return
+    if (nowMs - Math.max(trouble.sinceMs, this.#toldAtMs) < unavailableAfterMs) return
+    this.#toldAtMs = nowMs
+    throw asLogError(trouble.error, this.#cluster.settings.path)
   }
 
   /** A poll after one that showed a loss: what was lost is drained and committed. */
@@ -217,35 +257,39 @@ export class KafkaCursor implements Cursor, Holder {
 
   /** Finds out where to start in what is ours to take. */
   #prepare(): void {
-    const wanted: Partition[] = []
-    const round = new Map<string, number>()
+    const wanted = new Map<string, Assigned>()
     for (const [id, assigned] of this.#member.target) {
       if (this.#view.has(id) || this.#leaving.has(id) || this.#starts.get(id)?.round === assigned.round) continue
       this.#starts.set(id, { round: assigned.round, start: undefined })
-      wanted.push(assigned.partition)
-      round.set(id, assigned.round)
+      wanted.set(id, assigned)
     }
-    if (wanted.length === 0) return
+    if (wanted.size === 0) return
+    const error = new Error(`no answer about the positions of ${this.#origin.group}`)
+    this.#unplaced ??= { sinceMs: this.#cluster.clock.now(), error }
     this.#preparing = this.#findStarts(wanted).then(
       (starts) => {
         for (const [id, start] of starts) {
           const waiting = this.#starts.get(id)
-          if (waiting !== undefined && waiting.round === round.get(id)) this.#starts.set(id, { ...waiting, start })
+          if (waiting !== undefined && waiting.round === wanted.get(id)?.round)
+            this.#starts.set(id, { ...waiting, start })
         }
+        this.#unplaced = undefined
         this.#wakeUp?.()
       },
-      (error) => this.#unprepared(round, asLogError(error, this.#cluster.settings.path)),
+      (error) => this.#unprepared(wanted, asLogError(error, this.#cluster.settings.path)),
     )
   }
 
-  #unprepared(round: ReadonlyMap<string, number>, error: FirebreakError): void {
-    for (const [id, number] of round) if (this.#starts.get(id)?.round === number) this.#starts.delete(id)
+  #unprepared(wanted: ReadonlyMap<string, Assigned>, error: FirebreakError): void {
+    for (const [id, { round }] of wanted) if (this.#starts.get(id)?.round === round) this.#starts.delete(id)
     if (this.#closed) return
+    if (this.#unplaced !== undefined) this.#unplaced = { ...this.#unplaced, error }
     if (error.kind === 'config') this.failed(error)
     else this.#prepareAgain = this.#cluster.clock.schedule(prepareAgainMs, () => this.#prepare())
   }
 
-  async #findStarts(partitions: readonly Partition[]): Promise<ReadonlyMap<string, Start>> {
+  async #findStarts(wanted: ReadonlyMap<string, Assigned>): Promise<ReadonlyMap<string, Start>> {
+    const partitions = [...wanted.values()].map(({ partition }) => partition)
     const starts = new Map<string, Start>()
     for (const one of await committedPositions(this.#cluster, this.#origin.group, partitions))
       starts.set(partitionId(one), { offset: one.offset, leaderEpoch: one.leaderEpoch })
@@ -258,9 +302,15 @@ export class KafkaCursor implements Cursor, Holder {
       return { ...one, offset: this.#origins.get(id) ?? firsts.get(id) ?? 0, leaderEpoch: -1 }
     })
     // Committed at once: whoever takes over next must not skip what came in between.
-    if (this.#origins.size > 0) await this.#member.commit(positions)
+    if (this.#origins.size > 0) await this.#commit(positions, () => this.#verifyGiven(wanted))
     for (const { offset, ...partition } of positions) starts.set(partitionId(partition), { offset, leaderEpoch: -1 })
     return starts
+  }
+
+  #verifyGiven(wanted: ReadonlyMap<string, Assigned>): void {
+    this.#open()
+    for (const [id, assigned] of wanted)
+      if (this.#member.target.get(id) !== assigned) throw new FirebreakError('FB_FENCED', { partition: id })
   }
 
   /** Fences what was not let go of in time. */

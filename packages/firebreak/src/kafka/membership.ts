@@ -8,12 +8,19 @@ export interface Membership {
   readonly target: ReadonlyMap<string, Assigned>
   /** The group has moved on without this member: nothing it holds is its own any more. `join` makes it one again. */
   readonly isLost: boolean
+  /** Rounds or heartbeats do not get through, and are tried again. */
+  readonly trouble: Trouble | undefined
   /** Starts taking part; resolves after the first round. */
   join(): Promise<void>
   /** The holder has let go of something: it may move on now. */
   released(): void
-  /** **Errors** `FB_FENCED`, `FB_LOG_UNAVAILABLE`, `FB_LOG_REFUSED`. */
-  commit(positions: readonly CommittedPosition[]): Promise<void>
+  /**
+   * Tries again by itself. The group does not ask whose a partition is, so `verify` is called before every try, and throws when
+   * one has gone.
+   *
+   * **Errors** `FB_FENCED`, `FB_LOG_UNAVAILABLE`, `FB_LOG_REFUSED`, those of `verify`.
+   */
+  commit(positions: readonly CommittedPosition[], verify: () => void): Promise<void>
   leave(): Promise<void>
 }
 
@@ -23,9 +30,14 @@ export interface Assigned {
   readonly round: number
 }
 
+export interface Trouble {
+  readonly sinceMs: number
+  readonly error: unknown
+}
+
 /** What the holder of the partitions tells the protocol, and hears from it. */
 export interface Holder {
-  /** What may still be worked on: nobody else gets it. */
+  /** What is worked on, or may be before `target` changes: nobody else gets it. */
   owned(): readonly Partition[]
   /** The target is another one, or the membership was lost. */
   changed(): void
