@@ -21,6 +21,7 @@ export const code = {
   invalidProducerEpoch: 47,
   invalidProducerIdMapping: 49,
   unknownProducerId: 59,
+  nonEmptyGroup: 68,
   groupIdNotFound: 69,
   unsupportedCompression: 76,
   memberIdRequired: 79,

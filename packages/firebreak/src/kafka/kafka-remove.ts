@@ -21,24 +21,30 @@ const removalLane = 'removal'
  *
  * **Errors** `FB_CONFIG`, `FB_LOG_REFUSED`, `FB_LOG_UNAVAILABLE`
  */
-export async function removeFromKafka(options: KafkaOptions, { topics, groups }: Removable): Promise<void> {
+export async function removeFromKafka(options: KafkaOptions, removable: Removable): Promise<void> {
   const connections = new Connections(settingsOf(options))
-  const cluster = new Cluster(connections, systemClock)
   try {
-    for (const group of groups) await withPatience(cluster.patience, () => removeGroup(cluster, group))
-    if (topics.length > 0) await withPatience(cluster.patience, () => removeTopics(cluster, topics))
+    await removeFrom(new Cluster(connections, systemClock), removable)
   } finally {
     await connections.close()
   }
+}
+
+/** On connections of the caller's. */
+export async function removeFrom(cluster: Cluster, { topics, groups }: Removable): Promise<void> {
+  for (const group of groups) await withPatience(cluster.patience, () => removeGroup(cluster, group))
+  if (topics.length > 0) await withPatience(cluster.patience, () => removeTopics(cluster, topics))
 }
 
 async function removeGroup(cluster: Cluster, group: string): Promise<void> {
   const connection = await cluster.connections.get(await cluster.coordinator(group), removalLane)
   const answer = await ask(connection, deleteGroupsV2.api, [group])
   for (const { errorCode } of answer.results) {
-    if (errorCode !== code.notCoordinator) continue
+    if (errorCode === 0 || errorCode === code.groupIdNotFound || errorCode === code.nonEmptyGroup) continue
     cluster.forgetCoordinator(group)
-    throw new ProtocolAnswer(errorCode)
+    if (passes(errorCode)) throw new ProtocolAnswer(errorCode)
+    const reason = `group ${group} cannot be removed: ${nameOf(errorCode)}`
+    throw new FirebreakError('FB_LOG_REFUSED', { path: cluster.settings.path, reason })
   }
 }
 
