@@ -63,6 +63,12 @@ export const catalogue = {
     message: 'the process died {deaths} times while handling this message',
     remedy: 'Find out why it kills the process before replaying it.',
   },
+  FB_DATABASE_BEHIND: {
+    kind: 'config',
+    message: 'the database knows less than it has committed: {what} stood at {committed}, and is at {found}',
+    remedy:
+      'Start the service again: it goes on from what the database holds, and repeats what was lost. Guide 5, section 7.',
+  },
   FB_DATABASE_BUSY: {
     kind: 'transient',
     message: 'database {path} stayed locked for {waitedMs} ms',
@@ -157,7 +163,7 @@ export const catalogue = {
   FB_LOG_TRUNCATED: {
     kind: 'config',
     message: 'partition {partition} no longer has what was read from it: {reason}',
-    remedy: 'Find out what was lost, then set the positions of the group, or read with a new group.',
+    remedy: 'Find out what was lost, then give the service a new ledger. Guide 5, section 7.',
   },
   FB_LOG_UNAVAILABLE: {
     kind: 'transient',

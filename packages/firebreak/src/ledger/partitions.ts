@@ -1,10 +1,13 @@
-import type { Sql } from '../contracts/database.ts'
-import type { Partition } from '../contracts/log.ts'
+import type { Database, Sql } from '../contracts/database.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import { type Partition, partitionId } from '../contracts/log.ts'
 import type { Accounts } from './accounts.ts'
 
 /** What the ledger knows of a partition when a member claims it. */
 export interface Claim {
+  /** Raised by every claim, and by every commit of whoever holds the partition. */
   readonly epoch: number
+  readonly holder: string
   /** The next position to finish; null before the first record. */
   readonly next: number | null
   /** Finished positions above `next`; `above.ts` has the grammar. */
@@ -27,7 +30,10 @@ const raiseEpoch =
   'UPDATE fb_partitions SET epoch = epoch + 1 WHERE topic = $1 AND part = $2 RETURNING epoch, holder, next_position, above'
 const setHolder = 'UPDATE fb_partitions SET holder = $3 WHERE topic = $1 AND part = $2'
 const dropHolder = 'UPDATE fb_partitions SET holder = NULL WHERE topic = $1 AND part = $2 AND epoch = $3'
-const lockEpoch = 'UPDATE fb_partitions SET epoch = epoch WHERE topic = $1 AND part = $2 AND epoch = $3'
+const advance =
+  'UPDATE fb_partitions SET epoch = epoch + 1 WHERE topic = $1 AND part = $2 AND epoch = $3 AND holder = $4'
+const one = 'SELECT epoch, holder FROM fb_partitions WHERE topic = $1 AND part = $2'
+const all = 'SELECT topic, part, epoch FROM fb_partitions'
 const finish = `UPDATE fb_partitions SET first_position = COALESCE(first_position, $3), next_position = $4, above = $5, gaps = gaps + $6,
   done = done + $7, duplicate = duplicate + $8, skipped = skipped + $9, parked = parked + $10, dead = dead + $11,
   discarded = discarded + $12 WHERE topic = $1 AND part = $2`
@@ -39,6 +45,7 @@ export async function claimPartition(sql: Sql, at: Partition, holder: string): P
   await sql.query(setHolder, [at.topic, at.partition, holder])
   return {
     epoch: row?.epoch ?? 1,
+    holder,
     next: row?.next_position ?? null,
     above: row?.above ?? '',
     unclean: (row?.holder ?? null) !== null,
@@ -50,18 +57,38 @@ export async function releasePartition(sql: Sql, at: Partition, epoch: number): 
   await sql.query(dropHolder, [at.topic, at.partition, epoch])
 }
 
-/** Which claims are outdated; holds the rows of the others until the transaction ends, so that they stay theirs. */
-export async function notHeld<C extends Partition & { readonly epoch: number }>(
+/**
+ * Raises the epoch of each claim, and holds their rows until the transaction ends, so that they stay ours. Resolves to the
+ * claims that somebody else has taken over.
+ *
+ * **Errors** `FB_DATABASE_BEHIND` where the database knows less of a claim than it has committed.
+ */
+export async function advanceEpochs<C extends Partition & Pick<Claim, 'epoch' | 'holder'>>(
   sql: Sql,
   claims: readonly C[],
 ): Promise<readonly C[]> {
   if (claims.length === 0) return claims
-  const rowOf = (claim: C): [string, number, number] => [claim.topic, claim.partition, claim.epoch]
-  if ((await sql.run(lockEpoch, claims.map(rowOf))) === claims.length) return []
+  const rows = claims.map(({ topic, partition, epoch, holder }) => [topic, partition, epoch, holder])
+  if ((await sql.run(advance, rows)) === claims.length) return []
   const lost: C[] = []
-  for (const claim of claims) if ((await sql.run(lockEpoch, [rowOf(claim)])) === 0) lost.push(claim)
+  for (const claim of claims) {
+    const [row] = await sql.query<Pick<ClaimRow, 'epoch' | 'holder'>>(one, [claim.topic, claim.partition])
+    if (row?.epoch === claim.epoch + 1 && row.holder === claim.holder) continue
+    if ((row?.epoch ?? 0) < claim.epoch) throw behind(partitionId(claim), claim.epoch, row?.epoch ?? 0)
+    lost.push(claim)
+  }
   return lost
 }
+
+/** The epochs of all partitions, by id, as the database has them. */
+export async function readEpochs(database: Pick<Database, 'query'>): Promise<ReadonlyMap<string, number>> {
+  const rows = await database.query<{ topic: string; part: number; epoch: number }>(all)
+  return new Map(rows.map(({ topic, part, epoch }) => [partitionId({ topic, partition: part }), epoch]))
+}
+
+/** What was told to be committed is not there: the database was put back, or another took over that had less. */
+export const behind = (what: string, committed: number, found: number): FirebreakError =>
+  new FirebreakError('FB_DATABASE_BEHIND', { what, committed, found })
 
 export interface Progress {
   readonly at: Partition
@@ -75,10 +102,10 @@ export interface Progress {
 }
 
 /** Writes both sides of the ledger, partition by partition: which positions are finished, and under which accounts. */
-export async function recordProgress(sql: Sql, all: readonly Progress[]): Promise<void> {
+export async function recordProgress(sql: Sql, progress: readonly Progress[]): Promise<void> {
   await sql.run(
     finish,
-    all.map(({ at, first, next, above, gaps, delta: d }) => {
+    progress.map(({ at, first, next, above, gaps, delta: d }) => {
       const counts = [d.done, d.duplicate, d.skipped, d.parked, d.dead, d.discarded]
       return [at.topic, at.partition, first, next, above, gaps, ...counts]
     }),

@@ -1,12 +1,17 @@
 import type { Timer } from '../contracts/clock.ts'
+import { isFirebreakError } from '../contracts/errors.ts'
 import { readMoves } from '../ledger/moves.ts'
+import { behind, readEpochs } from '../ledger/partitions.ts'
 import type { Engine } from './engine.ts'
+import type { ClaimedPartition } from './partition.ts'
 
 const busyMs = 20
 const sharingMs = 50
 const seldomMs = 1000
+const compareEveryMs = 1000
 
 export interface ChangeEvents {
+  claims(): readonly ClaimedPartition[]
   /** The number of the newest event that this instance knows of. */
   seen(): number
   /** Other instances put events into shards that this one holds: they wait for it alone. */
@@ -20,12 +25,16 @@ export interface ChangeEvents {
 /**
  * Looks at what others do to the ledger: other instances, and people with the command line. They have no other way to say
  * so. Often while there is something to see, seldom when nobody waits for it; a look is one read of two rows.
+ *
+ * I1 The numbers only grow. A database that knows less than it has committed was put back, or is another that had not got
+ *    everything: what memory holds does not follow from it any more, so the instance halts, and starts from what is there.
  */
 export class ChangeWatch {
   readonly #engine: Engine
   readonly #events: ChangeEvents
   #timer: Timer | undefined
   #desk = 0
+  #compareAtMs = 0
   #waitMs = seldomMs
   #stopped = false
 
@@ -50,7 +59,12 @@ export class ChangeWatch {
 
   async #look(): Promise<void> {
     try {
+      // Before the database is asked: what was committed up to here must be there.
+      const seen = this.#events.seen()
       const { outbox, desk } = await readMoves(this.#engine.database)
+      if (outbox < seen) throw behind('outbox', seen, outbox)
+      if (desk < this.#desk) throw behind('decisions', this.#desk, desk)
+      await this.#compareClaims()
       const isNew = outbox > this.#events.seen()
       this.#waitMs = isNew ? busyMs : Math.min(this.#events.sharing() ? sharingMs : seldomMs, this.#waitMs * 2)
       if (isNew && !this.#stopped) this.#events.onOutbox()
@@ -59,9 +73,21 @@ export class ChangeWatch {
         this.#desk = desk
       }
     } catch (error) {
+      if (isFirebreakError(error, 'FB_DATABASE_BEHIND') && !this.#stopped) return this.#engine.halt(error)
       this.#waitMs = seldomMs
       if (!this.#stopped) this.#engine.tell?.({ kind: 'trouble', where: 'database', error })
     }
     this.#again()
+  }
+
+  /** A partition in which nothing happens would not notice by itself. A file is not replaced under a process. */
+  async #compareClaims(): Promise<void> {
+    const { database, clock } = this.#engine
+    if (!database.capabilities.shared || clock.now() < this.#compareAtMs) return
+    this.#compareAtMs = clock.now() + compareEveryMs
+    const known = this.#events.claims().map((claimed) => ({ id: claimed.id, epoch: claimed.epoch }))
+    if (known.length === 0) return
+    const found = await readEpochs(database)
+    for (const { id, epoch } of known) if ((found.get(id) ?? 0) < epoch) throw behind(id, epoch, found.get(id) ?? 0)
   }
 }

@@ -6,7 +6,7 @@ import { type Accounts, noAccounts } from '../ledger/accounts.ts'
 import type { Inbox } from '../ledger/inbox.ts'
 import { ledgerHandle } from '../ledger/ledger-place.ts'
 import { addToOutbox, type OutboxRow } from '../ledger/outbox.ts'
-import { notHeld, type Progress, recordProgress } from '../ledger/partitions.ts'
+import { advanceEpochs, type Progress, recordProgress } from '../ledger/partitions.ts'
 import { nextTurn } from '../node/turn.ts'
 import type { ClaimedPartition } from './partition.ts'
 import type { Unit, UnitOutcome } from './unit.ts'
@@ -22,6 +22,13 @@ interface Pending {
   records: readonly LogRecord[]
   readonly resolve: (outcome: UnitOutcome) => void
   readonly reject: (error: unknown) => void
+}
+
+/** What a commit does beyond the database, once it is durable; `undo` if it comes to nothing. */
+interface Books {
+  held: readonly ClaimedPartition[]
+  rows: readonly OutboxRow[]
+  readonly undo: (() => void)[]
 }
 
 export interface LineOptions {
@@ -40,7 +47,7 @@ const none: readonly never[] = []
  *
  * I1 One group at a time; groups and the units in them keep their order, so outbox order is commit order.
  * I2 Positions and accounts of a unit become durable in the same commit as its effects, or not at all.
- * I3 A unit whose partition has a newer epoch fails with `FB_FENCED` before its body runs.
+ * I3 A unit whose partition somebody else has claimed fails with `FB_FENCED` before its body runs.
  */
 export class CommitLine {
   readonly #options: LineOptions
@@ -82,19 +89,18 @@ export class CommitLine {
   }
 
   async #commitGroup(group: readonly Pending[]): Promise<void> {
-    const undo: (() => void)[] = []
-    const rows: OutboxRow[] = []
+    const books: Books = { held: [], undo: [], rows: [] }
     try {
-      await this.#options.database.commit(this.#sqlOf(group, undo, rows))
+      await this.#options.database.commit(this.#sqlOf(group, books))
     } catch (error) {
-      for (const restore of undo) restore()
+      for (const restore of books.undo) restore()
       // What is in memory of these partitions may be behind what is in the database: they have to be claimed anew.
       if (isFirebreakError(error, 'FB_COMMIT_UNKNOWN')) for (const { unit } of group) unit.partition?.fence()
       await this.#afterFailure(group, ledgerError(error) ?? error)
       return
     }
-    for (const { unit } of group) unit.partition?.offsets.committed()
-    if (rows.length > 0) this.#options.onOutbox(rows)
+    for (const partition of books.held) partition.committed()
+    if (books.rows.length > 0) this.#options.onOutbox(books.rows)
     for (const pending of group) {
       if (pending.error === undefined) pending.resolve(pending.outcome)
       else pending.reject(pending.error)
@@ -120,7 +126,7 @@ export class CommitLine {
   }
 
   // Most units are a mark and nothing else: the batch of the group serves them, without a unit of their own.
-  #sqlOf(group: readonly Pending[], undo: (() => void)[], rows: OutboxRow[]): readonly SqlUnit[] {
+  #sqlOf(group: readonly Pending[], books: Books): readonly SqlUnit[] {
     const nowMs = this.#options.clock.now()
     const copies = copiesIn(group)
     const units: SqlUnit[] = []
@@ -131,10 +137,10 @@ export class CommitLine {
     }
     const open = async (sql: Sql): Promise<void> => {
       // A database may run the units of a commit again: then nothing of the first time counts.
-      for (const restore of undo.splice(0)) restore()
-      rows.length = 0
+      for (const restore of books.undo.splice(0)) restore()
+      books.rows = []
       for (const pending of group) begin(pending)
-      await fenceAll(sql, group)
+      books.held = await fenceAll(sql, group)
       const once = group.filter(
         ({ unit, error }) => unit.inboxId !== null && error === undefined && !copies.has(unit.inboxId),
       )
@@ -143,10 +149,10 @@ export class CommitLine {
     // The events of all units go into the outbox at once, in the order of the units (I1).
     const close = async (sql: Sql): Promise<void> => {
       await this.#unmarkFailed(sql, group)
-      await progressAll(sql, group, undo)
+      await progressAll(sql, group, books.undo)
       // Last: from here to the end of the commit other lines and instances wait for the next number.
       const records = group.flatMap(({ error, records }) => (error === undefined ? records : none))
-      if (records.length > 0) rows.push(...(await addToOutbox(sql, records, nowMs)))
+      if (records.length > 0) books.rows = await addToOutbox(sql, records, nowMs)
     }
     return [this.#allOrNothing(open), ...units, this.#allOrNothing(close)]
   }
@@ -233,16 +239,19 @@ function ledgerError(error: unknown): unknown {
   return isLedger && isFirebreakError(error.cause) ? error.cause : undefined
 }
 
-async function fenceAll(sql: Sql, group: readonly Pending[]): Promise<void> {
+/** The partitions of the group that are ours, and stay so until it is committed. */
+async function fenceAll(sql: Sql, group: readonly Pending[]): Promise<readonly ClaimedPartition[]> {
   const partitions = new Set<ClaimedPartition>()
   for (const { unit } of group) if (unit.partition !== null && !unit.partition.fenced) partitions.add(unit.partition)
   // In one order for everybody, so that two instances which lock rows never wait for each other.
   const sorted = [...partitions].sort((a, b) => (a.id < b.id ? -1 : 1))
-  for (const lost of await notHeld(sql, sorted)) lost.fence()
+  const lost = new Set(await advanceEpochs(sql, sorted))
+  for (const partition of lost) partition.fence()
   for (const pending of group) {
     const { partition } = pending.unit
     if (partition?.fenced) pending.error = new FirebreakError('FB_FENCED', { partition: partition.id })
   }
+  return sorted.filter((partition) => !lost.has(partition))
 }
 
 async function progressAll(sql: Sql, group: readonly Pending[], undo: (() => void)[]): Promise<void> {

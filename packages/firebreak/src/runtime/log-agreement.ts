@@ -18,17 +18,13 @@ export async function behindTheLog(
   if (known.length === 0) return []
   const inspection = log.inspect()
   const told = new Map((await inspection.committed(group)).map((position) => [partitionId(position), position.offset]))
-  // Where the log has been told something it still has the records, or it would have noticed.
-  const untold = known.filter(({ id }) => !told.has(id))
-  if (untold.length > 0) {
-    const topics = await inspection.topics([...new Set(untold.map(({ topic }) => topic))])
-    for (const { id, topic, partition, offsets } of untold) {
-      const ends = topics.find(({ name }) => name === topic)?.ends.find((one) => one.partition === partition)
-      const next = offsets.next ?? 0
-      if (next <= (ends?.next ?? 0)) continue
-      const reason = `the ledger has finished up to ${next - 1}, and the log ends at ${ends?.next ?? 0}`
-      throw new FirebreakError('FB_LOG_TRUNCATED', { partition: id, reason })
-    }
+  const topics = await inspection.topics([...new Set(known.map(({ topic }) => topic))])
+  for (const { id, topic, partition, offsets } of known) {
+    const ends = topics.find(({ name }) => name === topic)?.ends.find((one) => one.partition === partition)
+    const next = offsets.next ?? 0
+    if (next <= (ends?.next ?? 0)) continue
+    const reason = `the ledger has finished up to ${next - 1}, and the log ends at ${ends?.next ?? 0}`
+    throw new FirebreakError('FB_LOG_TRUNCATED', { partition: id, reason })
   }
   return known.flatMap(({ id, topic, partition, offsets }) => {
     const offset = offsets.next ?? 0

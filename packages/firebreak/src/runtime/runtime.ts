@@ -136,6 +136,7 @@ class ServiceRuntime implements Runtime {
       onClaim: () => this.#relay.refill(),
     })
     this.#watch = new ChangeWatch(engine, {
+      claims: () => this.#consumer.claims,
       seen: () => this.#relay.seen,
       sharing: () => this.#relay.sharing,
       onOutbox: () => this.#relay.refill(),

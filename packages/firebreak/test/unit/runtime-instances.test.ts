@@ -190,28 +190,40 @@ test('a database that was put back to an earlier time reads again what came sinc
 
 test('a ledger that has finished more than its log holds stops the service, and says so', async () => {
   const clock = virtualClock()
-  const database = sqliteDatabase({ path: ':memory:' })
-  await database.query('create table effects (seq integer primary key, key text, n bigint, event_id text)')
-  const one = writer('one')
-  for (const [log, isOther] of [
-    [memoryLog({ clock }), false],
-    [memoryLog({ clock }), true],
-  ] as const) {
-    const runtime = createRuntime({ service: one, log, database, clock })
-    const done = runtime.done.catch((error) => error)
-    await runtime.start()
-    if (!isOther) await log.append([recordOf(1), recordOf(2)])
-    await clock.advance(5000)
-    const stopping = runtime.stop()
-    await clock.advance(5000)
-    await stopping
-    if (!isOther) continue
-    const error = await done
-    assert.ok(isFirebreakError(error, 'FB_LOG_TRUNCATED'))
-    assert.match(error.message, /thing.events\/\d.*finished up to 1.*ends at 0/)
+  // One that has never heard of the group, and one that came back from a copy together with what the group had told it.
+  for (const told of [undefined, 1]) {
+    const database = sqliteDatabase({ path: ':memory:' })
+    await database.query('create table effects (seq integer primary key, key text, n bigint, event_id text)')
+    const run = async (log: Log, records: readonly LogRecord[]): Promise<unknown> => {
+      const runtime = createRuntime({ service: writer('one'), log, database, clock })
+      const done = runtime.done.catch((error) => error)
+      await runtime.start()
+      await log.append(records)
+      await clock.advance(5000)
+      const stopping = runtime.stop()
+      await clock.advance(5000)
+      await stopping
+      return done
+    }
+    await run(memoryLog({ clock }), [recordOf(1), recordOf(2), recordOf(3)])
+    const other = memoryLog({ clock })
+    if (told !== undefined) await tellAbout(other, [recordOf(1), recordOf(2)], told)
+    const error = await run(other, [])
+    assert.ok(isFirebreakError(error, 'FB_LOG_TRUNCATED'), String(error))
+    assert.match(error.message, told === undefined ? /finished up to 2.*ends at 0/ : /finished up to 2.*ends at 2/)
+    await database.close()
   }
-  await database.close()
 })
+
+/** A log with records of which the group has read some. */
+async function tellAbout(log: Log, records: readonly LogRecord[], told: number): Promise<void> {
+  await log.ensureTopics([{ name: Happened.topic }])
+  const [first] = await log.append(records)
+  const cursor = await log.open('one', [Happened.topic])
+  await cursor.poll({ recordsMax: 10, waitMs: 0, signal: AbortSignal.timeout(1000) })
+  await cursor.commit([{ topic: Happened.topic, partition: first?.partition ?? 0, offset: told }])
+  await cursor.close()
+}
 
 async function copyTable(from: Database, to: Database, table: string): Promise<void> {
   const [made] = await from.query<{ sql: string }>('select sql from sqlite_schema where name = $1', [table])
