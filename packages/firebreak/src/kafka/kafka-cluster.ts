@@ -60,8 +60,8 @@ export class Cluster {
   readonly #coordinators = new Map<string, Broker>()
   readonly #refreshing = new Map<string, Promise<MetadataResponse>>()
   #versionsChecked = false
-  /** Where `any` begins; moves on when a broker did not answer. */
-  #first = 0
+  /** Where `any` begins: another one when it did not answer, or not as it should. */
+  #first: Broker | undefined
 
   constructor(connections: Connections, clock: Clock) {
     this.connections = connections
@@ -92,32 +92,72 @@ export class Cluster {
 
   /** A connection to whichever broker answers. */
   async any(): Promise<Connection> {
+    return (await this.#pick()).connection
+  }
+
+  /**
+   * Runs a request that any broker can answer. Where that fails, be it for time or for what the answer says, the next one goes
+   * to another broker: this one may be cut off, or not the controller.
+   */
+  async withAny<T>(run: (connection: Connection) => Promise<T>): Promise<T> {
+    const { connection, broker } = await this.#pick()
+    try {
+      return await run(connection)
+    } catch (error) {
+      this.#moveOn(broker)
+      throw error
+    }
+  }
+
+  async #pick(): Promise<{ connection: Connection; broker: Broker }> {
     let failure: unknown
-    const brokers = [...this.#brokers.values(), ...this.settings.brokers]
-    for (let i = 0; i < brokers.length; i++) {
-      const broker = brokers[(this.#first + i) % brokers.length] as Broker
+    for (const broker of this.#inTurn()) {
       try {
         const connection = await this.connections.get(broker, controlLane, controlTimeoutMs)
         if (!this.#versionsChecked) await this.#checkVersions(connection)
-        return connection
+        return { connection, broker }
       } catch (error) {
         if (refusalOf(error) !== undefined) throw error
         failure = error
+        this.#moveOn(broker)
       }
     }
     throw failure
   }
 
-  /** Known topics out of `names`, from the brokers; what is missing in the answer does not exist. `null`: all topics. */
+  #inTurn(): readonly Broker[] {
+    const all = [...this.#brokers.values(), ...this.settings.brokers]
+    const first = Math.max(
+      0,
+      all.findIndex((broker) => isSame(broker, this.#first)),
+    )
+    return [...all.slice(first), ...all.slice(0, first)]
+  }
+
+  #moveOn(from: Broker): void {
+    const brokers = this.#inTurn()
+    // Somebody else may have moved on already.
+    if (isSame(from, brokers[0])) this.#first = brokers.find((broker) => !isSame(broker, from))
+  }
+
+  /**
+   * Known topics out of `names`, from the brokers; what is missing in the answer does not exist. `null`: all topics, but those
+   * that nothing can be told of now.
+   */
   async refresh(names: readonly string[] | null): Promise<ReadonlyMap<string, TopicMeta>> {
     const response = await this.#metadata(names)
     this.#brokers = new Map(response.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]))
     const found = new Map<string, TopicMeta>()
+    let failure: number | undefined
     for (const { name, topicId, errorCode, partitions, isInternal } of response.topics) {
       if (name === null || name === undefined) continue
       if (errorCode === code.unknownTopicOrPartition) this.#topics.delete(name)
       else if (errorCode !== 0 && !passes(errorCode)) throw new ProtocolAnswer(errorCode)
-      else if (errorCode === 0 && !(isInternal && names === null)) {
+      else if (errorCode !== 0) {
+        const known = this.#topics.get(name)
+        if (known !== undefined) found.set(name, known)
+        else if (names !== null) failure = errorCode
+      } else if (!(isInternal && names === null)) {
         const leaders: Leader[] = []
         for (const { partitionIndex, leaderId, leaderEpoch } of partitions)
           leaders[partitionIndex] = { node: leaderId, epoch: leaderEpoch }
@@ -126,6 +166,7 @@ export class Cluster {
         this.#topics.set(name, topic)
       }
     }
+    if (failure !== undefined) throw new ProtocolAnswer(failure)
     return found
   }
 
@@ -144,11 +185,12 @@ export class Cluster {
   async coordinator(group: string): Promise<Broker> {
     const known = this.#coordinators.get(group)
     if (known !== undefined) return known
-    const connection = await this.any()
-    const { coordinators } = await ask(connection, findCoordinatorV4.api, 0, [group])
-    const found = coordinators[0]
-    if (found === undefined || found.errorCode !== 0) throw new ProtocolAnswer(found?.errorCode ?? -1)
-    const broker = { host: found.host, port: found.port }
+    const broker = await this.withAny(async (connection) => {
+      const { coordinators } = await ask(connection, findCoordinatorV4.api, 0, [group])
+      const found = coordinators[0]
+      if (found === undefined || found.errorCode !== 0) throw new ProtocolAnswer(found?.errorCode ?? -1)
+      return { host: found.host, port: found.port }
+    })
     this.#coordinators.set(group, broker)
     return broker
   }
@@ -161,13 +203,10 @@ export class Cluster {
     const key = names === null ? '*' : [...names].sort().join(' ')
     const known = this.#refreshing.get(key)
     if (known !== undefined) return known
-    const asking = this.any()
-      .then((connection) => ask(connection, metadataV12.api, names === null ? null : [...names], false, false))
-      .catch((error) => {
-        this.#first++
-        throw error
-      })
-      .finally(() => this.#refreshing.delete(key))
+    const topics = names === null ? null : [...names]
+    const asking = this.withAny((connection) => ask(connection, metadataV12.api, topics, false, false)).finally(() =>
+      this.#refreshing.delete(key),
+    )
     this.#refreshing.set(key, asking)
     return asking
   }
@@ -188,3 +227,5 @@ export class Cluster {
     this.#versionsChecked = true
   }
 }
+
+const isSame = (a: Broker, b: Broker | undefined): boolean => a.host === b?.host && a.port === b.port

@@ -16,8 +16,11 @@ export async function topicConfigs(
     resourceName,
     configurationKeys: [...keys],
   }))
-  const { results } = await ask(await cluster.any(), describeConfigsV4.api, resources, false, false)
-  if (results.length === 0) throw new ProtocolAnswer(-1)
+  const results = await cluster.withAny(async (connection) => {
+    const answer = await ask(connection, describeConfigsV4.api, resources, false, false)
+    if (answer.results.length === 0) throw new ProtocolAnswer(-1)
+    return answer.results
+  })
   for (const { errorCode, resourceName, configs } of results) {
     if (errorCode !== 0) continue
     found.set(resourceName, new Map(configs.map(({ name, value }) => [name, value ?? ''])))

@@ -43,14 +43,16 @@ async function create(cluster: Cluster, specs: readonly TopicSpec[]): Promise<vo
     assignments: [],
     configs: Object.entries(configsOf(spec, settings)).map(([key, value]) => ({ name: key, value })),
   }))
-  const answer = await ask(await cluster.any(), createTopicsV7.api, topics, createWithinMs, false)
-  for (const { name, errorCode, errorMessage } of answer.topics) {
-    // Another instance was faster: what it made is what both of them declare.
-    if (errorCode === 0 || errorCode === code.topicAlreadyExists) continue
-    if (passes(errorCode)) throw new ProtocolAnswer(errorCode)
-    const reason = `topic ${name} cannot be created: ${errorMessage ?? nameOf(errorCode)}`
-    throw new FirebreakError('FB_LOG_REFUSED', { path: settings.path, reason })
-  }
+  await cluster.withAny(async (connection) => {
+    const answer = await ask(connection, createTopicsV7.api, topics, createWithinMs, false)
+    for (const { name, errorCode, errorMessage } of answer.topics) {
+      // Another instance was faster: what it made is what both of them declare.
+      if (errorCode === 0 || errorCode === code.topicAlreadyExists) continue
+      if (passes(errorCode)) throw new ProtocolAnswer(errorCode)
+      const reason = `topic ${name} cannot be created: ${errorMessage ?? nameOf(errorCode)}`
+      throw new FirebreakError('FB_LOG_REFUSED', { path: settings.path, reason })
+    }
+  })
 }
 
 /** Kafka removes whole segments only, so a segment must not span more time than records may stay. */

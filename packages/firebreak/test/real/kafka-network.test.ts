@@ -8,7 +8,7 @@ import { isFirebreakError } from '../../src/contracts/errors.ts'
 import type { Log } from '../../src/contracts/log.ts'
 import { record, take, texts } from '../../src/testing/log-scene.ts'
 import { CuttingProxy } from './cutting-proxy.ts'
-import { mortalLog, noJava, soonGone, unique, until } from './kafka-scene.ts'
+import { brokers, mortalLog, noJava, noKafka, soonGone, unique, until } from './kafka-scene.ts'
 
 let cluster: KafkaCluster | undefined
 let proxy: CuttingProxy | undefined
@@ -145,3 +145,23 @@ kafkaTest(
     assert.deepEqual(breaks([...new Set(got)], sent), [])
   },
 )
+
+test('kafka network: a broker that takes connections and answers nothing is passed over', {
+  skip: noKafka,
+  timeout: 60_000,
+}, async () => {
+  const [host = '', port = ''] = (brokers[0] ?? '').split(':')
+  const proxy = new CuttingProxy({ host, port: Number(port) })
+  const through = `127.0.0.1:${await proxy.start()}`
+  const { log } = mortalLog({ brokers: [through, ...brokers], appendTimeoutMs: 20_000 })
+  try {
+    assert.deepEqual(await log.inspect().committed(unique('before')), [])
+    assert.ok(proxy.sockets > 0, 'the first broker was asked')
+    proxy.frozen = true
+    assert.deepEqual(await log.inspect().committed(unique('after')), [])
+  } finally {
+    proxy.cutAll()
+    await log.close()
+    await proxy.stop()
+  }
+})
