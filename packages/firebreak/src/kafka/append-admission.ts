@@ -46,7 +46,11 @@ export class Admission {
       throw new FirebreakError('FB_RECORD_TOO_LARGE', { type, bytes: payload, limit: recordBytesMax })
     const encoded = encodedBytesMax(record, payload) + batchHeaderBytes
     const limit = this.batchBytesMax(record.topic)
-    if (encoded > limit) throw new FirebreakError('FB_RECORD_TOO_LARGE', { type, bytes: encoded, limit })
+    if (encoded > limit) {
+      // Somebody may have raised it: the next call asks again.
+      this.forget(record.topic)
+      throw new FirebreakError('FB_RECORD_TOO_LARGE', { type, bytes: encoded, limit })
+    }
     return payload
   }
 

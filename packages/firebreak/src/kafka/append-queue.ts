@@ -6,6 +6,8 @@ const startBytes = 4096
 /** One call of `append`: resolves when every record of it has a position. */
 export class AppendCall {
   readonly done: Promise<readonly Position[]>
+  /** Its caller knows, and may append its records again. */
+  isFailed = false
   readonly #positions: Position[]
   #left: number
   readonly #resolve: (positions: readonly Position[]) => void
@@ -26,6 +28,7 @@ export class AppendCall {
   }
 
   failed(error: unknown): void {
+    this.isFailed = true
     this.#reject(error)
   }
 }
@@ -57,6 +60,20 @@ export class Batch {
   failed(error: unknown): void {
     for (const call of this.#calls) call.failed(error)
   }
+
+  /** Those of its records for which it holds, as a batch that was never sent. */
+  only(isKept: (index: number) => boolean): Batch {
+    const part = new Batch(this.writer.only(isKept), this.deadlineMs)
+    for (const [i, call] of this.#calls.entries()) if (isKept(i)) part.add(call, this.#indexes[i] ?? 0)
+    return part
+  }
+
+  /** What is left without the records of calls that have failed; itself where none has. */
+  withoutFailed(): Batch | undefined {
+    const failed = this.#calls.filter(({ isFailed }) => isFailed).length
+    if (failed === this.#calls.length) return undefined
+    return failed === 0 ? this : this.only((i) => this.#calls[i]?.isFailed === false)
+  }
 }
 
 /**
@@ -64,14 +81,19 @@ export class Batch {
  *
  * I1 The first batch is the only one that is ever under way; it leaves the queue when its fate is known.
  * I2 `producer` is the identity and the sequence number that the first batch carries. It moves on only when the broker has
- *    stored a batch; after a batch whose fate stays unknown the epoch is raised, so that a late copy of it is refused.
+ *    stored a batch; after a batch whose fate stays unknown the epoch is raised, so that a late copy of it is refused. An
+ *    epoch never begins again at sequence 0: the broker would take what comes for a copy of what it has.
+ * I3 Only the first batch was ever sent. When a call fails, what else of it waits here is dropped: it must not run ahead of
+ *    what the caller appends again.
  */
 export class AppendQueue {
   readonly topic: string
   readonly partition: number
-  readonly batches: Batch[] = []
+  batches: Batch[] = []
   busy = false
   failures = 0
+  /** How often in a row the brokers have said that there is no such topic. */
+  absences = 0
   notBeforeMs = 0
   producer: ProducerState | undefined
 
@@ -83,8 +105,15 @@ export class AppendQueue {
   add(record: LogRecord, payload: number, into: { atMs: number; deadlineMs: number; bytesMax: number }): Batch {
     const encodedMax = encodedBytesMax(record, payload)
     let batch = this.batches.at(-1)
-    const isSealed = batch === undefined || (this.busy && this.batches.length === 1) || batch.uncertain
-    if (batch === undefined || isSealed || batch.writer.sizeBytes + encodedMax > into.bytesMax) {
+    const isSent = batch?.uncertain === true || (this.busy && this.batches.length === 1)
+    // It ends with its batch, so it must not join one whose time is running out.
+    const joinsUntilMs = into.deadlineMs - (into.deadlineMs - into.atMs) / 10
+    if (
+      batch === undefined ||
+      isSent ||
+      batch.deadlineMs < joinsUntilMs ||
+      batch.writer.sizeBytes + encodedMax > into.bytesMax
+    ) {
       const writer = new BatchWriter(into.atMs, Math.max(startBytes, encodedMax + batchHeaderBytes))
       batch = new Batch(writer, into.deadlineMs)
       this.batches.push(batch)
@@ -100,6 +129,37 @@ export class AppendQueue {
     const { id, epoch, sequence } = this.producer
     // Sequence numbers go round after the largest of 32 bits.
     this.producer = { id, epoch, sequence: (sequence + batch.writer.count) % 2_147_483_648 }
+  }
+
+  /** The first batch is refused as a whole: which record is to blame shows when its halves are sent. */
+  split(): void {
+    const batch = this.batches.shift()
+    if (batch === undefined) return
+    if (batch.uncertain) this.raiseEpoch()
+    const half = batch.writer.count >> 1
+    this.batches.unshift(
+      batch.only((i) => i < half),
+      batch.only((i) => i >= half),
+    )
+  }
+
+  /** The first batch is given up, with all that waits here of its calls. */
+  giveUp(error: unknown): void {
+    const batch = this.batches.shift()
+    if (batch === undefined) return
+    if (batch.uncertain) this.raiseEpoch()
+    batch.failed(error)
+    this.batches = this.batches.flatMap((waiting) => waiting.withoutFailed() ?? [])
+    this.failures = 0
+  }
+
+  /** Everything is given up. */
+  clear(error: unknown): void {
+    for (const batch of this.batches) batch.failed(error)
+    this.batches = []
+    this.raiseEpoch()
+    this.failures = 0
+    this.absences = 0
   }
 
   /** From here on the broker takes only what carries the new epoch. */

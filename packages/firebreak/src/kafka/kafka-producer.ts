@@ -5,6 +5,7 @@
  *    order of the calls, also under retries.
  * I2 What arrives while a partition is busy, or within one turn of the event loop, goes out as one batch.
  * I3 A call is admitted as a whole (topics known, sizes allowed) or not at all.
+ * I4 A record that the broker refuses fails its own call alone, however many share its batch.
  */
 import { initProducerIdV4 } from '@platformatic/kafka'
 import type { Timer } from '../contracts/clock.ts'
@@ -27,7 +28,7 @@ const underwayMax = 4
 const answerWithinMs = 6000
 const batchBytesMax = 1_000_000
 // A topic that is missing may be on its way to the broker that was asked.
-const goneAfterFailures = 5
+const goneAfterAbsences = 5
 
 export class Producer {
   readonly #cluster: Cluster
@@ -201,10 +202,11 @@ export class Producer {
   }
 
   async #identify(): Promise<bigint> {
-    const connection = await this.#cluster.any()
-    const answer = await ask(connection, initProducerIdV4.api, null, 60_000, -1n, -1)
-    if (answer.errorCode !== 0) throw new ProtocolAnswer(answer.errorCode)
-    return answer.producerId
+    return this.#cluster.withAny(async (connection) => {
+      const answer = await ask(connection, initProducerIdV4.api, null, 60_000, -1n, -1)
+      if (answer.errorCode !== 0) throw new ProtocolAnswer(answer.errorCode)
+      return answer.producerId
+    })
   }
 
   #settle(sending: readonly Sending[], answers: ReadonlyMap<string, ProduceAnswer>): void {
@@ -225,19 +227,14 @@ export class Producer {
     const refusal = refusalOf(error)
     for (const { queue, batch } of sending) {
       if (refusal === undefined && !isFirebreakError(error)) this.#tryAgain(queue, batch, error)
-      else this.#giveUp(queue, batch, asLogError(error, this.#cluster.settings.path))
+      else queue.giveUp(asLogError(error, this.#cluster.settings.path))
     }
   }
 
   #refused(queue: AppendQueue, batch: Batch, answer: ProduceAnswer): void {
-    const { topic } = queue
     const { errorCode } = answer
-    if (errorCode === code.messageTooLarge || errorCode === code.recordListTooLarge) {
-      this.#admission.forget(topic)
-      batch.uncertain = false
-      const detail = { type: topic, bytes: batch.writer.sizeBytes, limit: 'what the topic is set to' }
-      this.#giveUp(queue, batch, new FirebreakError('FB_RECORD_TOO_LARGE', detail))
-    } else if (errorCode === code.outOfOrderSequence || lostIdentity.has(errorCode) || passes(errorCode)) {
+    if (tooLarge.has(errorCode)) this.#admission.forget(queue.topic)
+    if (errorCode === code.outOfOrderSequence || lostIdentity.has(errorCode) || passes(errorCode)) {
       // The broker no longer knows what it has acknowledged. Nothing else of this partition is under way.
       if (errorCode === code.outOfOrderSequence) queue.raiseEpoch()
       if (lostIdentity.has(errorCode)) {
@@ -245,18 +242,13 @@ export class Producer {
         this.#identity = undefined
       }
       this.#tryAgain(queue, batch, new ProtocolAnswer(errorCode))
-    } else this.#giveUp(queue, batch, refusedError(topic, answer, this.#cluster.settings.path))
+    } else if (batch.writer.count > 1 && ofOneRecord.has(errorCode)) queue.split()
+    else queue.giveUp(refusedError(queue.topic, batch, { answer, path: this.#cluster.settings.path }))
   }
 
   #tryAgain(queue: AppendQueue, batch: Batch, error: unknown): void {
     if (this.#cluster.clock.now() < batch.deadlineMs) this.#postpone(queue)
-    else this.#giveUp(queue, batch, asLogError(error, this.#cluster.settings.path))
-  }
-
-  #giveUp(queue: AppendQueue, batch: Batch, error: FirebreakError): void {
-    queue.batches.shift()
-    if (batch.uncertain) queue.raiseEpoch()
-    batch.failed(error)
+    else queue.giveUp(asLogError(error, this.#cluster.settings.path))
   }
 
   /** Asks who leads now, and waits a little longer each time. */
@@ -265,26 +257,23 @@ export class Producer {
     queue.notBeforeMs = clock.now() + pauseMs(queue.failures++)
     this.#cluster.refresh([queue.topic]).then(
       (found) => {
-        if (!found.has(queue.topic)) this.#topicGone(queue)
+        if (found.has(queue.topic)) queue.absences = 0
+        else if (++queue.absences >= goneAfterAbsences && !queue.busy) this.#topicGone(queue)
       },
       () => undefined,
     )
   }
 
   #topicGone(queue: AppendQueue): void {
-    if (queue.busy || queue.failures < goneAfterFailures) return
     this.#admission.forget(queue.topic)
-    const error = new FirebreakError('FB_TOPIC_UNKNOWN', { topic: queue.topic })
-    for (const batch of queue.batches.splice(0)) batch.failed(error)
-    queue.producer = undefined
+    queue.clear(new FirebreakError('FB_TOPIC_UNKNOWN', { topic: queue.topic }))
     this.#maybeDrained()
   }
 
   #expire(queue: AppendQueue, nowMs: number): void {
     for (let batch = queue.batches[0]; batch !== undefined && batch.deadlineMs <= nowMs; batch = queue.batches[0]) {
       const reason = `nobody took the records of ${queue.topic}/${queue.partition} in time`
-      const error = new FirebreakError('FB_LOG_UNAVAILABLE', { path: this.#cluster.settings.path, reason })
-      this.#giveUp(queue, batch, error)
+      queue.giveUp(new FirebreakError('FB_LOG_UNAVAILABLE', { path: this.#cluster.settings.path, reason }))
     }
   }
 
@@ -309,13 +298,24 @@ const lostIdentity: ReadonlySet<number> = new Set([
   code.unknownProducerId,
   code.invalidProducerIdMapping,
 ])
+const tooLarge: ReadonlySet<number> = new Set([code.messageTooLarge, code.recordListTooLarge])
+/** Refuses a whole batch for what one record of it may have done. */
+const ofOneRecord: ReadonlySet<number> = new Set([...tooLarge, code.invalidTimestamp, code.invalidRecord])
 const denied: ReadonlySet<number> = new Set([
   code.topicAuthorizationFailed,
   code.clusterAuthorizationFailed,
   code.unsupportedCompression,
 ])
 
-function refusedError(topic: string, { errorCode, says }: ProduceAnswer, path: string): FirebreakError {
+function refusedError(
+  topic: string,
+  { writer }: Batch,
+  { answer: { errorCode, says }, path }: { answer: ProduceAnswer; path: string },
+): FirebreakError {
+  if (tooLarge.has(errorCode)) {
+    const limit = 'what the topic is set to'
+    return new FirebreakError('FB_RECORD_TOO_LARGE', { type: topic, bytes: writer.sizeBytes, limit })
+  }
   const reason = says === '' ? nameOf(errorCode) : `${nameOf(errorCode)}: ${says}`
   return denied.has(errorCode)
     ? new FirebreakError('FB_LOG_REFUSED', { path, reason: `${reason} (topic ${topic})` })

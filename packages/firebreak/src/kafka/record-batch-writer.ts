@@ -100,6 +100,21 @@ export class BatchWriter {
     this.count++
   }
 
+  /** A batch of those records alone for whose place `isKept` holds; they keep their times. */
+  only(isKept: (index: number) => boolean): BatchWriter {
+    const picked = new BatchWriter(this.#firstMs, this.#end)
+    for (let i = 0, at = batchHeaderBytes; i < this.count; i++) {
+      const start = varintEnd(this.#bytes, at)
+      const end = start + varintAt(this.#bytes, at)
+      // Attributes, the time, and the place, which is another one now.
+      const timeMs = varintAt(this.#bytes, start + 1)
+      const body = varintEnd(this.#bytes, varintEnd(this.#bytes, start + 1))
+      if (isKept(i)) picked.#copy(this.#bytes.subarray(body, end), timeMs)
+      at = end
+    }
+    return picked
+  }
+
   /** The finished batch. Called again with another state it is stamped anew. */
   finish(producer: ProducerState, compression: Compression): Buffer {
     const batch = this.#end > batchHeaderBytes && compression !== 'none' ? this.#compressed(compression) : this.#plain()
@@ -117,6 +132,18 @@ export class BatchWriter {
     batch.writeInt32BE(this.count, 57)
     batch.writeUInt32BE(checksum(batch.subarray(coveredAt)), crcAt)
     return batch
+  }
+
+  #copy(body: Buffer, timeMs: number): void {
+    this.#room(recordOverheadBytes + body.length)
+    this.#varint(1 + varintBytes(timeMs) + varintBytes(this.count) + body.length)
+    this.#bytes[this.#end++] = 0
+    this.#varint(timeMs)
+    this.#varint(this.count)
+    this.#bytes.set(body, this.#end)
+    this.#end += body.length
+    this.#maxMs = Math.max(this.#maxMs, this.#firstMs + timeMs)
+    this.count++
   }
 
   #plain(): Buffer {
@@ -166,6 +193,22 @@ function varintBytes(value: number): number {
   let bytes = 1
   for (; left > 127; left = Math.floor(left / 128)) bytes++
   return bytes
+}
+
+/** Of what this file has written itself: it is whole. */
+function varintAt(bytes: Buffer, at: number): number {
+  let value = 0
+  for (let i = at, factor = 1; ; i++, factor *= 128) {
+    const byte = bytes[i] ?? 0
+    value += (byte & 127) * factor
+    if (byte < 128) return value % 2 === 0 ? value / 2 : -(value + 1) / 2
+  }
+}
+
+function varintEnd(bytes: Buffer, at: number): number {
+  let end = at
+  while ((bytes[end] ?? 0) > 127) end++
+  return end + 1
 }
 
 /** CRC-32C. Handed over as the client's own buffer type, which it does not copy. */

@@ -56,6 +56,33 @@ kafkaTest(
   { topicConfigs: { 'cleanup.policy': 'compact' } },
 )
 
+kafkaTest(
+  'a record that its topic does not take fails its own call, and nothing of that call runs ahead',
+  async ({ log, topic }) => {
+    await log.ensureTopics([{ name: topic, partitions: 1 }])
+    const large = 'x'.repeat(400_000)
+    // Two batches, and the calls of others in both.
+    const calls = [
+      log.append([record(topic, 'k', 'before')]),
+      log.append([record(topic, null, 'no key'), record(topic, 'k', `a${large}`), record(topic, 'k', `b${large}`)]),
+      log.append([record(topic, 'j', `beside${large}`)]),
+    ]
+    const outcomes = await Promise.allSettled(calls)
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
+    await rejectsWith(calls[1] as Promise<unknown>, 'FB_RECORD_REFUSED')
+    await log.append([record(topic, 'k', 'a'), record(topic, 'k', 'b')])
+    const found = texts(await log.inspect().read({ topic, partition: 0, offset: 0 }, 10))
+    assert.deepEqual(
+      found.map((one) => one.replace(/x+$/, '')),
+      ['before', 'beside', 'a', 'b'],
+    )
+  },
+  { topicConfigs: { 'cleanup.policy': 'compact' } },
+)
+
 kafkaTest('topics get what they declare', async ({ log, topic }) => {
   await log.ensureTopics([{ name: topic, partitions: 2, retentionMs: 3_600_000, retentionBytes: 5_000_000 }])
   const admin = new Admin({ clientId: 'operator', bootstrapBrokers: [...brokers] })
