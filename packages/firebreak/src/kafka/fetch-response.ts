@@ -11,8 +11,6 @@ export interface FetchedPartition {
   readonly topicId: string
   readonly partition: number
   readonly errorCode: number
-  readonly highWatermark: number
-  readonly logStart: number
   /** Where the log parted from what we have read; undefined when it did not. */
   readonly divergedAt: number | undefined
   readonly aborted: readonly AbortedTransaction[]
@@ -45,9 +43,8 @@ export function readFetchResponse(reader: Reader): FetchResponse {
 function readPartition(at: Position, topicId: string): FetchedPartition {
   const partition = at.int32()
   const errorCode = at.int16()
-  const highWatermark = at.int64()
-  at.skip(8)
-  const logStart = at.int64()
+  // High watermark, last stable offset, start of the log.
+  at.skip(24)
   const aborted: AbortedTransaction[] = []
   for (let left = at.length(); left > 0; left--) {
     aborted.push({ producerId: at.bigint64(), firstOffset: at.int64() })
@@ -60,7 +57,7 @@ function readPartition(at: Position, topicId: string): FetchedPartition {
     // epoch:int32 end_offset:int64
     if (tag === 0) divergedAt = start.int64At(4)
   })
-  return { topicId, partition, errorCode, highWatermark, logStart, divergedAt, aborted, records }
+  return { topicId, partition, errorCode, divergedAt, aborted, records }
 }
 
 class Position {

@@ -110,9 +110,12 @@ export class FetchedRecords {
     return true
   }
 
-  /** The key of a control record is version:int16 type:int16; type 0 is abort. Lengths before it are one byte each. */
+  /**
+   * The key of a control record is version:int16 type:int16; type 0 is abort. Lengths before it are one byte each. Of a marker
+   * whose record compaction has removed Kafka may keep the empty batch: it says nothing.
+   */
   #isAbortMarker(start: number): boolean {
-    return this.#bytes.readInt16BE(start + batchHeaderBytes + 5 + 2) === 0
+    return this.#bytes.readInt32BE(start + 57) > 0 && this.#bytes.readInt16BE(start + batchHeaderBytes + 5 + 2) === 0
   }
 
   #decoder(batch: { start: number; end: number; firstOffset: number; attributes: number }): RecordDecoder {

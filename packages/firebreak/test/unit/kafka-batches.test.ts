@@ -84,6 +84,27 @@ test('a size that is promised is never exceeded', () => {
   }
 })
 
+test('a part of a batch holds its records as they were, with their times', () => {
+  for (const kept of [[0], [4], [1, 3], [0, 1, 2, 3, 4], []]) {
+    const writer = new BatchWriter(atMs, 64)
+    // Earlier and much later than the first too: their times take more bytes.
+    const times = [0, -5000, 70, 2 ** 40, 1].map((ms) => atMs + ms)
+    for (const [i, one] of odd.entries()) writer.append(one, times[i] ?? 0, encodedBytesMax(one, payloadBytes(one)))
+    const part = writer.only((i) => kept.includes(i))
+    assert.equal(part.count, kept.length)
+    const entries = readAll(new FetchedRecords(origin, Buffer.from(part.finish(producer, 'none')), []))
+    const plain = ({ key, value, headers }: Pick<LogRecord, 'key' | 'value' | 'headers'>): unknown => ({
+      key,
+      value: value && [...value],
+      headers: { ...headers },
+    })
+    assert.deepEqual(
+      entries.map(({ atMs: ms, offset, ...one }) => [ms, offset, plain(one)]),
+      kept.map((place, i) => [times[place], i, plain(odd[place] as LogRecord)]),
+    )
+  }
+})
+
 test('a batch that is cut off waits for the next fetch', () => {
   const whole = at(written([record('a')]), 0)
   const cut = at(written([record('b')]), 1).subarray(0, 65)
@@ -163,6 +184,18 @@ function ofTransaction(producerId: bigint, offset: number, what: string | 'COMMI
   batch.writeUInt32BE(checksum(batch.subarray(21)), 17)
   return batch
 }
+
+test('a marker that compaction has left without its record ends nothing, and is not read beyond its end', () => {
+  const marker = ofTransaction(1n, 1, 'ABORT').subarray(0, 61)
+  marker.writeInt32BE(61 - 12, 8)
+  marker.writeInt32BE(0, 57)
+  marker.writeUInt32BE(checksum(marker.subarray(21)), 17)
+  const aborted = [{ producerId: 1n, firstOffset: 0 }]
+  const before = ofTransaction(1n, 0, 'aborted')
+  assert.deepEqual(readAll(new FetchedRecords(origin, Buffer.concat([before, marker]), aborted)), [])
+  const behind = ofTransaction(1n, 2, 'aborted too')
+  assert.deepEqual(readAll(new FetchedRecords(origin, Buffer.concat([before, marker, behind]), aborted)), [])
+})
 
 test('aborted transactions are left out, also two of one producer and one whose end has not come', () => {
   const batches = [
