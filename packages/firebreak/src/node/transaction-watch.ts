@@ -7,6 +7,8 @@ import { FirebreakError } from '../contracts/errors.ts'
  * unit would cost more than the unit.
  */
 export class TransactionWatch {
+  /** Bodies that have not ended, although their units may have: nobody can stop one that is out of time. */
+  going = 0
   readonly #clock: Clock
   readonly #limitMs: number
   #timer: Timer | undefined
@@ -24,7 +26,18 @@ export class TransactionWatch {
       this.#expire = reject
       this.#startedAtMs = this.#clock.now()
       if (this.#timer === undefined) this.#watch(this.#limitMs)
-      unit(handle).then(resolve, reject)
+      const body = unit(handle)
+      this.going++
+      body.then(
+        () => {
+          this.going--
+          resolve()
+        },
+        (error) => {
+          this.going--
+          reject(error)
+        },
+      )
     })
   }
 

@@ -54,6 +54,8 @@ export interface ConnectionSettings {
   readonly answerMaxMs: number
   readonly statementsMax: number
   readonly transactionMaxMs: number
+  /** How long units that wait may hold the transaction open all together. */
+  readonly groupMaxMs: number
   readonly lockTimeoutMs: number
   readonly commitDoubtMaxMs: number
 }
@@ -93,6 +95,8 @@ export function connectionSettings(given: PostgresDatabaseOptions): ConnectionSe
     clock,
     lockTimeoutMs,
     transactionMaxMs,
+    // Room for one unit that takes all of its time, and for the others.
+    groupMaxMs: 2 * transactionMaxMs + 1000,
     commitDoubtMaxMs,
     statementsMax,
     answerMaxMs: statementTimeoutMs + graceMs,

@@ -88,8 +88,13 @@ class PostgresDatabase implements Database {
     } catch (error) {
       if (!(error instanceof Unguarded)) throw error
       this.#guardedCommits = guardedAfterFailure
-      return new Transaction(link, this.#connections, true).run(units)
+      const again = units.map((unit, place) => (place === error.going ? this.#outOfTime : unit))
+      return new Transaction(link, this.#connections, true).run(again)
     }
+  }
+
+  readonly #outOfTime: SqlUnit = async () => {
+    throw new FirebreakError('FB_TRANSACTION_TIMEOUT', { limitMs: this.#connections.settings.transactionMaxMs })
   }
 
   close(): Promise<void> {

@@ -15,10 +15,14 @@
  *     of the errors they see: its own unit hears of it in the next run, in which nothing is deferred.
  * I7  What is still deferred when the last unit has ended goes before COMMIT, not with it: it may have to be cut short at the
  *     end of its time, and COMMIT must not be; and without the transaction's id nobody could ask what became of COMMIT.
+ * I8  A body never runs beside itself: one that is out of time and still going is not run again.
+ * I9  With savepoints every unit may wait for its own locks. When they hold the transaction for too long all together, it
+ *     ends as busy, and smaller groups get past each other; but not while a body is going that would be run again (I8).
  */
 import type { SqlUnit, Verdict } from '../contracts/database.ts'
-import { invariant, isFirebreakError } from '../contracts/errors.ts'
+import { FirebreakError, invariant, isFirebreakError } from '../contracts/errors.ts'
 import { TransactionWatch } from '../node/transaction-watch.ts'
+import { nextTurn } from '../node/turn.ts'
 import type { BatchInserts } from './batch-insert.ts'
 import type { Connections } from './connections.ts'
 import type { Link } from './link.ts'
@@ -59,6 +63,8 @@ const done: Verdict = Object.freeze({ ok: true })
 
 /** A unit has failed in a transaction without savepoints. */
 export class Unguarded extends Error {
+  /** The place of the unit whose body is out of time and still going. */
+  going: number | undefined
   constructor(cause?: unknown) {
     super('an earlier statement of this commit has failed; its units run again', { cause })
   }
@@ -88,20 +94,33 @@ export class Transaction implements Carrier {
 
   /** Runs the units and commits, or leaves nothing. */
   async run(units: readonly SqlUnit[]): Promise<Committed> {
-    const { clock, transactionMaxMs } = this.#connections.settings
+    const { clock, transactionMaxMs, groupMaxMs } = this.#connections.settings
     const watch = new TransactionWatch(clock, transactionMaxMs)
+    const startedAtMs = clock.now()
     const verdicts: Verdict[] = []
     try {
-      for (const unit of units) verdicts.push(await this.#runUnit(unit, watch))
+      for (const unit of units) {
+        if (this.#guarded && clock.now() - startedAtMs > groupMaxMs) await this.#giveBack(watch, startedAtMs)
+        verdicts.push(await this.#runUnit(unit, watch))
+      }
       if (this.#deferredBytes > 0) await this.#runUnit(this.#sendDeferred, watch)
     } catch (error) {
       await this.#rollBack()
+      // Asked only now: a body whose statement was cut short has heard of it by now, and ended.
+      if (error instanceof Unguarded && watch.going > 0) error.going = verdicts.length
       throw error
     } finally {
       watch.stop()
     }
     const doubt = this.#begun ? await this.#commit() : undefined
     return doubt === undefined ? { verdicts } : { verdicts, doubt }
+  }
+
+  // I9. A body whose statement was cut short needs a moment to hear of it and to end.
+  async #giveBack(watch: TransactionWatch, startedAtMs: number): Promise<void> {
+    const { clock, path } = this.#connections.settings
+    await new Promise<void>((resolve) => nextTurn(resolve))
+    if (watch.going === 0) throw new FirebreakError('FB_DATABASE_BUSY', { path, waitedMs: clock.now() - startedAtMs })
   }
 
   // I7: the last of them takes the others along.
