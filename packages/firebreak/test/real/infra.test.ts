@@ -9,6 +9,7 @@ import { Admin } from '@platformatic/kafka'
 import pg from 'pg'
 import { readArguments } from '../../../../scripts/infra/arguments.ts'
 import { openKafka } from '../../../../scripts/infra/kafka-cluster.ts'
+import { configOf } from '../../../../scripts/infra/kafka-config.ts'
 import { kafkaJarsFolder, kafkaVersion } from '../../../../scripts/infra/kafka-jars.ts'
 import { givenBy, lookAtPostgres } from '../../../../scripts/infra/look.ts'
 import { freePorts } from '../../../../scripts/infra/ports.ts'
@@ -76,6 +77,18 @@ test('containers and jars are of one version', () => {
   )
   assert.deepEqual(images, [`apache/kafka:${kafkaVersion}`, 'postgres:15.18'])
   assert.match(kafkaVersion, /^\d+\.\d+\.\d+$/)
+})
+
+test('brokers in containers are set up as those on Java', () => {
+  const compose = readFileSync(join(repository, 'compose.yaml'), 'utf8')
+  const node = { id: 1, port: 1, controllerPort: 2, securePort: null, proxied: null, pid: 0 }
+  for (const nodes of [[node], [node, node, node]]) {
+    const settings = configOf({ folder: '/x', clusterId: '', nodes }, node, {}).trim().split('\n')
+    const figures = settings.filter((line) => /=(true|false|\d+)$/.test(line) && !line.startsWith('node.id'))
+    assert.ok(figures.length > 10)
+    for (const [name = '', value] of figures.map((line) => line.split('=')))
+      assert.match(compose, new RegExp(`KAFKA_${name.toUpperCase().replaceAll('.', '_')}: '?${value}'?\n`))
+  }
 })
 
 test('a process that only has the number of a server is left alone', () => {

@@ -3,7 +3,6 @@ import { defaultFolder, liveServers } from '../../../../scripts/infra/state.ts'
 /** Why a test is skipped that needs a server which is not there. */
 export const skipReason = {
   kafka: 'needs Kafka: npm run infra -- up kafka',
-  cluster: 'needs Kafka with three nodes: npm run infra -- up --nodes 3 kafka',
   secureKafka: 'needs Kafka with a secured listener: npm run infra -- up --secure kafka',
   postgres: 'needs PostgreSQL: npm run infra -- up postgres',
   both: 'needs Kafka and PostgreSQL: npm run infra -- up',
