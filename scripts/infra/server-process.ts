@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InfraError } from './failure.ts'
 
@@ -41,6 +42,25 @@ export async function startServer({ program, args, folder, logPath, pidPath, mar
     closeSync(log)
   }
 }
+
+/** A process in a file, for `notedAt`. */
+export const noteOf = ({ pid, mark }: ServerProcess): string => `${JSON.stringify({ pid, mark })}\n`
+
+/** The process that was noted there; undefined when none was. It may have ended. */
+export function notedAt(path: string): ServerProcess | undefined {
+  try {
+    const { pid, mark } = JSON.parse(readFileSync(path, 'utf8'))
+    return { pid: Number(pid), mark: String(mark) }
+  } catch {
+    return undefined
+  }
+}
+
+/** This process, as others may know it: by the program that it was started with. */
+export const thisProcess = (): ServerProcess => ({
+  pid: process.pid,
+  mark: argumentsOf(process.pid).find((word) => word !== '' && resolve(word) === process.argv[1]) ?? process.argv0,
+})
 
 /** Whether the process is there and is the one that was started. A stopped one (SIGSTOP) is there. */
 export function isRunning({ pid, mark }: ServerProcess): boolean {

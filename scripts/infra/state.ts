@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Containers, runningContainers } from './docker.ts'
 import { InfraError } from './failure.ts'
@@ -6,7 +6,7 @@ import { openKafka } from './kafka-cluster.ts'
 import type { ClusterRecord } from './kafka-config.ts'
 import { openPostgres, type PostgresRecord, postgresUrl } from './postgres-server.ts'
 import type { SecureAccess } from './secure-listener.ts'
-import { hasEnded } from './server-process.ts'
+import { isRunning, notedAt, noteOf, thisProcess } from './server-process.ts'
 
 /** What `up` has started and `down` has not yet taken away. */
 export interface State {
@@ -98,8 +98,10 @@ export async function alone<T>(folder: string, work: () => Promise<T>): Promise<
   mkdirSync(folder, { recursive: true })
   const path = join(folder, 'lock')
   if (!lock(path)) {
-    const holder = Number(readFileSync(path, 'utf8'))
-    if (!hasEnded(holder)) throw new InfraError(`process ${holder} is at work in ${folder}: wait for it to end`)
+    const holder = notedAt(path)
+    // With our own number, it is what another one has left that had the number before.
+    if (holder !== undefined && holder.pid !== process.pid && isRunning(holder))
+      throw new InfraError(`process ${holder.pid} is at work in ${folder}: wait for it to end`)
     rmSync(path, { force: true })
     if (!lock(path)) throw new InfraError(`another process is at work in ${folder}: wait for it to end`)
   }
@@ -110,12 +112,17 @@ export async function alone<T>(folder: string, work: () => Promise<T>): Promise<
   }
 }
 
+// Whoever finds the lock finds all of it: it gets its name when it is written.
 function lock(path: string): boolean {
+  const fresh = `${path}.${process.pid}`
+  writeFileSync(fresh, noteOf(thisProcess()))
   try {
-    writeFileSync(path, String(process.pid), { flag: 'wx' })
+    linkSync(fresh, path)
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw error
+  } finally {
+    rmSync(fresh)
   }
 }

@@ -1,6 +1,7 @@
 /** `npm run infra` in folders of its own, on whatever ports are free. */
 import assert from 'node:assert/strict'
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -112,16 +113,53 @@ test('servers are not believed in when their processes are gone, and what is kno
   assert.equal(existsSync(statePath(folder)), false)
 })
 
-test('two commands do not work on one folder at once, and one that died does not lock it for ever', async (t) => {
+/** A process that works in the folder, as often as it can or for ever. */
+function workerIn(folder: string, work: '() => new Promise(setImmediate)' | '() => new Promise(() => {})') {
+  const path = join(folder, 'worker.ts')
+  const text = `import { alone } from ${JSON.stringify(join(repository, 'scripts/infra/state.ts'))}
+    process.stdin.resume().once('end', () => process.exit())
+    const working = alone(import.meta.dirname, ${work})
+    console.log('works')
+    await working
+    for (;;) await alone(import.meta.dirname, ${work})`
+  writeFileSync(path, text)
+  return spawn(process.execPath, [path], { stdio: ['pipe', 'pipe', 'inherit'] })
+}
+
+test('two commands do not work on one folder at once, and one that died does not lock it, whoever has its number now', async (t) => {
   const folder = privateFolder(t)
-  await alone(folder, () =>
-    assert.rejects(
-      alone(folder, async () => {}),
-      { message: /is at work in/ },
-    ),
+  const path = join(folder, 'lock')
+  const worker = workerIn(folder, '() => new Promise(() => {})')
+  await once(worker.stdout, 'data')
+  const left = readFileSync(path, 'utf8')
+  await assert.rejects(
+    alone(folder, async () => {}),
+    { message: `process ${worker.pid} is at work in ${folder}: wait for it to end` },
   )
-  writeFileSync(join(folder, 'lock'), String(spawnSync(process.execPath, ['--version']).pid))
-  assert.equal(await alone(folder, async () => 'done'), 'done')
+  worker.kill('SIGKILL')
+  await once(worker, 'close')
+  for (const number of [worker.pid, process.ppid, process.pid]) {
+    writeFileSync(path, left.replace(String(worker.pid), String(number)))
+    assert.equal(await alone(folder, async () => 'done'), 'done')
+  }
+  assert.equal(existsSync(path), false)
+})
+
+test('nobody sees half a lock', async (t) => {
+  const folder = privateFolder(t)
+  const worker = workerIn(folder, '() => new Promise(setImmediate)')
+  await once(worker.stdout, 'data')
+  const seen = new Set<string>()
+  for (let reads = 0; reads < 2000; )
+    try {
+      seen.add(readFileSync(join(folder, 'lock'), 'utf8'))
+      reads++
+    } catch {
+      // Between two locks.
+    }
+  worker.kill('SIGKILL')
+  await once(worker, 'close')
+  assert.equal(seen.size, 1, [...seen].join())
 })
 
 test('the environment counts unless it repeats what is up, and its password is not shown', async () => {
