@@ -8,7 +8,15 @@ import { anyPort, freePorts } from './ports.ts'
 import { type Deadline, proveKafka, untilItWorks } from './readiness.ts'
 import { createSecureAccess, type SecureAccess, scramArguments } from './secure-listener.ts'
 import { putAside, tailOf } from './server-log.ts'
-import { isRunning, killServer, type ServerProcess, signalTo, startServer, stopServer } from './server-process.ts'
+import {
+  isRunning,
+  killServer,
+  type OnKilled,
+  type ServerProcess,
+  signalTo,
+  startServer,
+  stopServer,
+} from './server-process.ts'
 import { findJava, runToEnd } from './tools.ts'
 
 export interface KafkaOptions {
@@ -44,7 +52,7 @@ export interface KafkaNode {
   pause(): void
   resume(): void
   /** Clean, within 30 s; then it is killed. */
-  stop(): Promise<void>
+  stop(onKilled?: OnKilled): Promise<void>
   /** On the same ports and data; nothing when it runs. Resolves when the process is there, which is before it is ready. */
   start(): Promise<void>
 }
@@ -62,8 +70,8 @@ export interface KafkaCluster {
    * **Errors** InfraError with the end of the log when a node has ended or the time is over (90 s by default).
    */
   ready(deadline?: Deadline): Promise<void>
-  /** All nodes, clean. The data stays. */
-  stop(): Promise<void>
+  /** All nodes, as one of them is stopped. The data stays. */
+  stop(onKilled?: OnKilled): Promise<void>
 }
 
 /** Starts a cluster of its own and resolves when it is ready. Whatever runs is killed when that fails. */
@@ -121,8 +129,8 @@ export function openKafka(record: ClusterRecord): KafkaCluster {
         },
       )
     },
-    async stop() {
-      await Promise.all(nodes.map((node) => node.stop()))
+    async stop(onKilled) {
+      await Promise.all(nodes.map((node) => node.stop(onKilled)))
     },
   }
 }
@@ -174,8 +182,9 @@ class LocalNode implements KafkaNode {
   resume(): void {
     signalTo(this.#process, 'SIGCONT')
   }
-  async stop(): Promise<void> {
-    await stopServer(this.#process, { signal: 'SIGTERM', graceMs: 30_000 })
+  async stop(onKilled?: OnKilled): Promise<void> {
+    const ending = await stopServer(this.#process, { signal: 'SIGTERM', graceMs: 30_000 })
+    if (ending === 'killed') onKilled?.(`node ${this.id}`)
   }
 
   async start(): Promise<void> {

@@ -3,7 +3,7 @@ import { help, type Part, type Request, readArguments } from './arguments.ts'
 import { InfraError } from './failure.ts'
 import { type Given, givenBy, type KafkaView, lookAtKafka, lookAtPostgres, type PostgresView } from './look.ts'
 import { alone, readState } from './state.ts'
-import { takeDownKafka, takeDownPostgres } from './take-down.ts'
+import { type TakenDown, takeDownKafka, takeDownPostgres } from './take-down.ts'
 import { bringUpKafka } from './up-kafka.ts'
 import { bringUpPostgres } from './up-postgres.ts'
 import { exportsFor, linesOf } from './words.ts'
@@ -35,8 +35,8 @@ try {
 
 async function run(request: Request): Promise<number> {
   if (request.verb === 'down') {
-    await alone(request.folder, () => takeDown(request))
-    if (request.json) process.stdout.write('{}\n')
+    const how = await alone(request.folder, () => takeDown(request))
+    if (request.json) process.stdout.write(`${JSON.stringify(how)}\n`)
     return 0
   }
   if (request.verb === 'up') await alone(request.folder, () => bringUp(request))
@@ -48,9 +48,10 @@ async function run(request: Request): Promise<number> {
   return shown.every(({ answers }) => answers) ? 0 : 1
 }
 
-async function takeDown(request: Request): Promise<void> {
+async function takeDown(request: Request): Promise<Readonly<Record<string, TakenDown>>> {
   const steps = { kafka: takeDownKafka, postgres: takeDownPostgres }
-  await Promise.all(request.parts.map((part) => steps[part](request, onProgress)))
+  const how = request.parts.map(async (part) => [part, await steps[part](request, onProgress)] as const)
+  return Object.fromEntries(await Promise.all(how))
 }
 
 async function bringUp(request: Request): Promise<void> {

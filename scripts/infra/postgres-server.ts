@@ -12,6 +12,7 @@ import {
   hasEnded,
   isRunning,
   killServer,
+  type OnKilled,
   type ServerProcess,
   signalTo,
   startServer,
@@ -53,8 +54,10 @@ export interface PostgresServer {
   kill(): Promise<void>
   pause(): void
   resume(): void
-  /** Ends sessions, writes everything down, within 30 s; then it is killed. */
-  stop(): Promise<void>
+  /** Its fast shutdown: ends sessions, writes everything down, within 30 s; then it is killed. */
+  stop(onKilled?: OnKilled): Promise<void>
+  /** Its immediate shutdown: cuts sessions, writes nothing down; the next start recovers from its log. */
+  quit(): Promise<void>
   /** Ends it as it is, and deletes its data, which may be outside of its folder. The log stays. */
   remove(): Promise<void>
   /** On the same port and data; nothing when it runs. Resolves when the process is there, which is before it is ready. */
@@ -117,6 +120,8 @@ export function openPostgres(record: PostgresRecord): PostgresServer {
 /** The address of a server of ours: a user who may do everything, and no password. */
 export const postgresUrl = (port: number): string => `postgresql://postgres@127.0.0.1:${port}/postgres`
 
+const graceMs = 30_000
+
 class LocalPostgres implements PostgresServer {
   readonly logPath: string
   #record: PostgresRecord
@@ -166,10 +171,15 @@ class LocalPostgres implements PostgresServer {
     signalTo(this.#process, 'SIGCONT')
   }
 
-  // PostgreSQL's own meaning: SIGTERM waits for sessions to end by themselves, SIGINT ends them.
-  async stop(): Promise<void> {
+  // PostgreSQL's own meanings: SIGTERM waits for sessions to end by themselves, SIGINT ends them, SIGQUIT cuts them.
+  async stop(onKilled?: OnKilled): Promise<void> {
     this.resume()
-    await stopServer(this.#process, { signal: 'SIGINT', graceMs: 30_000 })
+    if ((await stopServer(this.#process, { signal: 'SIGINT', graceMs })) === 'killed') onKilled?.('the server')
+  }
+
+  async quit(): Promise<void> {
+    this.resume()
+    await stopServer(this.#process, { signal: 'SIGQUIT', graceMs })
   }
 
   async remove(): Promise<void> {

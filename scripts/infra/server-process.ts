@@ -14,6 +14,9 @@ export interface ServerProcess {
   readonly mark: string
 }
 
+/** Is told of a server that did not stop in time: it was killed and has not written everything down. */
+export type OnKilled = (what: string) => void
+
 export interface Start {
   readonly program: string
   readonly args: readonly string[]

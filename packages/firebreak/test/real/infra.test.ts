@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -14,7 +14,7 @@ import { configOf } from '../../../../scripts/infra/kafka-config.ts'
 import { kafkaJarsFolder, kafkaVersion } from '../../../../scripts/infra/kafka-jars.ts'
 import { givenBy, lookAtPostgres } from '../../../../scripts/infra/look.ts'
 import { freePorts } from '../../../../scripts/infra/ports.ts'
-import { startPostgres } from '../../../../scripts/infra/postgres-server.ts'
+import { openPostgres, startPostgres } from '../../../../scripts/infra/postgres-server.ts'
 import { isRunning, signalTo } from '../../../../scripts/infra/server-process.ts'
 import { alone, liveServers, readState, statePath, writeState } from '../../../../scripts/infra/state.ts'
 import { findJava, findPostgres } from '../../../../scripts/infra/tools.ts'
@@ -185,6 +185,21 @@ test('with nothing up, status says so with exit code 3', async (t) => {
   assert.deepEqual({ code, view: JSON.parse(out) }, { code: 3, view: { kafka: null, postgres: null } })
 })
 
+test('"down" says when a server does not stop and is killed', async (t) => {
+  const folder = privateFolder(t)
+  const dataFolder = join(folder, 'postgres/data')
+  mkdirSync(dataFolder, { recursive: true })
+  const stubborn = "process.on('SIGINT', () => {}); process.stdin.resume(); console.log('runs')"
+  const { pid = 0, stdout } = spawn(process.execPath, ['-e', stubborn, dataFolder])
+  await once(stdout, 'data')
+  const server = { folder: join(folder, 'postgres'), dataFolder, port: 1, pid }
+  writeState(folder, { postgres: { how: 'packages', startedAt: '', server } })
+  const down = await infra('down', '--json', 'postgres', '--folder', folder)
+  assert.deepEqual([down.code, JSON.parse(down.out)], [0, { postgres: 'killed' }])
+  assert.match(down.err, /postgres: the server did not stop in time and was killed/)
+  assert.equal(openPostgres(server).isRunning(), false)
+})
+
 test('PostgreSQL that is killed with all its sessions comes back with what was committed', {
   skip: withoutPostgres,
 }, async (t) => {
@@ -206,14 +221,30 @@ test('PostgreSQL that is killed with all its sessions comes back with what was c
   assert.deepEqual((await again.query('SELECT n FROM kept')).rows, [{ n: 1 }])
   // With a session open: a clean stop does not wait for it.
   again.on('error', () => {})
-  await server.stop()
+  await server.stop(() => assert.fail('killed'))
   assert.equal(server.isRunning(), false)
   assert.match(readFileSync(server.logPath, 'utf8'), /database system is shut down\n$/)
   await server.remove()
   assert.equal(existsSync(server.record.dataFolder), false)
 })
 
-test('Kafka with a secured listener comes up, is found again, is missed when it is killed, and goes without a trace but logs', {
+test('PostgreSQL that is ended at once recovers, and what only has its number is not ended', {
+  skip: withoutPostgres,
+}, async (t) => {
+  const server = await startPostgres({ folder: privateFolder(t) })
+  t.after(() => server.remove())
+  // SIGQUIT would end this process.
+  await openPostgres({ ...server.record, folder: privateFolder(t), pid: process.pid }).quit()
+  await server.quit()
+  assert.equal(server.isRunning(), false)
+  assert.match(readFileSync(server.logPath, 'utf8'), /received immediate shutdown request/)
+  await server.quit()
+  await server.start()
+  await server.ready()
+  assert.match(readFileSync(server.logPath, 'utf8'), /automatic recovery in progress/)
+})
+
+test('Kafka with a secured listener comes up, is found again, is missed when it is killed, comes back, and goes without a trace but logs', {
   skip: withoutKafka,
 }, async (t) => {
   const folder = privateFolder(t, (it) => infra('down', '--folder', it))
@@ -255,7 +286,9 @@ test('Kafka with a secured listener comes up, is found again, is missed when it 
   assert.deepEqual([missed.code, JSON.parse(missed.out).kafka.nodes[0].isRunning], [1, false])
   assert.equal(liveServers(folder).brokers, undefined)
 
-  assert.equal((await infra('down', ...at)).code, 0)
+  assert.equal((await infra('up', ...at)).code, 0)
+  const down = await infra('down', '--json', ...at)
+  assert.deepEqual([down.code, JSON.parse(down.out)], [0, { kafka: 'stopped' }])
   assert.deepEqual(readState(folder), {})
   assert.deepEqual(
     ['n1/kafka.log', 'n1/data', 'n1/server.properties', 'tls'].map((name) => existsSync(join(folder, 'kafka', name))),
