@@ -15,3 +15,12 @@ export const messageOf = (error: unknown): string => {
   if (error instanceof Error) return error.message === '' ? error.name : error.message
   return String(error)
 }
+
+/** Like Promise.all, but nothing is under way any more when it rejects, with the first failure. */
+export async function allEnded<T>(works: readonly Promise<T>[]): Promise<readonly T[]> {
+  const outcomes = await Promise.allSettled(works)
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
+  })
+}

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { InfraError } from './failure.ts'
+import { allEnded, InfraError } from './failure.ts'
 import { type ClusterRecord, configOf, configPath, extraSettings, type NodeRecord, nodeFolder } from './kafka-config.ts'
 import { kafkaClassPath } from './kafka-jars.ts'
+import { endWithThisProcess, noteName } from './left-behind.ts'
 import { anyPort, freePorts } from './ports.ts'
 import { type Deadline, proveKafka, untilItWorks } from './readiness.ts'
 import { createSecureAccess, type SecureAccess, scramArguments } from './secure-listener.ts'
@@ -11,6 +12,7 @@ import { putAside, tailOf } from './server-log.ts'
 import {
   isRunning,
   killServer,
+  notedAt,
   type OnKilled,
   type ServerProcess,
   signalTo,
@@ -20,7 +22,7 @@ import {
 import { findJava, runToEnd } from './tools.ts'
 
 export interface KafkaOptions {
-  /** A folder for this cluster alone: configuration, data, logs and pid files go below it. */
+  /** A folder for this cluster alone: configuration, data, logs and the notes of its processes go below it. */
   readonly folder: string
   /** Brokers, each a controller too. With three, every topic has three replicas, and two must acknowledge. */
   readonly nodes: number
@@ -74,15 +76,19 @@ export interface KafkaCluster {
   stop(onKilled?: OnKilled): Promise<void>
 }
 
-/** Starts a cluster of its own and resolves when it is ready. Whatever runs is killed when that fails. */
+/**
+ * Starts a cluster of its own and resolves when it is ready. Whatever runs is killed when that fails, and when this process
+ * ends.
+ */
 export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
   const cluster = await createKafka(options)
+  endWithThisProcess(options.folder)
   try {
-    await Promise.all(cluster.nodes.map((node) => node.start()))
+    await allEnded(cluster.nodes.map((node) => node.start()))
     await cluster.ready({ signal: options.signal })
     return cluster
   } catch (error) {
-    await Promise.all(cluster.nodes.map((node) => node.kill()))
+    await allEnded(cluster.nodes.map((node) => node.kill()))
     throw error
   }
 }
@@ -104,7 +110,7 @@ export async function createKafka(options: KafkaOptions): Promise<KafkaCluster> 
   }
   for (const node of nodes) writeConfig(record, node, options.settings)
   for (const { id } of nodes) putAside(logPathOf(record, id))
-  await Promise.all(nodes.map(format))
+  await allEnded(nodes.map(format))
   return openKafka(record)
 }
 
@@ -130,7 +136,7 @@ export function openKafka(record: ClusterRecord): KafkaCluster {
       )
     },
     async stop(onKilled) {
-      await Promise.all(nodes.map((node) => node.stop(onKilled)))
+      await allEnded(nodes.map((node) => node.stop(onKilled)))
     },
   }
 }
@@ -147,7 +153,8 @@ class LocalNode implements KafkaNode {
 
   constructor(cluster: ClusterRecord, record: NodeRecord) {
     this.#cluster = cluster
-    this.#record = record
+    // Whoever started it may not have come to say so in the record.
+    this.#record = { ...record, pid: notedAt(notePathOf(cluster, record.id))?.pid ?? record.pid }
     this.logPath = logPathOf(cluster, record.id)
   }
 
@@ -197,13 +204,14 @@ class LocalNode implements KafkaNode {
       args: [...jvmOptions, '-cp', classPath, 'kafka.Kafka', config],
       folder,
       logPath: this.logPath,
-      pidPath: join(folder, 'pid'),
+      notePath: notePathOf(this.#cluster, this.id),
       mark: config,
     })
     this.#record = { ...this.#record, pid }
   }
 }
 
+const notePathOf = (cluster: ClusterRecord, id: number): string => join(nodeFolder(cluster, id), noteName)
 const logPathOf = (cluster: ClusterRecord, id: number): string => join(nodeFolder(cluster, id), 'kafka.log')
 
 // Without every attempt to reach a node that is not up yet.

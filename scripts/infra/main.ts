@@ -1,6 +1,6 @@
 /** `npm run infra`: real servers for development and tests. */
 import { help, type Part, type Request, readArguments } from './arguments.ts'
-import { InfraError } from './failure.ts'
+import { allEnded, InfraError } from './failure.ts'
 import { type Given, givenBy, type KafkaView, lookAtKafka, lookAtPostgres, type PostgresView } from './look.ts'
 import { alone, readState } from './state.ts'
 import { type TakenDown, takeDownKafka, takeDownPostgres } from './take-down.ts'
@@ -51,7 +51,7 @@ async function run(request: Request): Promise<number> {
 async function takeDown(request: Request): Promise<Readonly<Record<string, TakenDown>>> {
   const steps = { kafka: takeDownKafka, postgres: takeDownPostgres }
   const how = request.parts.map(async (part) => [part, await steps[part](request, onProgress)] as const)
-  return Object.fromEntries(await Promise.all(how))
+  return Object.fromEntries(await allEnded(how))
 }
 
 async function bringUp(request: Request): Promise<void> {

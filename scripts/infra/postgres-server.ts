@@ -2,18 +2,19 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { InfraError } from './failure.ts'
+import { endWithThisProcess, noteName } from './left-behind.ts'
 import { anyPort, freePorts } from './ports.ts'
 import { type Deadline, provePostgres, untilItWorks } from './readiness.ts'
 import { putAside, tailOf } from './server-log.ts'
 import {
   childrenOf,
-  hasEnded,
   isRunning,
   killServer,
+  notedAt,
   type OnKilled,
   type ServerProcess,
+  signalAnyway,
   signalTo,
   startServer,
   stopServer,
@@ -21,7 +22,7 @@ import {
 import { findPostgres, runToEnd } from './tools.ts'
 
 export interface PostgresOptions {
-  /** A folder for this server alone: data, log and pid file go into it. */
+  /** A folder for this server alone: data, log and the note of its process go into it. */
   readonly folder: string
   /** Where the search for a free port starts; somewhere by default. */
   readonly port?: number
@@ -69,9 +70,13 @@ export interface PostgresServer {
   ready(deadline?: Deadline): Promise<string>
 }
 
-/** Starts a server of its own and resolves when it is ready. It is removed when that fails. */
+/**
+ * Starts a server of its own and resolves when it is ready. It is removed when that fails, and killed when this process
+ * ends and it still runs.
+ */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const server = await createPostgres(options)
+  endWithThisProcess(options.folder)
   try {
     await server.start()
     await server.ready({ signal: options.signal })
@@ -127,7 +132,8 @@ class LocalPostgres implements PostgresServer {
   #record: PostgresRecord
 
   constructor(record: PostgresRecord) {
-    this.#record = record
+    // Whoever started it may not have come to say so in the record.
+    this.#record = { ...record, pid: notedAt(notePathIn(record.folder))?.pid ?? record.pid }
     this.logPath = logPathIn(record.folder)
   }
 
@@ -151,14 +157,8 @@ class LocalPostgres implements PostgresServer {
     return isRunning(this.#process)
   }
 
-  async kill(): Promise<void> {
-    if (!this.isRunning()) return
-    // Stopped first, so that it has no more children than we know of.
-    signalTo(this.#process, 'SIGSTOP')
-    const children = childrenOf(this.pid)
-    await killServer(this.#process)
-    for (const pid of children) signalAnyway(pid, 'SIGKILL')
-    while (!children.every(hasEnded)) await sleep(20)
+  kill(): Promise<void> {
+    return killServer(this.#process)
   }
 
   pause(): void {
@@ -195,7 +195,7 @@ class LocalPostgres implements PostgresServer {
       args: ['-D', dataFolder],
       folder: '/',
       logPath: this.logPath,
-      pidPath: join(folder, 'pid'),
+      notePath: notePathIn(folder),
       mark: dataFolder,
       user: ownerOfData(),
     })
@@ -213,15 +213,8 @@ class LocalPostgres implements PostgresServer {
   }
 }
 
+const notePathIn = (folder: string): string => join(folder, noteName)
 const logPathIn = (folder: string): string => join(folder, 'postgres.log')
-
-function signalAnyway(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // It has ended in the meantime.
-  }
-}
 
 interface Owner {
   readonly uid: number

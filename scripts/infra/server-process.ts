@@ -22,22 +22,24 @@ export interface Start {
   readonly args: readonly string[]
   readonly folder: string
   readonly logPath: string
-  readonly pidPath: string
+  /** Where the process is noted for whoever comes after. */
+  readonly notePath: string
   readonly mark: string
   /** The user that it runs as; needs root. */
   readonly user?: { readonly uid: number; readonly gid: number } | undefined
 }
 
 /** Starts a server in a process group of its own, so that Ctrl-C does not reach it. Its output is added to the log. */
-export async function startServer({ program, args, folder, logPath, pidPath, mark, user }: Start): Promise<number> {
+export async function startServer({ program, args, folder, logPath, notePath, mark, user }: Start): Promise<number> {
   const log = openSync(logPath, 'a')
   try {
     const child = spawn(program, args, { cwd: folder, detached: true, stdio: ['ignore', log, log], ...user })
+    const { pid } = child
+    // At once: we may be killed at any moment from here on, and the server goes on.
+    if (pid !== undefined) writeFileSync(notePath, noteOf({ pid, mark }))
     await once(child, 'spawn')
     child.unref()
-    const { pid } = child
     if (pid === undefined) throw new Error('it has no process id')
-    writeFileSync(pidPath, `${pid}\n`)
     return pid
   } catch (error) {
     throw new InfraError(`${program} cannot be started for ${mark}: ${(error as Error).message}`)
@@ -94,10 +96,24 @@ export async function stopServer(
   return 'killed'
 }
 
-/** SIGKILL; resolves when the process is gone. */
+/** SIGKILL for it and the processes that it has started; resolves when they are gone. */
 export async function killServer(server: ServerProcess): Promise<void> {
+  // Stopped first, so that it has no more children than we know of.
+  if (!signalTo(server, 'SIGSTOP')) return
+  const children = childrenOf(server.pid)
   signalTo(server, 'SIGKILL')
   if (!(await isGoneWithin(server, 10_000))) throw new InfraError(`process ${server.pid} does not go, not even killed`)
+  for (const pid of children) signalAnyway(pid, 'SIGKILL')
+  while (!children.every(hasEnded)) await sleep(20)
+}
+
+/** Sends a signal to a child of a server, which may have ended in the meantime. */
+export function signalAnyway(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has.
+  }
 }
 
 async function isGoneWithin(server: ServerProcess, withinMs: number): Promise<boolean> {
@@ -109,8 +125,8 @@ async function isGoneWithin(server: ServerProcess, withinMs: number): Promise<bo
   return true
 }
 
-/** Whether no process has this number, or only what is left of one until its parent asks how it ended. */
-export const hasEnded = (pid: number): boolean => argumentsOf(pid).every((argument) => argument === '')
+// Or only what is left of it, until its parent asks how it ended.
+const hasEnded = (pid: number): boolean => argumentsOf(pid).every((argument) => argument === '')
 
 // What is left of a process that has ended has no arguments.
 function argumentsOf(pid: number): readonly string[] {

@@ -1,8 +1,7 @@
-import { readdirSync, rmdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Part, Request } from './arguments.ts'
 import { type Containers, stopContainers } from './docker.ts'
 import { openKafka } from './kafka-cluster.ts'
+import { removeAllButLogs } from './left-behind.ts'
 import { openPostgres } from './postgres-server.ts'
 import type { OnKilled } from './server-process.ts'
 import { readState, writeState } from './state.ts'
@@ -50,32 +49,6 @@ export async function takeDownPostgres({ folder, keep }: Request, onProgress: Pr
   }
   if (!keep) writeState(folder, { postgres: undefined })
   return how
-}
-
-/** Empties a folder down to its log files, and removes the folders that are empty then. */
-export function removeAllButLogs(folder: string): void {
-  for (const entry of entriesOf(folder)) {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory() && entry.name !== 'data') removeAllButLogs(path)
-    else if (!entry.name.endsWith('.log')) rmSync(path, { recursive: true, force: true })
-  }
-  if (entriesOf(folder).length === 0) rmdirIfThere(folder)
-}
-
-function entriesOf(folder: string) {
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-  } catch {
-    return []
-  }
-}
-
-function rmdirIfThere(folder: string): void {
-  try {
-    rmdirSync(folder)
-  } catch {
-    // Not there at all.
-  }
 }
 
 async function stoppedByDocker(folder: string, { containers }: Containers, keep: boolean): Promise<TakenDown> {

@@ -2,14 +2,14 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Request } from './arguments.ts'
 import { type Containers, startContainers, stopContainers } from './docker.ts'
-import { InfraError, messageOf } from './failure.ts'
+import { allEnded, InfraError, messageOf } from './failure.ts'
 import { createKafka, type KafkaCluster, openKafka } from './kafka-cluster.ts'
 import { kafkaJarsFolder } from './kafka-jars.ts'
+import { endLeftBehind, removeAllButLogs } from './left-behind.ts'
 import { lookAtKafka } from './look.ts'
 import { freePorts } from './ports.ts'
 import { proveKafka, untilItWorks } from './readiness.ts'
 import { brokersOf, type KafkaState, readState, writeState } from './state.ts'
-import { removeAllButLogs } from './take-down.ts'
 import { findJava, hasDocker, hasProgram, install, javaPackage } from './tools.ts'
 import type { Work } from './work.ts'
 
@@ -21,6 +21,10 @@ export async function bringUpKafka(request: Request, work: Work): Promise<void> 
   if (work.given.brokers !== undefined) return await checkGiven(request, work)
   const { kafka } = readState(request.folder)
   if (kafka !== undefined) return await bringBack(request, kafka, work)
+  const folder = join(request.folder, 'kafka')
+  // What runs or lies there without being in the state.
+  await endLeftBehind(folder)
+  removeAllButLogs(folder)
   const nodes = request.nodes ?? 1
   if (!request.secure && hasDocker()) {
     work.onProgress(`kafka: Docker answers, starting ${nodes === 1 ? 'a container' : `${nodes} containers`}`)
@@ -28,9 +32,6 @@ export async function bringUpKafka(request: Request, work: Work): Promise<void> 
   }
   await needTools(request.secure, work)
   work.onProgress('kafka: taking the one from Maven Central, on Java')
-  const folder = join(request.folder, 'kafka')
-  // What a command left that was cut off before it could say so.
-  removeAllButLogs(folder)
   try {
     const { onProgress, signal } = work
     const cluster = await createKafka({ folder, nodes, secure: request.secure, firstPort, onProgress, signal })
@@ -76,11 +77,13 @@ async function start(request: Request, cluster: KafkaCluster, startedAt: string,
   try {
     const ids = absent.map(({ id }) => id).join(', ')
     work.onProgress(ids === '' ? 'kafka: runs already' : `kafka: starting node ${ids}`)
-    await Promise.all(absent.map((node) => node.start()))
+    // Before: "up" completes and "down" ends what is in the state, whatever becomes of this command.
+    save(startedAt)
+    await allEnded(absent.map((node) => node.start()))
     save(absent.length === cluster.nodes.length ? work.now() : startedAt)
     await cluster.ready({ signal: work.signal })
   } catch (error) {
-    await Promise.all(absent.map((node) => node.kill()))
+    await allEnded(absent.map((node) => node.kill()))
     throw error
   }
 }
@@ -89,13 +92,18 @@ async function start(request: Request, cluster: KafkaCluster, startedAt: string,
 async function couldStartContainers(request: Request, nodes: number, work: Work): Promise<boolean> {
   const containers = nodes === 1 ? ['kafka'] : ['kafka-1', 'kafka-2', 'kafka-3']
   const started = { containers, ports: await freePorts(containers.map((_, index) => firstPort + 100 * index)) }
+  // Before, as with the other way.
+  writeState(request.folder, { kafka: { how: 'docker', startedAt: work.now(), ...started } })
   try {
     await startContainers(request.folder, started, work.signal)
     await proveContainers(started, work)
-    writeState(request.folder, { kafka: { how: 'docker', startedAt: work.now(), ...started } })
     return true
   } catch (error) {
-    await stopContainers(request.folder, containers, false).catch(() => {})
+    // What cannot be stopped now stays in the state, for "down".
+    await stopContainers(request.folder, containers, false).then(
+      () => writeState(request.folder, { kafka: undefined }),
+      () => {},
+    )
     if (!(error instanceof InfraError)) throw error
     work.onProgress(`kafka: Docker could not: ${messageOf(error)}`)
     return false

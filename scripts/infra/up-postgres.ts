@@ -2,12 +2,12 @@ import { join } from 'node:path'
 import type { Request } from './arguments.ts'
 import { type Containers, startContainers, stopContainers } from './docker.ts'
 import { InfraError, messageOf } from './failure.ts'
+import { endLeftBehind, removeAllButLogs } from './left-behind.ts'
 import { lookAtPostgres } from './look.ts'
 import { freePorts } from './ports.ts'
 import { createPostgres, openPostgres, type PostgresServer, postgresUrl } from './postgres-server.ts'
 import { provePostgres, untilItWorks } from './readiness.ts'
 import { readState, writeState } from './state.ts'
-import { removeAllButLogs } from './take-down.ts'
 import { findPostgres, hasDocker, install } from './tools.ts'
 import type { Work } from './work.ts'
 
@@ -24,22 +24,23 @@ export async function bringUpPostgres(request: Request, work: Work): Promise<voi
     return
   }
   if (postgres !== undefined) return await start(request, openPostgres(postgres.server), postgres.startedAt, work)
+  const folder = join(request.folder, 'postgres')
+  // What runs or lies there without being in the state.
+  await endLeftBehind(folder)
+  removeAllButLogs(folder)
   if (hasDocker()) {
     work.onProgress('postgres: Docker answers, starting a container')
     if (await couldStartContainer(request, work)) return
   }
   if (findPostgres() === undefined) await install('PostgreSQL', ['postgresql'], work.onProgress)
   work.onProgress('postgres: taking the one of this machine')
-  const folder = join(request.folder, 'postgres')
-  // What a command left that was cut off before it could say so.
-  removeAllButLogs(folder)
   const { onProgress, signal } = work
   const server = await createPostgres({ folder, port: firstPort, onProgress, signal })
   try {
     await start(request, server, work.now(), work)
   } catch (error) {
-    writeState(request.folder, { postgres: undefined })
     await server.remove()
+    writeState(request.folder, { postgres: undefined })
     removeAllButLogs(folder)
     throw error
   }
@@ -53,11 +54,14 @@ async function checkGiven({ given, onProgress }: Work): Promise<void> {
 
 async function start(request: Request, server: PostgresServer, startedAt: string, work: Work): Promise<void> {
   const wasThere = server.isRunning()
+  const save = (at: string): void =>
+    writeState(request.folder, { postgres: { how: 'packages', startedAt: at, server: server.record } })
   try {
     work.onProgress(wasThere ? 'postgres: runs already' : 'postgres: starting')
+    // Before: "up" completes and "down" ends what is in the state, whatever becomes of this command.
+    save(startedAt)
     await server.start()
-    const at = wasThere ? startedAt : work.now()
-    writeState(request.folder, { postgres: { how: 'packages', startedAt: at, server: server.record } })
+    save(wasThere ? startedAt : work.now())
     await server.ready({ signal: work.signal })
   } catch (error) {
     if (!wasThere) await server.kill()
@@ -68,13 +72,18 @@ async function start(request: Request, server: PostgresServer, startedAt: string
 // An engine that answers may still be unable to fetch an image.
 async function couldStartContainer(request: Request, work: Work): Promise<boolean> {
   const started = { containers: ['postgres'], ports: await freePorts([firstPort]) }
+  // Before, as with the other way.
+  writeState(request.folder, { postgres: { how: 'docker', startedAt: work.now(), ...started } })
   try {
     await startContainers(request.folder, started, work.signal)
     await proveContainer(started, work)
-    writeState(request.folder, { postgres: { how: 'docker', startedAt: work.now(), ...started } })
     return true
   } catch (error) {
-    await stopContainers(request.folder, started.containers, false).catch(() => {})
+    // What cannot be stopped now stays in the state, for "down".
+    await stopContainers(request.folder, started.containers, false).then(
+      () => writeState(request.folder, { postgres: undefined }),
+      () => {},
+    )
     if (!(error instanceof InfraError)) throw error
     work.onProgress(`postgres: Docker could not: ${messageOf(error)}`)
     return false

@@ -1,56 +1,23 @@
 /** `npm run infra` in folders of its own, on whatever ports are free. */
 import assert from 'node:assert/strict'
-import { execFile, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
 import { Admin } from '@platformatic/kafka'
 import pg from 'pg'
 import { readArguments } from '../../../../scripts/infra/arguments.ts'
 import { openKafka } from '../../../../scripts/infra/kafka-cluster.ts'
 import { configOf } from '../../../../scripts/infra/kafka-config.ts'
-import { kafkaJarsFolder, kafkaVersion } from '../../../../scripts/infra/kafka-jars.ts'
+import { kafkaVersion } from '../../../../scripts/infra/kafka-jars.ts'
 import { givenBy, lookAtPostgres } from '../../../../scripts/infra/look.ts'
 import { freePorts } from '../../../../scripts/infra/ports.ts'
 import { openPostgres, startPostgres } from '../../../../scripts/infra/postgres-server.ts'
 import { isRunning, signalTo } from '../../../../scripts/infra/server-process.ts'
 import { alone, liveServers, readState, statePath, writeState } from '../../../../scripts/infra/state.ts'
-import { findJava, findPostgres } from '../../../../scripts/infra/tools.ts'
+import { infra, privateFolder, repository, withoutKafka, withoutPostgres } from './infra-scene.ts'
 import { kafkaBrokers, secureKafka, skipReason } from './servers.ts'
-
-const repository = resolve(import.meta.dirname, '../../../..')
-const withoutPostgres = findPostgres() === undefined && 'needs the programs of PostgreSQL: apt-get install postgresql'
-const withoutKafka =
-  (findJava() === undefined || !existsSync(kafkaJarsFolder)) &&
-  'needs Java 17 and the jars of Kafka, which "npm run infra -- up kafka" fetches'
-
-interface Ended {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-/** The program in a process of its own, without what the environment may say about servers. */
-function infra(...args: readonly string[]): Promise<Ended> {
-  const { KAFKA_BROKERS: _, DATABASE_URL: __, ...env } = process.env
-  const argv = [join(repository, 'scripts/infra/main.ts'), ...args]
-  return new Promise((ended) => {
-    const child = execFile(process.execPath, argv, { env }, (_error, out, err) =>
-      ended({ code: child.exitCode ?? -1, out, err }),
-    )
-  })
-}
-
-function privateFolder(t: TestContext, beforeItGoes: (folder: string) => unknown = () => {}): string {
-  const folder = mkdtempSync(join(tmpdir(), 'firebreak-infra-test-'))
-  t.after(async () => {
-    await beforeItGoes(folder)
-    rmSync(folder, { recursive: true, force: true })
-  })
-  return folder
-}
 
 test('a command line is read, and what is wrong with it is said with exit code 2', () => {
   const request = readArguments(['up', 'kafka', '--nodes', '3', '--secure', '--folder', '/tmp/x'])
