@@ -8,6 +8,7 @@ import { type PoolClient, Query, type QueryConfig, type QueryResult } from 'pg'
 import type { Sql } from '../contracts/database.ts'
 import { invariant } from '../contracts/errors.ts'
 import type { DriverQuery, Step } from './round-trip.ts'
+import { fromFirstWord, isTransactionControl, refuseCopy } from './statement.ts'
 import { UnitHandle } from './unit-handle.ts'
 
 /**
@@ -16,7 +17,7 @@ import { UnitHandle } from './unit-handle.ts'
  *
  * **Shape** `query` with promises, and `release`, which does nothing. Values and rows are those of `pg`: dates, JSON and
  * the rest. A transaction within it is a savepoint; it cannot choose an isolation level.
- * **Errors** `FB_INVARIANT` for the handle of another engine, a callback, or a cursor.
+ * **Errors** `FB_INVARIANT` for the handle of another engine, a callback, a cursor, or COPY from or to the client.
  */
 export function pgClient(sql: Sql): PoolClient {
   invariant(sql instanceof UnitHandle, 'pgClient takes the handle of a unit on postgresDatabase')
@@ -25,11 +26,12 @@ export function pgClient(sql: Sql): PoolClient {
 
 type Config = QueryConfig<unknown[]> & { readonly rowMode?: 'array'; readonly queryMode?: 'extended' }
 
-const begins = /^\s*(?:begin|start\s+transaction)(?:\s+(?:work|transaction))?\s*;?\s*$/i
-const commits = /^\s*(?:commit|end)(?:\s+(?:work|transaction))?\s*;?\s*$/i
-const rollsBack = /^\s*(?:rollback|abort)(?:\s+(?:work|transaction))?\s*;?\s*$/i
-const rollsBackTo = /^\s*rollback\s+(?:(?:work|transaction)\s+)?to\b/i
-const refused = /^\s*(?:begin|start\s+transaction|commit|end|abort|prepare\s+transaction)\b/i
+// Exactly these are emulated, from their first word on; whatever else steers transactions is refused.
+const begins = /^(?:begin|start\s+transaction)(?:\s+(?:work|transaction))?\s*;?\s*$/i
+const commits = /^(?:commit|end)(?:\s+(?:work|transaction))?\s*;?\s*$/i
+const rollsBack = /^(?:rollback|abort)(?:\s+(?:work|transaction))?\s*;?\s*$/i
+const rollsBackTo = /^rollback\s+(?:(?:work|transaction)\s+)?to\b/i
+const setsOrReleases = /^(?:savepoint|release)\b/i
 
 class UnitClient {
   readonly #handle: UnitHandle
@@ -52,17 +54,17 @@ class UnitClient {
   release(): void {}
 
   #withinUnit(text: string): { readonly text: string; readonly before: readonly Step[] } {
-    const none = { before: [] }
-    if (begins.test(text)) return { ...none, text: `SAVEPOINT ${inner(++this.#depth)}` }
-    const ends = commits.test(text) || rollsBack.test(text)
-    if (!ends) {
-      invariant(!refused.test(text), `the unit decides about its transaction: ${text}`)
-      return { ...none, text }
-    }
+    const statement = fromFirstWord(text)
+    refuseCopy(statement)
+    const before: readonly Step[] = []
+    if (!isTransactionControl(statement)) return { before, text }
+    if (rollsBackTo.test(statement) || setsOrReleases.test(statement)) return { before, text: statement }
+    if (begins.test(statement)) return { before, text: `SAVEPOINT ${inner(++this.#depth)}` }
+    const isCommit = commits.test(statement)
+    invariant(isCommit || rollsBack.test(statement), `the unit decides about its transaction: ${text}`)
     invariant(this.#depth > 0, `no transaction was begun here: ${text}`)
     const name = inner(this.#depth--)
-    const undo = { text: `ROLLBACK TO ${name}`, values: [] }
-    return { before: commits.test(text) ? [] : [undo], text: `RELEASE ${name}` }
+    return { before: isCommit ? before : [{ text: `ROLLBACK TO ${name}`, values: [] }], text: `RELEASE ${name}` }
   }
 
   async #run(config: Config, values: readonly unknown[] | undefined, before: readonly Step[]): Promise<QueryResult> {

@@ -142,14 +142,10 @@ export class RoundTrip {
     else this.handleCommandComplete({ text: '' }, connection)
   }
 
-  // The client passes these on to whatever is under way.
+  // The client passes these on to whatever is under way; none of them comes of what is let through.
   handlePortalSuspended(): void {}
+  handleCopyInResponse(): void {}
   handleCopyData(): void {}
-
-  handleCopyInResponse(connection: Connection): void {
-    const copying = connection as Connection & { sendCopyFail(reason: string): void }
-    copying.sendCopyFail('COPY FROM STDIN is not supported here')
-  }
 
   handleReadyForQuery(connection: Connection): void {
     if (this.#refusal !== null) {

@@ -3,17 +3,46 @@ import { invariant } from '../contracts/errors.ts'
 import type { Answer, Step } from './round-trip.ts'
 import { rowOf, toWire } from './values.ts'
 
-const comment = /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/.source
-const leading = `^(?:\\s|${comment})*`
-const words = 'begin|start\\s+transaction|commit|end|abort|rollback|savepoint|release|prepare\\s+transaction'
-const transactionControl = new RegExp(`${leading}(?:${words})\\b`, 'i')
+// As the server's scanner has them: a line ends with \n or \r, and comments lie one in the other.
+const blank = /^(?:[\s;]|--[^\n\r]*)+/
+const commentMark = /\/\*|\*\//g
+const between = /(?:\s|--[^\n\r]*|\/\*[\s\S]*?\*\/)+/.source
+const words = `begin|start|commit|end|abort|rollback|savepoint|release|prepare${between}transaction`
+const transactionControl = new RegExp(`^(?:${words})\\b`, 'i')
+const copiesToClient = /^copy\b[\s\S]*\b(?:stdin|stdout)\b/i
+
+/** The statement from its first word on, without what the server skips too: white space, comments, empty statements. */
+export function fromFirstWord(text: string): string {
+  let rest = text.replace(blank, '')
+  while (rest.startsWith('/*')) rest = behindComment(rest).replace(blank, '')
+  return rest
+}
+
+function behindComment(text: string): string {
+  let depth = 0
+  for (const { 0: mark, index } of text.matchAll(commentMark)) {
+    depth += mark === '/*' ? 1 : -1
+    if (depth === 0) return text.slice(index + 2)
+  }
+  return ''
+}
+
+/** Whether a statement opens, ends or divides transactions; given from its first word on. */
+export const isTransactionControl = (statement: string): boolean => transactionControl.test(statement)
+
+/** **Errors** `FB_INVARIANT` for COPY from or to the client, for which a unit has no stream; given from the first word on. */
+export function refuseCopy(statement: string): void {
+  invariant(!copiesToClient.test(statement), `COPY needs a file, for a unit has no stream: ${statement}`)
+}
 
 /** The protocol counts the parameters of a statement in two bytes. */
 export const parametersMax = 65_535
 
-/** One statement of a caller's own, refused when it would open or end transactions. */
+/** One statement of a caller's own, refused when it would steer transactions or read from the client. */
 export function stepOf(text: string, values: readonly SqlValue[]): Step {
-  invariant(!transactionControl.test(text), `transactions are opened by commit(), not by a statement: ${text}`)
+  const statement = fromFirstWord(text)
+  invariant(!isTransactionControl(statement), `transactions are opened by commit(), not by a statement: ${text}`)
+  refuseCopy(statement)
   invariant(values.length <= parametersMax, `a statement takes ${parametersMax} values at most, not ${values.length}`)
   return { text, values: values.map(toWire) }
 }

@@ -143,23 +143,64 @@ test('Kysely: inserts, returning and counts, in the transaction of the unit', { 
   assert.deepEqual(await ids('kysely'), ['kysely-1', 'kysely-3'])
 })
 
-test('the unit stays the one that commits: isolation, COMMIT of its own and cursors are refused', {
-  skip,
-}, async () => {
+const refusals = [
+  'commit',
+  'rollback',
+  'begin isolation level serializable',
+  'end',
+  "prepare transaction 'x'",
+  '/* app=x */ rollback',
+  '/* app=x */ commit',
+  ';commit',
+  'rollback and chain',
+  'commit and chain',
+  'rollback -- all of it',
+  "rollback prepared 'x'",
+]
+test('the unit stays the one that commits: isolation and COMMIT of its own are refused', { skip }, async () => {
   const ok = await commitOne(async (sql) => {
     const client = pgClient(sql)
-    for (const refused of [
-      'commit',
-      'rollback',
-      'begin isolation level serializable',
-      'end',
-      "prepare transaction 'x'",
-    ])
-      await assert.rejects(client.query(refused), (error) => isFirebreakError(error, 'FB_INVARIANT'), refused)
     await client.query("insert into invoices (id) values ('refused-1')")
+    for (const refused of refusals)
+      await assert.rejects(client.query(refused), (error) => isFirebreakError(error, 'FB_INVARIANT'), refused)
+    await client.query('begin')
+    for (const refused of ['rollback and chain', 'commit and chain', 'rollback /* all */ work'])
+      await assert.rejects(client.query(refused), (error) => isFirebreakError(error, 'FB_INVARIANT'), refused)
+    await client.query('commit')
+    assert.deepEqual(await ids('refused'), [], 'nothing was committed')
   })
   assert.deepEqual(ok, { ok: true })
   assert.deepEqual(await ids('refused'), ['refused-1'])
+})
+
+test('a transaction inside the unit may carry a comment, and savepoints of its own', { skip }, async () => {
+  const ok = await commitOne(async (sql) => {
+    const client = pgClient(sql)
+    const add = (id: string) => client.query('insert into invoices (id) values ($1)', [id])
+    await client.query('/* app=x */ begin')
+    await add('tagged-1')
+    await client.query('/* app=x */ rollback;')
+    await client.query('-- app=x\nSAVEPOINT mine')
+    await add('tagged-2')
+    await assert.rejects(add('tagged-2'))
+    await client.query('/* app=x */ rollback to mine')
+    await add('tagged-3')
+    await client.query(';release mine')
+  })
+  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(await ids('tagged'), ['tagged-3'])
+})
+
+test('several statements in one text are refused by the server', { skip }, async () => {
+  for (const text of [
+    "insert into invoices (id) values ('several'); commit",
+    'select 1; rollback',
+    '; ; select 1; end',
+  ]) {
+    const verdict = await commitOne(async (sql) => void (await pgClient(sql).query(text)))
+    assert.ok(verdict.ok === false && (verdict.error as { code?: string }).code === '42601', text)
+  }
+  assert.deepEqual(await ids('several'), [])
 })
 
 test('a value that the driver cannot send fails its statement and nothing else', { skip }, async () => {

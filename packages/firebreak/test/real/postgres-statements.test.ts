@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { pgClient } from 'firebreak/postgres'
 import type { Database, Sql, SqlValue } from '../../src/contracts/database.ts'
 import { outcomes } from '../../src/testing/database-scene.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
@@ -131,11 +132,46 @@ test(
   },
 )
 
-test('transactions cannot be steered by a statement', options, async () => {
-  for (const text of ['begin', '/* hidden */ commit', '-- so\nrollback', 'savepoint x', 'START TRANSACTION', 'end'])
-    await assert.rejects(database.query(text), /FB_INVARIANT/, text)
+const steering = [
+  'begin',
+  'START TRANSACTION',
+  'start/**/transaction',
+  'end',
+  'savepoint x',
+  "prepare -- so\n transaction 'x'",
+  '/* hidden */ commit',
+  '/* hidden /* twice */ */ commit',
+  '-- so\nrollback',
+  '-- so\rrollback',
+  ';commit',
+  ' ; /* */; -- so\n ;commit;',
+]
+for (const text of steering) {
+  test(`transactions cannot be steered by a statement: ${JSON.stringify(text)}`, options, async () => {
+    await assert.rejects(database.query(text), /FB_INVARIANT/)
+    await inUnit((sql) => assert.rejects(sql.run(text, [[]]), /FB_INVARIANT/))
+  })
+}
+
+test('what only looks like steering is let through, and several statements in one are not', options, async () => {
+  for (const text of ['/* commit /* */ */ select 1 as one', '-- begin\n;select 1 as one', ';;select 1 as one;'])
+    assert.deepEqual(await database.query(text), [{ one: 1 }], text)
   await assert.rejects(database.query('select 1; commit'), /multiple commands/)
+  assert.deepEqual(await database.query('/* nothing at all */;'), [])
 })
+
+for (const text of ['copy copied from stdin', '/* x */ COPY copied (n) FROM/**/STDIN', 'copy (select 1) to stdout']) {
+  test(`COPY is refused where the client would be asked for its rows, or given them: ${text}`, options, async () => {
+    await database.query('create table if not exists copied (n integer)')
+    await assert.rejects(database.query(text), /FB_INVARIANT.*COPY/)
+    const told = await inUnit(async (sql) => {
+      await sql.query('insert into copied values (1)')
+      const refusals = await Promise.allSettled([sql.query(text), pgClient(sql).query(text)])
+      return refusals.map((one) => one.status === 'rejected' && one.reason.code)
+    })
+    assert.deepEqual(told, ['FB_INVARIANT', 'FB_INVARIANT'])
+  })
+}
 
 test('statements that a unit starts together are answered each with its own', options, async () => {
   const rows = await inUnit((sql) =>
