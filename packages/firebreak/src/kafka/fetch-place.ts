@@ -1,6 +1,7 @@
 import { type FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { LogEntry, Partition } from '../contracts/log.ts'
 import { partitionId } from '../contracts/log.ts'
+import { pauseMs } from './kafka-patience.ts'
 import type { FetchedRecords } from './record-batch-reader.ts'
 
 export interface Start {
@@ -18,15 +19,18 @@ export interface Start {
 export class FetchPlace {
   readonly partition: Partition
   readonly id: string
-  readonly topicId: string
+  /** Undefined until it is known; another one later is another topic of this name. */
+  topicId: string | undefined
   fetchAt: number
   fetchedEpoch: number
   underway = false
   notBeforeMs = 0
   failures = 0
+  /** Nothing has come since then, and why not; it may pass. */
+  failing: { readonly sinceMs: number; readonly error: FirebreakError } | undefined
   /** What one fetch may bring; larger when a batch turned out to be. */
   wantBytes: number
-  /** Why nothing comes any more; thrown by the poll that finds nothing fetched before it. */
+  /** Why nothing comes any more, for good; thrown by the poll that finds nothing fetched before it. */
   trouble: FirebreakError | undefined
   #next: number
   #epoch: number
@@ -34,7 +38,7 @@ export class FetchPlace {
   /** With the offset that was asked for: a batch may begin before it. */
   readonly #fetched: { readonly records: FetchedRecords; readonly from: number }[] = []
 
-  constructor(partition: Partition, origin: { topicId: string; start: Start; wantBytes: number }) {
+  constructor(partition: Partition, origin: { topicId: string | undefined; start: Start; wantBytes: number }) {
     this.partition = partition
     this.id = partitionId(partition)
     this.topicId = origin.topicId
@@ -67,6 +71,26 @@ export class FetchPlace {
     this.#bytes += records.sizeBytes
     this.fetchAt = records.nextOffset
     this.fetchedEpoch = records.leaderEpoch
+  }
+
+  answered(): void {
+    this.failures = 0
+    this.failing = undefined
+  }
+
+  /** The next fetch waits a little longer each time. */
+  failed(error: FirebreakError, nowMs: number): void {
+    this.notBeforeMs = nowMs + pauseMs(this.failures++)
+    this.failing ??= { sinceMs: nowMs, error }
+  }
+
+  /** Lets go of what was fetched ahead: it is fetched again. */
+  forget(): void {
+    this.#fetched.length = 0
+    this.#bytes = 0
+    this.fetchAt = this.#next
+    // That of the record before may be another one than that of the last batch here.
+    this.fetchedEpoch = -1
   }
 
   take(into: LogEntry[], max: number): void {

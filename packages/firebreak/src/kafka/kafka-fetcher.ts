@@ -3,9 +3,12 @@
  *
  * I1 Two requests per broker at most are under way, each on a connection of its own: a partition that wants records while
  *    the others wait for news need not wait with them.
- * I2 What is fetched ahead is bounded per partition and in all; a partition that is paused or full is left out of the next
- *    requests and keeps what it has.
+ * I2 What is fetched ahead and what may still come of the requests under way is bounded per partition and in all, but for one
+ *    batch per request that is larger than what was asked for. A partition that is paused or full is left out of the next
+ *    requests; it keeps what it has, but a paused one gives it up where others have no room.
  * I3 A partition that was removed gets nothing of the requests that are still under way.
+ * I4 What a partition cannot get over is told by the first `take` that has nothing of it left, before anything of others is
+ *    handed out. One that cannot be reached for now is told of now and then; the others go on in between.
  */
 import { fetchV13, type Reader } from '@platformatic/kafka'
 import type { Timer } from '../contracts/clock.ts'
@@ -35,11 +38,15 @@ export class Fetcher {
   readonly #lane: string
   readonly #wake: () => void
   readonly #places = new Map<string, FetchPlace>()
+  /** By broker that leads something here. */
   readonly #slotsTaken = new Map<number, Set<number>>()
   #paused: ReadonlySet<string> = new Set()
   #turn = 0
   #timer: Timer | undefined
-  #failure: { readonly sinceMs: number; readonly error: unknown } | undefined
+  /** What the requests under way may bring. */
+  #reservedBytes = 0
+  /** When somebody was last told that a partition cannot be reached. */
+  #toldAtMs = Number.NEGATIVE_INFINITY
   #closed = false
 
   constructor(cluster: Cluster, lane: string, wake: () => void) {
@@ -50,7 +57,7 @@ export class Fetcher {
 
   /** Fetched from the next `fetch` or `take` on, so that partitions that come together are asked for together. */
   add(partition: Partition, start: Start): void {
-    const topicId = this.#cluster.topic(partition.topic)?.id ?? ''
+    const topicId = this.#cluster.topic(partition.topic)?.id
     const { partitionBytes } = this.#cluster.settings.fetch
     const place = new FetchPlace(partition, { topicId, start, wantBytes: partitionBytes })
     this.#places.set(place.id, place)
@@ -77,8 +84,8 @@ export class Fetcher {
   /** Up to `max` records, every partition its share. **Errors** of a partition that cannot go on, `FB_LOG_UNAVAILABLE`. */
   take(max: number): readonly LogEntry[] {
     const all = [...this.#places.values()].filter(({ id }) => !this.#paused.has(id))
-    const first = this.#turn++ % Math.max(1, all.length)
-    const places = [...all.slice(first), ...all.slice(0, first)].filter((place) => place.hasRecords)
+    this.#throwTrouble(all)
+    const places = rotated(all, this.#turn++).filter((place) => place.hasRecords)
     const entries: LogEntry[] = []
     for (const [i, place] of places.entries())
       place.take(entries, Math.ceil((max - entries.length) / (places.length - i)))
@@ -96,21 +103,20 @@ export class Fetcher {
   }
 
   #throwTrouble(places: readonly FetchPlace[]): void {
-    for (const { trouble, hasRecords } of places) if (trouble !== undefined && !hasRecords) throw trouble
-    const { clock, settings } = this.#cluster
-    const failure = this.#failure
-    if (failure === undefined || places.length === 0 || clock.now() - failure.sinceMs < unavailableAfterMs) return
-    this.#failure = { sinceMs: clock.now(), error: failure.error }
-    throw asLogError(failure.error, settings.path)
+    const longAgoMs = this.#cluster.clock.now() - unavailableAfterMs
+    for (const { trouble, hasRecords, failing } of places) {
+      if (hasRecords) continue
+      if (trouble !== undefined) throw trouble
+      if (failing === undefined || failing.sinceMs > longAgoMs || this.#toldAtMs > longAgoMs) continue
+      this.#toldAtMs = this.#cluster.clock.now()
+      throw failing.error
+    }
   }
 
   #pump(): void {
     if (this.#closed) return
     const { clock, settings } = this.#cluster
     const nowMs = clock.now()
-    let roomBytes = settings.fetch.totalBytes
-    for (const place of this.#places.values()) roomBytes -= place.bytes
-    if (roomBytes <= 0) return
     const requests = new Map<number, FetchPlace[]>()
     let againAtMs = Number.POSITIVE_INFINITY
     for (const place of this.#places.values()) {
@@ -120,14 +126,14 @@ export class Fetcher {
       else {
         const leader = this.#cluster.leader(place.partition.topic, place.partition.partition)
         if (leader === undefined) {
-          this.#failure ??= { sinceMs: nowMs, error: new ProtocolAnswer(code.leaderNotAvailable) }
-          place.notBeforeMs = nowMs + pauseMs(place.failures++)
+          place.failed(this.#unavailable(place, code.leaderNotAvailable), nowMs)
           againAtMs = Math.min(againAtMs, place.notBeforeMs)
           this.#findTopic(place).catch(() => undefined)
         } else requests.set(leader.node, [...(requests.get(leader.node) ?? []), place])
       }
     }
-    for (const [node, places] of requests) this.#start(node, places, roomBytes)
+    for (const node of requests.keys()) if (!this.#slotsTaken.has(node)) this.#slotsTaken.set(node, new Set())
+    for (const [node, places] of rotated([...requests], this.#turn)) this.#start(node, places)
     if (againAtMs < Number.POSITIVE_INFINITY) this.#pumpAt(againAtMs)
   }
 
@@ -137,22 +143,47 @@ export class Fetcher {
     this.#timer = clock.schedule(Math.max(1, atMs - clock.now()), () => this.#pump())
   }
 
-  #start(node: number, places: readonly FetchPlace[], roomBytes: number): void {
-    const taken = this.#slotsTaken.get(node) ?? new Set<number>()
-    this.#slotsTaken.set(node, taken)
+  /** Bytes that may be asked for now. What is fetched ahead of paused partitions goes before others get nothing. */
+  #makeRoom(): number {
+    const { totalBytes, partitionBytes } = this.#cluster.settings.fetch
+    let roomBytes = totalBytes - this.#reservedBytes
+    for (const { bytes } of this.#places.values()) roomBytes -= bytes
+    if (roomBytes >= partitionBytes) return roomBytes
+    for (const id of this.#paused) {
+      const place = this.#places.get(id)
+      if (place === undefined || place.underway || place.trouble !== undefined) continue
+      roomBytes += place.bytes
+      place.forget()
+      if (roomBytes >= partitionBytes) break
+    }
+    return roomBytes
+  }
+
+  #start(node: number, places: readonly FetchPlace[]): void {
+    const taken = this.#slotsTaken.get(node)
+    if (taken === undefined || taken.size >= slots) return
     const slot = taken.has(0) ? 1 : 0
-    if (taken.size >= slots) return
+    // No more than its share: requests that wait for news must not take the room of all the others.
+    const shareBytes = Math.ceil(this.#cluster.settings.fetch.totalBytes / (slots * this.#slotsTaken.size))
+    const bytesMax = Math.min(requestBytesMax, shareBytes, this.#makeRoom())
+    if (bytesMax <= 0) return
     taken.add(slot)
-    for (const place of places) place.underway = true
-    const first = this.#turn++ % places.length
-    const order = [...places.slice(first), ...places.slice(0, first)]
-    this.#fetch(node, slot, { places: order, roomBytes })
+    let wantedBytes = 0
+    for (const place of places) {
+      place.underway = true
+      wantedBytes += place.wantBytes
+    }
+    const reservedBytes = Math.min(bytesMax, wantedBytes)
+    this.#reservedBytes += reservedBytes
+    const order = rotated(places, this.#turn++)
+    this.#fetch(node, slot, { places: order, bytesMax })
       .then(
         (response) => this.#received(order, response),
         (error: unknown) => this.#failed(order, error),
       )
       .finally(() => {
         taken.delete(slot)
+        this.#reservedBytes -= reservedBytes
         for (const place of places) place.underway = false
         this.#pump()
       })
@@ -161,7 +192,7 @@ export class Fetcher {
   async #fetch(
     node: number,
     slot: number,
-    { places, roomBytes }: { places: readonly FetchPlace[]; roomBytes: number },
+    { places, bytesMax }: { places: readonly FetchPlace[]; bytesMax: number },
   ): Promise<FetchResponse> {
     const { connections, settings } = this.#cluster
     const broker = this.#cluster.broker(node)
@@ -171,9 +202,11 @@ export class Fetcher {
     const waitMs = isAll ? settings.fetch.waitMs : Math.min(shortWaitMs, settings.fetch.waitMs)
     const topics = new Map<string, Parameters<typeof fetchV13.createRequest>[6][number]>()
     for (const place of places) {
+      const { topic: name, partition } = place.partition
+      // It is led, so the topic is known.
+      place.topicId ??= this.#cluster.topic(name)?.id ?? ''
       const topic = topics.get(place.topicId) ?? { topicId: place.topicId, partitions: [] }
       topics.set(place.topicId, topic)
-      const { topic: name, partition } = place.partition
       topic.partitions.push({
         partition,
         currentLeaderEpoch: this.#cluster.leader(name, partition)?.epoch ?? -1,
@@ -182,7 +215,6 @@ export class Fetcher {
         partitionMaxBytes: place.wantBytes,
       })
     }
-    const bytesMax = Math.min(requestBytesMax, roomBytes)
     const request = (): ReturnType<typeof fetchV13.createRequest> =>
       fetchV13.createRequest(waitMs, 1, bytesMax, readCommitted, 0, -1, [...topics.values()], [], '')
     const parse = (_id: number, _key: number, _version: number, reader: Reader): FetchResponse =>
@@ -197,7 +229,6 @@ export class Fetcher {
       this.#failed(places, new ProtocolAnswer(response.errorCode))
       return
     }
-    this.#failure = undefined
     const waiting = new Map(places.map((place) => [`${place.topicId}/${place.partition.partition}`, place]))
     let isNews = false
     for (const answer of response.partitions) {
@@ -211,7 +242,7 @@ export class Fetcher {
 
   /** Whether there is something for the reader. */
   #keep(place: FetchPlace, answer: FetchedPartition): boolean {
-    place.failures = 0
+    place.answered()
     if (answer.divergedAt !== undefined) {
       this.#cut(place, `its records from offset ${answer.divergedAt} on were replaced by others`)
       return true
@@ -234,22 +265,22 @@ export class Fetcher {
 
   #failed(places: readonly FetchPlace[], error: unknown): void {
     if (this.#closed) return
-    const { clock } = this.#cluster
-    const refusal = refusalOf(error)
-    this.#failure ??= { sinceMs: clock.now(), error }
+    const { clock, settings } = this.#cluster
+    const isFinal = refusalOf(error) !== undefined
+    const told = asLogError(error, settings.path)
     const topics = new Set<string>()
     for (const place of places) {
       topics.add(place.partition.topic)
-      if (refusal !== undefined) place.trouble = asLogError(error, this.#cluster.settings.path)
-      else place.notBeforeMs = clock.now() + pauseMs(place.failures++)
+      if (isFinal) place.trouble = told
+      else place.failed(told, clock.now())
     }
-    if (refusal !== undefined) this.#wake()
+    if (isFinal) this.#wake()
     else this.#cluster.refresh([...topics]).catch(() => undefined)
   }
 
   #refused(place: FetchPlace, { errorCode }: FetchedPartition): void {
     const { clock, settings } = this.#cluster
-    place.notBeforeMs = clock.now() + pauseMs(place.failures++)
+    place.failed(this.#unavailable(place, errorCode), clock.now())
     const { topic } = place.partition
     switch (errorCode) {
       case code.offsetOutOfRange:
@@ -301,6 +332,7 @@ export class Fetcher {
   async #findTopic(place: FetchPlace): Promise<void> {
     const { topic } = place.partition
     const found = (await this.#cluster.refresh([topic])).get(topic)
+    if (found !== undefined) place.topicId ??= found.id
     if (found !== undefined && found.id !== place.topicId)
       this.#cut(place, `topic ${topic} was deleted and created anew`)
     else if (found === undefined && place.failures >= goneAfterFailures) {
@@ -309,8 +341,19 @@ export class Fetcher {
     }
   }
 
+  #unavailable(place: FetchPlace, errorCode: number): FirebreakError {
+    const reason = `${nameOf(errorCode)} (${place.id})`
+    return new FirebreakError('FB_LOG_UNAVAILABLE', { path: this.#cluster.settings.path, reason })
+  }
+
   #cut(place: FetchPlace, reason: string): void {
     place.trouble = new FirebreakError('FB_LOG_TRUNCATED', { partition: place.id, reason })
     this.#wake()
   }
+}
+
+/** Nobody is first always. */
+function rotated<T>(list: readonly T[], by: number): readonly T[] {
+  const first = by % Math.max(1, list.length)
+  return [...list.slice(first), ...list.slice(0, first)]
 }

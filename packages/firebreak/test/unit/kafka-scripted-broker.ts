@@ -1,4 +1,5 @@
 import { Reader, type Writer } from '@platformatic/kafka'
+import { sleep } from '../../src/contracts/clock.ts'
 import type { LogEntry } from '../../src/contracts/log.ts'
 import { Cluster } from '../../src/kafka/kafka-cluster.ts'
 import type { Connections } from '../../src/kafka/kafka-connections.ts'
@@ -117,6 +118,8 @@ export class ScriptedBrokers {
     this.asked.push({ node, ...request })
     const said = await this.onFetch(request.places, node)
     if (said instanceof Error) return said
+    // No news.
+    if (said === undefined) await sleep(this.clock, this.cluster.settings.fetch.waitMs)
     return { errorCode: 0, partitions: said ?? [] }
   }
 
@@ -141,13 +144,6 @@ export class ScriptedBrokers {
   }
 }
 
-/** Part of a fetch answer: one partition with these batches. */
-export const fetched = (
-  { topicId, partition }: AskedPlace,
-  records: Buffer,
-  errorCode = 0,
-): Record<string, unknown> => ({ topicId, partition, errorCode, divergedAt: undefined, aborted: [], records })
-
 function readProduce(body: Writer, { cluster }: ScriptedBrokers): readonly SentBatch[] {
   const reader = Reader.from(body.buffer)
   reader.readNullableString()
@@ -171,6 +167,7 @@ function readProduce(body: Writer, { cluster }: ScriptedBrokers): readonly SentB
 
 function readFetch(body: Writer): { bytesMax: number; places: readonly AskedPlace[] } {
   const reader = Reader.from(body.buffer)
+  reader.readInt32()
   reader.readInt32()
   reader.readInt32()
   const bytesMax = reader.readInt32()
