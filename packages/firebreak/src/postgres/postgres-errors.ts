@@ -26,15 +26,21 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 /** The statement waited longer than `lock_timeout` for a lock. */
 export const isLockTimeout = (error: unknown): boolean => sqlState(error) === '55P03'
 
-/** The rows of a prepared statement look different since the schema was changed. */
+/** The rows of a prepared statement look different since the schema was changed. Messages are in the server's language. */
 export function isStalePlan(error: unknown): boolean {
-  return sqlState(error) === '0A000' && errorMessage(error).includes('cached plan')
+  return error instanceof DatabaseError && error.code === '0A000' && error.routine === 'RevalidateCachedQuery'
 }
+
+// The server is going, or ends a session that was idle or in a transaction for too long. Not class 08: what the server says
+// there is of connections that a statement wanted to others (08001, 08006), or of the statement's own values (08P01).
+const sessionEnds = /^(?:57P0|25P0[34])/
 
 /** The server closes the connection after it, or the error did not come from a server at all. */
 export function isConnectionError(error: unknown): boolean {
   if (isFirebreakError(error)) return false
-  return !(error instanceof DatabaseError) || error.severity === 'FATAL' || error.severity === 'PANIC'
+  if (!(error instanceof DatabaseError) || sessionEnds.test(error.code ?? '')) return true
+  // In the language of the server, in which it may be another word.
+  return error.severity === 'FATAL' || error.severity === 'PANIC'
 }
 
 /** What the server or the network is to blame for becomes a firebreak error; what the statement did stays as it is. */

@@ -13,6 +13,8 @@ const copiesToClient = /^copy\b[\s\S]*\b(?:stdin|stdout)\b/i
 
 /** The statement from its first word on, without what the server skips too: white space, comments, empty statements. */
 export function fromFirstWord(text: string): string {
+  // Nearly all begin with it.
+  if (/^[a-z]/i.test(text)) return text
   let rest = text.replace(blank, '')
   while (rest.startsWith('/*')) rest = behindComment(rest).replace(blank, '')
   return rest

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { pgClient } from 'firebreak/postgres'
-import type { Database, Sql, SqlValue } from '../../src/contracts/database.ts'
-import { outcomes } from '../../src/testing/database-scene.ts'
+import type { Database, Sql, SqlUnit, SqlValue } from '../../src/contracts/database.ts'
+import { outcomes, rejectsWithCode } from '../../src/testing/database-scene.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
 
 const options = { skip: needsPostgres, timeout: 60_000 }
@@ -56,6 +56,18 @@ test('a statement that failed is prepared again', options, async () => {
   await assert.rejects(database.query('select n from later'), { code: '42P01' })
   await database.query('create table later (n integer)')
   assert.deepEqual(await database.query('select n from later'), [])
+})
+
+test('a statement whose rows look different since the schema was changed is prepared again', options, async () => {
+  await database.query('create table widening (n integer)')
+  await database.query('insert into widening values (1)')
+  assert.deepEqual(await database.query('select * from widening'), [{ n: 1 }])
+  await database.query("alter table widening add column name text default 'new'")
+  assert.deepEqual(await database.query('select * from widening'), [{ n: 1, name: 'new' }])
+  await database.query('alter table widening drop column n')
+  const unit: SqlUnit = async (sql) => void (await sql.query('select * from widening'))
+  await rejectsWithCode(database.commit([unit]), 'FB_DATABASE_UNAVAILABLE')
+  assert.deepEqual(outcomes(await database.commit([unit])), ['ok'])
 })
 
 test('a batch of any size changes as many rows as it says, with and without conflicts', options, async () => {
