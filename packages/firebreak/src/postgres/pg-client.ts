@@ -16,7 +16,8 @@ import { UnitHandle } from './unit-handle.ts'
  * Kysely's `PostgresDialect` with a pool whose `connect()` gives it.
  *
  * **Shape** `query` with promises, and `release`, which does nothing. Values and rows are those of `pg`: dates, JSON and
- * the rest. A transaction within it is a savepoint; it cannot choose an isolation level.
+ * the rest. A transaction within it is a savepoint; it cannot choose an isolation level. A statement with a name runs as one
+ * without.
  * **Errors** `FB_INVARIANT` for the handle of another engine, a callback, a cursor, or COPY from or to the client.
  */
 export function pgClient(sql: Sql): PoolClient {
@@ -46,7 +47,10 @@ class UnitClient {
     const config = typeof given === 'string' ? { text: given } : given
     invariant(typeof config.text === 'string' && typeof values !== 'function', 'one statement, and a promise')
     const { text, before } = this.#withinUnit(config.text)
-    const answer = await this.#run({ ...config, text, queryMode: 'extended' }, values, before)
+    // Without its name: the driver takes a statement that was skipped behind a failed one for prepared, and so one that the
+    // schema has made stale, and keeps names without a bound.
+    const { name: _, ...unnamed } = config
+    const answer = await this.#run({ ...unnamed, text, queryMode: 'extended' }, values, before)
     if (before.length > 0 || rollsBackTo.test(text)) this.#handle.failure = undefined
     return answer
   }

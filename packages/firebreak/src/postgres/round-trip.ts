@@ -31,8 +31,6 @@ export interface Answer {
 
 /** A query of the driver's own making, which reads its answer itself: the last of its round trip, with a Sync of its own. */
 export interface DriverQuery extends Submittable {
-  readonly name?: string
-  readonly text?: string
   submit(connection: Connection): Error | null
   handleRowDescription(message: unknown): void
   handleDataRow(message: unknown): void
@@ -70,15 +68,6 @@ export class RoundTrip {
     this.#statements = carrier.statements
     this.#writer = carrier.writer
     this.#last = last
-  }
-
-  /** The client keeps the statements that the driver names itself; these two tell it which one is being answered. */
-  get name(): string | undefined {
-    return this.#answering?.name
-  }
-
-  get text(): string | undefined {
-    return this.#answering?.text
   }
 
   get #answering(): DriverQuery | undefined {

@@ -8,6 +8,7 @@ import { pgClient } from 'firebreak/postgres'
 import { type Generated, Kysely, PostgresDialect } from 'kysely'
 import type { Database, Sql, SqlUnit, Verdict } from '../../src/contracts/database.ts'
 import { sqliteDatabase } from '../../src/sqlite/sqlite-database.ts'
+import { outcomes } from '../../src/testing/database-scene.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
 
 interface Tables {
@@ -211,13 +212,47 @@ test('a value that the driver cannot send fails its statement and nothing else',
         throw new Error('cannot be sent')
       },
     }
-    await assert.rejects(client.query('insert into invoices (id) values ($1)', [unsendable]), /cannot be sent/)
-    await client.query({ name: 'mine', text: 'insert into invoices (id) values ($1)', values: ['unsent-1'] })
-    await assert.rejects(client.query({ name: 'mine', text: 'select 1' }), /unique/)
-    await client.query({ name: 'mine', text: 'insert into invoices (id) values ($1)', values: ['unsent-2'] })
+    const text = 'insert into invoices (id) values ($1)'
+    await assert.rejects(client.query({ name: 'mine', text, values: [unsendable] }), /cannot be sent/)
+    await client.query({ name: 'mine', text, values: ['unsent-1'] })
+    const noList = { 0: 'unsent-0' } as unknown as unknown[]
+    await assert.rejects(client.query({ text, values: noList }), /values must be an array/)
+    await client.query({ text, values: ['unsent-2'] })
   })
   assert.deepEqual(ok, { ok: true })
   assert.deepEqual(await ids('unsent'), ['unsent-1', 'unsent-2'])
+})
+
+const named = async (sql: Sql, id: string): Promise<unknown> => {
+  const query = drizzle(pgClient(sql)).select().from(invoices).where(eq(invoices.id, id))
+  return (await query.prepare('by_id').execute())[0]
+}
+
+test('Drizzle: a statement with a name survives a failure in front of it', { skip }, async () => {
+  const one = scene.open({ poolMax: 1 })
+  await scene.rows("insert into invoices (id) values ('named-1')")
+  // The insert is sent with the statement behind it, fails there, and the server skips what follows.
+  const failing: SqlUnit = async (sql) => {
+    await sql.query("insert into invoices (id) values ('named-1')")
+    await named(sql, 'named-1')
+  }
+  const looking: SqlUnit = async (sql) => void (await named(sql, 'named-1'))
+  const [first, second] = await one.commit([failing, looking])
+  assert.ok(first?.ok === false && (first.error as { code?: string }).code === '23505')
+  assert.deepEqual(second, { ok: true })
+  await one.close()
+})
+
+test('Drizzle: a statement with a name reads anew when the schema has changed', { skip }, async () => {
+  const one = scene.open({ poolMax: 1 })
+  const all: SqlUnit = async (sql) => {
+    await pgClient(sql).query({ name: 'all', text: 'select * from changing' })
+  }
+  await one.query('create table changing (n integer)')
+  assert.deepEqual(outcomes(await one.commit([all])), ['ok'])
+  await one.query('alter table changing add column name text')
+  assert.deepEqual(outcomes(await one.commit([all])), ['ok'])
+  await one.close()
 })
 
 test('the client is dead when its unit has ended', { skip }, async () => {
