@@ -117,7 +117,7 @@ function kindsFor(
   }
   const onDatabase = {
     'fast restart of the database': database((server) => server.stop()),
-    'immediate restart of the database': database(stopAtOnce),
+    'immediate restart of the database': database((server) => server.quit()),
   }
   if (kafka === undefined) return onDatabase
   const onBroker = (fault: (node: KafkaNode) => Promise<void>) => async (): Promise<void> => {
@@ -147,21 +147,6 @@ function kindsFor(
   }
   // Brokers have their turn twice a round.
   return { ...onDatabase, 'broker killed': kill, 'broker frozen': freeze, 'way cut': cut, 'broker killed again': kill }
-}
-
-/** PostgreSQL's immediate shutdown: sessions are cut, nothing is written down, the next start recovers from its log. */
-async function stopAtOnce(server: PostgresServer): Promise<void> {
-  // Once it has gone, its number may be that of another process, or of none.
-  if (server.isRunning()) quit(server.pid)
-  await server.stop()
-}
-
-function quit(pid: number): void {
-  try {
-    process.kill(pid, 'SIGQUIT')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
 }
 
 /** Waits until work goes on; false when it does not, or nobody wants to know any more. */

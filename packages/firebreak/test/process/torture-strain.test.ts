@@ -1,6 +1,5 @@
 /** What is done to servers, with servers and a crew that do at once what they are asked. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import test from 'node:test'
 import type { KafkaCluster, KafkaNode } from '../../../../scripts/infra/kafka-cluster.ts'
 import type { PostgresServer } from '../../../../scripts/infra/postgres-server.ts'
@@ -29,9 +28,7 @@ function eagerCrew(): Watched {
 function serversThat(kafkaReady: () => Promise<void>): Servers {
   const done = (): Promise<void> => Promise.resolve()
   const node = { kill: done, start: done, pause: () => undefined, resume: () => undefined } as unknown as KafkaNode
-  // A server whose process has gone, as one does that could not take its restart.
-  const { pid } = spawnSync('true')
-  const postgres = { pid, isRunning: () => false, stop: done, start: done, ready: done } as unknown as PostgresServer
+  const postgres = { stop: done, quit: done, start: done, ready: done } as unknown as PostgresServer
   const proxy = { port: 0, cut: () => undefined, heal: () => undefined, close: done }
   return { kafka: { nodes: [node], ready: kafkaReady } as unknown as KafkaCluster, proxies: [proxy], postgres }
 }
