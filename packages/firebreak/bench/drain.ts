@@ -1,6 +1,6 @@
 import { createRuntime, type Database, type Handler, type Log, service } from 'firebreak'
 import { type BenchEvents, measured } from './events.ts'
-import { perSecond } from './settings.ts'
+import { handlersMax, perSecond } from './settings.ts'
 
 /** Publishes `count` events, `inFlight` of them at the same time; resolves to the rate, the first ones left out. */
 export async function publishPiped(
@@ -34,7 +34,6 @@ export interface Drain {
   readonly handler: Handler
   /** Events that each handler publishes; they count only when the log has them. */
   readonly published?: number
-  readonly handlersMax?: number
 }
 
 export interface Drained {
@@ -56,7 +55,7 @@ export async function drain({ log, database, events, name, count, ...spec }: Dra
     },
   }
   const runtime = createRuntime({
-    service: service({ name, handlers: [first], publishes: [events.Followed], handlersMax: spec.handlersMax ?? 100 }),
+    service: service({ name, handlers: [first], publishes: [events.Followed], handlersMax }),
     log,
     database,
     observe: (fact) => {

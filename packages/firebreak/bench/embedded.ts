@@ -4,8 +4,8 @@ import { consumePerSec, effectOncePerSec, handler5msPerSec } from './embedded-co
 import { latencyAt } from './embedded-latency.ts'
 import { publishPerSec } from './embedded-publish.ts'
 import { rawAppendPerSec } from './raw-sqlite.ts'
-import { inFolder, round2 } from './settings.ts'
-import { type Goal, Rounds, ratio, type Suite, type SuiteOptions } from './suite.ts'
+import { handlersMax, inFolder, round2 } from './settings.ts'
+import { alternately, everyRound, type Goal, Rounds, type Suite, type SuiteOptions } from './suite.ts'
 
 const atLeast = (name: string, least: number): Goal => ({
   name,
@@ -41,15 +41,19 @@ export const embeddedSuite: Suite = {
     const of = (count: number): number => Math.round(count * share)
     for (let round = 1; round <= rounds; round++) {
       say(`embedded, round ${round} of ${rounds}: publish, consume`)
-      const measure = async (name: string, run: (folder: string) => Promise<number> | number): Promise<void> =>
-        seen.add(name, await inFolder(async (folder) => run(folder)))
-      await measure('rawPublishPipedPerSec', (folder) => rawAppendPerSec(folder, 1000, of(400_000)))
-      await measure('publishPipedPerSec', (folder) => publishPerSec(folder, 2000, of(400_000)))
-      await measure('rawPublishAwaitedPerSec', (folder) => rawAppendPerSec(folder, 1, of(5000)))
-      await measure('publishAwaitedPerSec', (folder) => publishPerSec(folder, 1, of(5000)))
-      await measure('consumePerSec', (folder) => consumePerSec(folder, of(300_000)))
-      await measure('effectOncePerSec', (folder) => effectOncePerSec(folder, of(100_000)))
-      await measure('handler5msPerSec', (folder) => handler5msPerSec(folder, of(100_000)))
+      const taking = (name: string, run: (folder: string) => Promise<number> | number): (() => Promise<void>) =>
+        seen.taking(name, () => inFolder(async (folder) => run(folder)))
+      await alternately(round, [
+        taking('rawPublishPipedPerSec', (folder) => rawAppendPerSec(folder, 1000, of(400_000))),
+        taking('publishPipedPerSec', (folder) => publishPerSec(folder, 2000, of(400_000))),
+        taking('consumePerSec', (folder) => consumePerSec(folder, of(300_000))),
+        taking('effectOncePerSec', (folder) => effectOncePerSec(folder, of(100_000))),
+      ])
+      await alternately(round, [
+        taking('rawPublishAwaitedPerSec', (folder) => rawAppendPerSec(folder, 1, of(5000))),
+        taking('publishAwaitedPerSec', (folder) => publishPerSec(folder, 1, of(5000))),
+      ])
+      await taking('handler5msPerSec', (folder) => handler5msPerSec(folder, of(100_000)))()
     }
     say('latency at 500/s between two processes')
     const latency = await inFolder((folder) => latencyAt(folder, 500, 10_000))
@@ -69,13 +73,16 @@ export const embeddedSuite: Suite = {
     return {
       figures,
       ratios: {
-        publishPipedToRaw: ratio(figures.publishPipedPerSec, figures.rawPublishPipedPerSec),
-        publishAwaitedToRaw: ratio(figures.publishAwaitedPerSec, figures.rawPublishAwaitedPerSec),
-        consumeToRawPiped: ratio(figures.consumePerSec, figures.rawPublishPipedPerSec),
-        effectOnceToRawPiped: ratio(figures.effectOncePerSec, figures.rawPublishPipedPerSec),
+        ...seen.ratios('publishPipedToRaw', 'publishPipedPerSec', 'rawPublishPipedPerSec'),
+        ...seen.ratios('publishAwaitedToRaw', 'publishAwaitedPerSec', 'rawPublishAwaitedPerSec'),
+        ...seen.ratios('consumeToRawPiped', 'consumePerSec', 'rawPublishPipedPerSec'),
+        ...seen.ratios('effectOnceToRawPiped', 'effectOncePerSec', 'rawPublishPipedPerSec'),
       },
       rounds: seen.all(),
-      settings: { sqlite: process.versions['sqlite'] ?? 'unknown', durability: 'full', backlog, share },
+      settings: {
+        sqlite: process.versions['sqlite'] ?? 'unknown',
+        ...{ durability: 'full', handlersMax, backlog, share, ratios: everyRound },
+      },
     }
   },
 }

@@ -7,7 +7,7 @@ import type { BenchEvents, Measured } from './events.ts'
 import { inBenchTopics, openLog, type Servers } from './kafka-rates.ts'
 import { dropGroups, ownName } from './kafka-topics.ts'
 import { inDatabase } from './postgres-databases.ts'
-import { quantile } from './settings.ts'
+import { handlersMax, quantile } from './settings.ts'
 
 export interface SteadyLoad {
   readonly servers: Servers
@@ -43,7 +43,7 @@ export function healthyLatency(load: SteadyLoad, failing: boolean): Promise<Heal
       const parked = new Set<string | null>()
       const from = { ms: Number.POSITIVE_INFINITY }
       const runtime = createRuntime({
-        service: service({ name, handlers: [noting({ events, failing, samples, from })] }),
+        service: service({ name, handlers: [noting({ events, failing, samples, from })], handlersMax }),
         log,
         database,
         observe: (fact) => void (fact.kind === 'parked' && parked.add(fact.key)),

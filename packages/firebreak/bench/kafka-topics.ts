@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Admin } from '@platformatic/kafka'
-import { partitions } from './settings.ts'
+import { partitions, replicas } from './settings.ts'
 
 /** A name of this run's own: a bench never touches what others have on the broker. */
 export const ownName = (what: string): string => `fb-bench-${what}-${randomBytes(4).toString('hex')}`
@@ -13,7 +13,7 @@ export async function inTopics<T>(
 ): Promise<T> {
   const admin = new Admin({ clientId: 'fb-bench', bootstrapBrokers: [...brokers] })
   try {
-    await admin.createTopics({ topics: [...topics], partitions, replicas: 1 })
+    await admin.createTopics({ topics: [...topics], partitions, replicas })
     return await run()
   } finally {
     await admin.deleteTopics({ topics: [...topics] }).catch(() => undefined)

@@ -1,11 +1,12 @@
+import { countBrokers } from '../../../scripts/infra/readiness.ts'
 import { databaseUrl, kafkaBrokers, skipReason } from '../test/real/servers.ts'
 import { healthyLatency, windowMs } from './kafka-parked.ts'
 import type { Servers } from './kafka-rates.ts'
 import * as rates from './kafka-rates.ts'
 import { serverSettings } from './postgres-databases.ts'
 import { rawProducePerSec } from './raw-kafka.ts'
-import { compression, fetchBytesMax, partitions, round2 } from './settings.ts'
-import { type Goal, Rounds, ratio, type Suite, type SuiteOptions, type SuiteResult } from './suite.ts'
+import { compression, fetchBytesMax, handlersMax, partitions, replicas, round2, versionsOf } from './settings.ts'
+import { alternately, everyRound, type Goal, Rounds, type Suite, type SuiteOptions, type SuiteResult } from './suite.ts'
 
 const goals: readonly Goal[] = [
   { name: 'consumeToRaw', text: '>= 0.85', holds: (f) => Number(f['consumeToRaw']) >= 0.85 },
@@ -38,61 +39,81 @@ export const kafkaSuite: Suite = {
     const seen = new Rounds()
     for (let round = 1; round <= options.rounds; round++) {
       const say = (what: string): void => options.say(`kafka, round ${round} of ${options.rounds}: ${what}`)
+      const turn: Turn = { servers, seen, round, share: options.share }
       say('produce and publish')
-      await produce(servers, seen, options.share)
+      await produce(turn)
       say('consume')
-      await consume(servers, seen, options.share)
+      await consume(turn)
       say('handlers of 5 ms, effect-once')
-      await handle(servers, seen, options.share)
+      await handle(turn)
       say('latency of healthy keys without failures, and while 2 % of the keys are parked')
-      await latency(servers, seen, options.share)
+      await latency(turn)
     }
     return result(servers, seen, options)
   },
 }
 
-async function produce(servers: Servers, seen: Rounds, share: number): Promise<void> {
-  const { brokers } = servers
+interface Turn {
+  readonly servers: Servers
+  readonly seen: Rounds
+  readonly round: number
+  readonly share: number
+}
+
+async function produce({ servers: { brokers }, seen, round, share }: Turn): Promise<void> {
   const count = Math.round(200_000 * share)
   const raw = (way: { batch: number; sends: number }): Promise<number> =>
     rates.inBenchTopics(brokers, ({ Happened: { topic } }) => rawProducePerSec({ brokers, topic, count, ...way }))
+  const best = async (): Promise<number> => {
+    let most = 0
+    for (const way of ways) most = Math.max(most, await raw(way))
+    return most
+  }
   const publish = (inFlight: number): Promise<number> =>
     rates.inBenchTopics(brokers, (events) => rates.published(brokers, events, { inFlight, count }))
-  let best = 0
-  for (const way of ways) best = Math.max(best, await raw(way))
-  seen.add('rawProducePerSec', best)
-  seen.add('publishPerSec', await publish(atOnce))
-  seen.add('rawProducePipedPerSec', await raw({ batch: piped / 2, sends: 2 }))
-  seen.add('publishPipedPerSec', await publish(piped))
+  await alternately(round, [seen.taking('rawProducePerSec', best), seen.taking('publishPerSec', () => publish(atOnce))])
+  await alternately(round, [
+    seen.taking('rawProducePipedPerSec', () => raw({ batch: piped / 2, sends: 2 })),
+    seen.taking('publishPipedPerSec', () => publish(piped)),
+  ])
 }
 
-async function consume(servers: Servers, seen: Rounds, share: number): Promise<void> {
-  await rates.inFilledTopic(servers, Math.round(300_000 * share), async (topic) => {
-    seen.add('rawConsumePerSec', await rates.bareLoop(topic))
-    seen.add('consumePerSec', await rates.consume(topic))
-    seen.add('consumePostgresPerSec', await rates.consumePostgres(topic))
-  })
+async function consume({ servers, seen, round, share }: Turn): Promise<void> {
+  await rates.inFilledTopic(servers, Math.round(300_000 * share), (topic) =>
+    alternately(round, [
+      seen.taking('rawConsumePerSec', () => rates.bareLoop(topic)),
+      seen.taking('consumePerSec', () => rates.consume(topic)),
+      seen.taking('consumePostgresPerSec', () => rates.consumePostgres(topic)),
+    ]),
+  )
 }
 
-async function handle(servers: Servers, seen: Rounds, share: number): Promise<void> {
-  const measure = async (name: string, count: number, run: (t: rates.FilledTopic) => Promise<number>): Promise<void> =>
-    seen.add(name, await rates.inFilledTopic(servers, Math.round(count * share), run))
-  await measure('kafkajsEachMessage5msPerSec', 6000, rates.kafkajs)
-  await measure('handler5msPerSec', 100_000, rates.waiting)
-  await measure('effectOncePerSec', 50_000, rates.effectOnce)
+async function handle({ servers, seen, round, share }: Turn): Promise<void> {
+  const taking = (name: string, count: number, run: (t: rates.FilledTopic) => Promise<number>): (() => Promise<void>) =>
+    seen.taking(name, () => rates.inFilledTopic(servers, Math.round(count * share), run))
+  await alternately(round, [
+    taking('kafkajsEachMessage5msPerSec', 6000, rates.kafkajs),
+    taking('handler5msPerSec', 100_000, rates.waiting),
+  ])
+  await taking('effectOncePerSec', 50_000, rates.effectOnce)()
 }
 
-async function latency(servers: Servers, seen: Rounds, share: number): Promise<void> {
+async function latency({ servers, seen, round, share }: Turn): Promise<void> {
   const load = { servers, ratePerSec: steadyPerSec, forMs: Math.max(windowMs, 12_000 * share) }
-  const calm = await healthyLatency(load, false)
-  for (const ms of calm.p99Ms) seen.add('healthyKeyP99Ms', ms)
-  const ill = await healthyLatency(load, true)
-  for (const ms of ill.p99Ms) seen.add('healthyKeyP99MsWhileParked', ms)
-  seen.add('parkedKeys', ill.parkedKeys)
+  const ofRound = new Rounds()
+  const windows = (name: string, failing: boolean) => async (): Promise<void> => {
+    const { p99Ms, parkedKeys } = await healthyLatency(load, failing)
+    for (const rounds of [seen, ofRound]) for (const ms of p99Ms) rounds.add(name, ms)
+    if (failing) seen.add('parkedKeys', parkedKeys)
+  }
+  await alternately(round, [windows('healthyKeyP99Ms', false), windows('healthyKeyP99MsWhileParked', true)])
+  const ratio = ofRound.median('healthyKeyP99MsWhileParked') / ofRound.median('healthyKeyP99Ms')
+  seen.add('healthyKeyP99RatioWhileParked', ratio)
 }
 
 async function result(servers: Servers, seen: Rounds, { share }: SuiteOptions): Promise<SuiteResult> {
   const at = (name: string): number => seen.median(name)
+  const { healthyKeyP99RatioWhileParked = Number.NaN, ...parkedBetween } = seen.spread('healthyKeyP99RatioWhileParked')
   const figures = {
     rawConsumePerSec: at('rawConsumePerSec'),
     consumePerSec: at('consumePerSec'),
@@ -101,7 +122,7 @@ async function result(servers: Servers, seen: Rounds, { share }: SuiteOptions): 
     kafkajsEachMessage5msPerSec: at('kafkajsEachMessage5msPerSec'),
     handler5msPerSec: at('handler5msPerSec'),
     effectOncePerSec: at('effectOncePerSec'),
-    healthyKeyP99RatioWhileParked: ratio(at('healthyKeyP99MsWhileParked'), at('healthyKeyP99Ms')),
+    healthyKeyP99RatioWhileParked,
     consumePostgresPerSec: at('consumePostgresPerSec'),
     rawProducePipedPerSec: at('rawProducePipedPerSec'),
     publishPipedPerSec: at('publishPipedPerSec'),
@@ -112,15 +133,19 @@ async function result(servers: Servers, seen: Rounds, { share }: SuiteOptions): 
   return {
     figures,
     ratios: {
-      consumeToRaw: ratio(figures.consumePerSec, figures.rawConsumePerSec),
-      consumePostgresToRaw: ratio(figures.consumePostgresPerSec, figures.rawConsumePerSec),
-      publishToRaw: ratio(figures.publishPerSec, figures.rawProducePerSec),
-      publishPipedToRaw: ratio(figures.publishPipedPerSec, figures.rawProducePipedPerSec),
-      handler5msToKafkajs: ratio(figures.handler5msPerSec, figures.kafkajsEachMessage5msPerSec),
+      ...seen.ratios('consumeToRaw', 'consumePerSec', 'rawConsumePerSec'),
+      ...seen.ratios('consumePostgresToRaw', 'consumePostgresPerSec', 'rawConsumePerSec'),
+      ...seen.ratios('publishToRaw', 'publishPerSec', 'rawProducePerSec'),
+      ...seen.ratios('publishPipedToRaw', 'publishPipedPerSec', 'rawProducePipedPerSec'),
+      ...seen.ratios('handler5msToKafkajs', 'handler5msPerSec', 'kafkajsEachMessage5msPerSec'),
+      ...parkedBetween,
     },
     rounds: seen.all(),
     settings: {
-      ...{ partitions, keys: 1000, atOnce, piped, compression, share },
+      brokers: await countBrokers(servers.brokers, 3000),
+      ...{ replicas, partitions, keys: 1000, handlersMax, atOnce, piped, compression, share },
+      clients: versionsOf('@platformatic/kafka', 'kafkajs', 'pg'),
+      ratios: everyRound,
       acks: 'all, idempotent',
       rawConsume: `the client's stream, JSON.parse of each value, autocommit every second, maxBytes ${fetchBytesMax}`,
       rawProduce: `best of ${ways.map((way) => `${way.sends} x ${way.batch}`).join(', ')} records in send(), same bytes as a published event`,

@@ -14,8 +14,8 @@ import { systemClock } from '../src/node/clock.ts'
 import { systemEntropy } from '../src/node/entropy.ts'
 import { Executor } from '../src/policy/executor.ts'
 import { type LimitSpec, policy } from '../src/policy/policy.ts'
-import { round2 } from './settings.ts'
-import { type Goal, Rounds, ratio, type Suite } from './suite.ts'
+import { round2, versionsOf } from './settings.ts'
+import { alternately, everyRound, type Goal, Rounds, type Suite } from './suite.ts'
 
 const goals: readonly Goal[] = [
   { name: 'fullStackNs', text: '<= 500', holds: ({ fullStackNs }) => Number(fullStackNs) <= 500 },
@@ -43,23 +43,27 @@ export const policySuite: Suite = {
     for (const run of [work, ours, withLimit, theirs, breaker]) await nsPerCall(run, Math.round(50_000 * share))
     for (let round = 1; round <= rounds; round++) {
       say(`policy, round ${round} of ${rounds}`)
-      seen.add('bareNs', await nsPerCall(work, calls))
-      seen.add('fullStackNs', await nsPerCall(ours, calls))
-      seen.add('fullStackWithLimitNs', await nsPerCall(withLimit, calls))
-      seen.add('cockatielNs', await nsPerCall(theirs, Math.round(calls / 5)))
-      seen.add('opossumNs', await nsPerCall(breaker, Math.round(calls / 5)))
+      await alternately(round, [
+        seen.taking('bareNs', () => nsPerCall(work, calls)),
+        seen.taking('fullStackNs', () => nsPerCall(ours, calls)),
+        seen.taking('fullStackWithLimitNs', () => nsPerCall(withLimit, calls)),
+        seen.taking('cockatielNs', () => nsPerCall(theirs, Math.round(calls / 5))),
+        seen.taking('opossumNs', () => nsPerCall(breaker, Math.round(calls / 5))),
+      ])
     }
     const names = ['bareNs', 'fullStackNs', 'fullStackWithLimitNs', 'cockatielNs', 'opossumNs'] as const
     const figures = Object.fromEntries(names.map((name) => [name, round2(seen.median(name))]))
     return {
       figures,
-      ratios: { toCockatiel: ratio(seen.median('fullStackNs'), seen.median('cockatielNs')) },
+      ratios: seen.ratios('toCockatiel', 'fullStackNs', 'cockatielNs'),
       rounds: seen.all(),
       settings: {
         calls,
         ...settings,
-        cockatiel: '4.0.0: retry, breaker, bulkhead, timeout',
-        opossum: '10.0.0: breaker, timeout, capacity',
+        ratios: everyRound,
+        versions: versionsOf('cockatiel', 'opossum'),
+        cockatiel: 'retry, breaker, bulkhead, timeout',
+        opossum: 'breaker, timeout, capacity',
       },
     }
   },

@@ -14,8 +14,9 @@ export interface RawProduce {
 }
 
 /**
- * What no publish can beat: the client's own producer in a loop, idempotent, acks of all replicas, and each record the
- * bytes that a published event has: JSON, a key, and the headers of an envelope with an id of its own.
+ * What an application has without firebreak: the client's own producer in a loop, idempotent, acks of all replicas, and each
+ * record the bytes that a published event has: JSON, a key, and the headers of an envelope with an id of its own. No bound for
+ * `publish`, which encodes its batches itself.
  */
 export async function rawProducePerSec({ brokers, topic, count, batch, sends }: RawProduce): Promise<number> {
   const producer = new Producer({
@@ -84,8 +85,8 @@ export interface RawConsume {
 }
 
 /**
- * What no handler can beat: the client's own stream in a group, each value parsed, positions committed once a second, and
- * nothing remembered. From the first record to the last.
+ * What an application has without firebreak: the client's own stream in a group, each value parsed, positions committed once
+ * a second, and nothing remembered. From the first record to the last.
  */
 export async function rawConsumePerSec({ brokers, topic, group, count }: RawConsume): Promise<number> {
   const consumer = new Consumer({ clientId: 'fb-bench', bootstrapBrokers: [...brokers], groupId: group })

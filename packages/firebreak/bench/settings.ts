@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { findPackageJSON } from 'node:module'
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Compression } from 'firebreak/kafka'
@@ -17,6 +18,9 @@ export interface Machine {
 export const eventBytes = 256
 /** Of every topic of the Kafka suite. */
 export const partitions = 6
+export const replicas = 1
+/** Handlers of a measured service that run at the same time. */
+export const handlersMax = 100
 /** Of what is produced to Kafka, by the bare loop and by firebreak alike: KafkaJS reads nothing else without more packages. */
 export const compression: Compression = 'none'
 /** Most bytes of one answer of a broker, for the bare loop: with the client's default of 50 MB it is several times slower. */
@@ -41,6 +45,17 @@ function revision(): string {
   }
 }
 
+/** The versions of packages as they are installed. */
+export function versionsOf(...names: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(names.map((name) => [name, versionOf(name)]))
+}
+
+function versionOf(name: string): string {
+  const path = findPackageJSON(name, import.meta.url)
+  if (path === undefined) throw new Error(`the package ${name} is not installed`)
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
+}
+
 /** A folder for one measurement, removed afterwards. */
 export async function inFolder<T>(run: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-'))
@@ -53,9 +68,11 @@ export async function inFolder<T>(run: (folder: string) => Promise<T>): Promise<
 
 export const perSecond = (count: number, elapsedMs: number): number => Math.round((count / elapsedMs) * 1000)
 
+/** Of an even number of values, between the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+  const [below, above] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]]
+  return ((below ?? Number.NaN) + (above ?? Number.NaN)) / 2
 }
 
 export function quantile(values: readonly number[], q: number): number {
@@ -64,3 +81,4 @@ export function quantile(values: readonly number[], q: number): number {
 }
 
 export const round2 = (value: number): number => Math.round(value * 100) / 100
+export const round3 = (value: number): number => Math.round(value * 1000) / 1000

@@ -1,4 +1,4 @@
-import { median } from './settings.ts'
+import { median, round3 } from './settings.ts'
 
 /** Named figures in the order in which they are shown. */
 export type Figures = Readonly<Record<string, number | string | boolean>>
@@ -45,8 +45,33 @@ export class Rounds {
     else values.push(value)
   }
 
+  /** A measurement, to be taken when it is called. */
+  taking(name: string, measure: () => Promise<number> | number): () => Promise<void> {
+    return async () => this.add(name, await measure())
+  }
+
   median(name: string): number {
     return median(this.#seen.get(name) ?? [])
+  }
+
+  /** The median, and between what it lies. */
+  spread(name: string): Figures {
+    const values = this.#seen.get(name) ?? []
+    return {
+      [name]: round3(this.median(name)),
+      [`${name}Min`]: round3(Math.min(...values)),
+      [`${name}Max`]: round3(Math.max(...values)),
+    }
+  }
+
+  /**
+   * The spread of the ratio of two figures, taken in each round: what slows the machine down for a while slows both down, and
+   * the ratio of their medians may be one of two different moments.
+   */
+  ratios(name: string, over: string, under: string): Figures {
+    const unders = this.#seen.get(under) ?? []
+    for (const [i, value] of (this.#seen.get(over) ?? []).entries()) this.add(name, value / (unders[i] ?? Number.NaN))
+    return this.spread(name)
   }
 
   all(): Readonly<Record<string, readonly number[]>> {
@@ -54,4 +79,14 @@ export class Rounds {
   }
 }
 
-export const ratio = (a: number, b: number): number => Math.round((a / b) * 1000) / 1000
+/** How ratios come about, for the settings of a suite. */
+export const everyRound =
+  'of each round; the median counts, and each pair is measured in the other order every other round'
+
+/**
+ * Takes the measurements that are compared, every other round from the last one to the first: who is always first meets
+ * caches, files and a machine in another state.
+ */
+export async function alternately(round: number, measurements: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const measure of round % 2 === 1 ? measurements : measurements.toReversed()) await measure()
+}
