@@ -4,7 +4,9 @@
  * I1  `aborted` can be believed: what the server has once committed it never calls so again.
  * I2  `committed` can be believed only within the run of the server that gave the id out. After a crash it gives ids out
  *     again that were never written down, and then it is speaking of somebody else's transaction.
- * I3  A transaction that is still open is ended with its connection: nobody is left who could commit it.
+ * I3  A transaction that waits for its client is ended with its connection: nobody is left who could commit it. One that the
+ *     server is at work on is left alone: it has got its COMMIT, and where it waits for a standby, ending it would end the
+ *     wait, and show as committed what no standby has.
  */
 import { sleep } from '../contracts/clock.ts'
 import { errorMessage, FirebreakError } from '../contracts/errors.ts'
@@ -14,7 +16,8 @@ import { postgresError } from './postgres-errors.ts'
 import type { Doubt } from './transaction.ts'
 
 const ask = `SELECT pg_xact_status($1::xid8), ${serverRun}`
-const end = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_xid = $2::xid8::xid'
+const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE pid = $1 AND backend_xid = $2::xid8::xid AND wait_event = 'ClientRead'`
 const pauseMs = 100
 
 /** Returns if it is committed. **Errors** `FB_COMMIT_UNKNOWN`, or what cut the connection when nothing was committed. */

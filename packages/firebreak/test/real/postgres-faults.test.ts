@@ -2,6 +2,10 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Database, SqlUnit } from '../../src/contracts/database.ts'
 import { isFirebreakError } from '../../src/contracts/errors.ts'
+import { settleDoubt } from '../../src/postgres/commit-fate.ts'
+import { connectionSettings } from '../../src/postgres/connection-settings.ts'
+import { Connections } from '../../src/postgres/connections.ts'
+import { serverRun } from '../../src/postgres/link.ts'
 import { gate, outcomes, rejectsWithCode } from '../../src/testing/database-scene.ts'
 import { type CuttingProxy, proxyBefore } from './cutting-proxy.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
@@ -82,6 +86,32 @@ test('an id of another run of the server says nothing: the commit is unknown', o
     proxy.cut = { at: 'COMMIT', when: 'after' }
     await rejectsWithCode(database.commit([put(9)]), 'FB_COMMIT_UNKNOWN')
     assert.equal(await has(9), true)
+  }),
+)
+
+test('a transaction that waits for a client who is gone is ended, and has not happened', options, () =>
+  using(scene.open(), async (other) => {
+    const [inside, proceed] = [gate(), gate()]
+    let found: Readonly<Record<string, unknown>> | undefined
+    const open = other.commit([
+      async (sql) => {
+        await put(12)(sql)
+        found = (
+          await sql.query(`select pg_current_xact_id()::text as id, pg_backend_pid() as pid, ${serverRun} as run`)
+        )[0]
+        inside.open()
+        await proceed.reached
+      },
+    ])
+    await inside.reached
+    const { id, pid, run } = found ?? {}
+    const doubt = { transactionId: String(id), backend: Number(pid), run: String(run), cause: new Error('cut') }
+    const connections = new Connections(connectionSettings({ url: scene.url }))
+    await rejectsWithCode(settleDoubt(doubt, connections), 'FB_DATABASE_UNAVAILABLE')
+    await connections.close()
+    proceed.open()
+    await rejectsWithCode(open, 'FB_DATABASE_UNAVAILABLE')
+    assert.equal(await has(12), false)
   }),
 )
 
