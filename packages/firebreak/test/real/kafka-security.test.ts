@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { AclOperations, AclPermissionTypes, Admin, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'
 import { isFirebreakError } from '../../src/contracts/errors.ts'
 import { kafkaLog } from '../../src/kafka/kafka-log.ts'
 import type { KafkaSasl } from '../../src/kafka/kafka-options.ts'
 import { record, take, texts } from '../../src/testing/log-scene.ts'
-import { unique, until } from './kafka-scene.ts'
+import { brokers as plainBrokers, unique, until } from './kafka-scene.ts'
 import { secureKafka, skipReason } from './servers.ts'
 
 const found = secureKafka()
@@ -119,6 +120,56 @@ test('kafka security: whoever may not touch a topic is told', { skip, timeout: 6
         return true
       })
     }
+  } finally {
+    await owner.close()
+    await guest.close()
+  }
+})
+
+/** Through the plain listener, where everybody may do everything. */
+async function allowStranger(
+  may: readonly (readonly [type: number, name: string, operation: number])[],
+): Promise<void> {
+  const admin = new Admin({ clientId: 'operator', bootstrapBrokers: [...plainBrokers] })
+  const creations = may.map(([resourceType, resourceName, operation]) => ({
+    resourceType,
+    resourceName,
+    operation,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: `User:${stranger.username}`,
+    host: '*',
+    permissionType: AclPermissionTypes.ALLOW,
+  }))
+  await admin.createAcls({ creations } as never)
+  await admin.close()
+}
+
+test('kafka security: whoever may look at a topic, and neither write nor read it, is told', {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  const owner = kafkaLog({ brokers, tls, sasl: { mechanism: 'plain', username, password } })
+  const guest = kafkaLog({ brokers, tls, sasl: { mechanism: 'plain', ...stranger } })
+  try {
+    const topic = unique('orders')
+    const group = unique('readers')
+    await owner.ensureTopics([{ name: topic, partitions: 1 }])
+    await owner.append([record(topic, 'k', 'x')])
+    await allowStranger([
+      [ResourceTypes.TOPIC, topic, AclOperations.DESCRIBE],
+      [ResourceTypes.GROUP, group, AclOperations.READ],
+      [ResourceTypes.CLUSTER, 'kafka-cluster', AclOperations.IDEMPOTENT_WRITE],
+    ])
+    const sees = async (): Promise<boolean> => (await guest.inspect().topics([topic])).length === 1
+    await until('the stranger sees the topic', () => sees().catch(() => false))
+    const told = (error: unknown): boolean => {
+      assert.ok(isFirebreakError(error, 'FB_LOG_REFUSED'), String(error))
+      assert.match(error.message, new RegExp(`TOPIC_AUTHORIZATION_FAILED.*\\(topic ${topic}\\)`))
+      return true
+    }
+    await assert.rejects(guest.append([record(topic, 'k', 'x')]), told)
+    const cursor = await guest.open(group, [topic])
+    await assert.rejects(take(cursor, 1, 20_000), told)
   } finally {
     await owner.close()
     await guest.close()
