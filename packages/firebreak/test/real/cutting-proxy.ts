@@ -21,6 +21,8 @@ export class CuttingProxy {
   frozen = false
   /** The next connection that carries it is cut. */
   cut: Cut | undefined
+  /** Sees what the server says before it is passed on. */
+  onAnswer: ((data: Buffer) => void) | undefined
 
   constructor(target: { readonly host: string; readonly port: number }) {
     this.#target = target
@@ -69,6 +71,7 @@ export class CuttingProxy {
       })
     }
     server.on('data', (data) => {
+      this.onAnswer?.(data)
       if (!this.frozen) client.write(data)
     })
     client.on('data', (data) => {

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { pgClient } from 'firebreak/postgres'
 import type { Database, Sql, SqlUnit, SqlValue } from '../../src/contracts/database.ts'
 import { outcomes, rejectsWithCode } from '../../src/testing/database-scene.ts'
+import { proxyBefore } from './cutting-proxy.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
 
 const options = { skip: needsPostgres, timeout: 60_000 }
@@ -18,9 +19,9 @@ after(async () => {
   await scene?.end()
 })
 
-async function inUnit<T>(run: (sql: Sql) => Promise<T>): Promise<T> {
+async function inUnit<T>(run: (sql: Sql) => Promise<T>, on: Database = database): Promise<T> {
   let result: { readonly value: T } | undefined
-  const verdicts = await database.commit([
+  const verdicts = await on.commit([
     async (sql) => {
       result = { value: await run(sql) }
     },
@@ -88,15 +89,42 @@ test('a batch of any size changes as many rows as it says, with and without conf
   assert.deepEqual(sum, { n: next - 11, notes: next - 11, last: next - 2 })
 })
 
+/** Every trip ends with ReadyForQuery: 'Z', a length of 5, and one byte. */
+const tripsIn = (data: Buffer): number => data.toString('latin1').split('Z\0\0\0\x05').length - 1
+
 test('a batch is one round trip, whatever its statement', options, async () => {
   await database.query('create table counted (id integer primary key, n integer)')
+  const { proxy, url } = await proxyBefore(scene.url)
+  const proxied = scene.open({ url })
+  let trips = 0
+  const unit = async (run: (sql: Sql) => Promise<unknown>): Promise<readonly [unknown, number]> => {
+    trips = 0
+    const result = await inUnit(run, proxied)
+    return [result, trips]
+  }
   const rows = Array.from({ length: 300 }, (_, i) => [i])
   const add = 'insert into counted (id, n) values ($1, 0)'
   const upsert = 'insert into counted (id, n) values ($1, 1) on conflict (id) do update set n = counted.n + 1'
-  assert.equal(await inUnit((sql) => sql.run(add, rows)), 300)
-  assert.equal(await inUnit((sql) => sql.run(upsert, [...rows, [0]])), 301)
-  assert.equal(await inUnit((sql) => sql.run('update counted set n = n + 1 where id < $1', [[10], [20]])), 30)
-  assert.equal(await inUnit((sql) => sql.run('delete from counted where id = $1', rows)), 300)
+  const move = 'update counted set n = n + 1 where id < $1'
+  const remove = 'delete from counted where id = $1'
+  try {
+    await proxied.query('select 1 as one')
+    proxy.onAnswer = (data) => {
+      trips += tripsIn(data)
+    }
+    // And one more for COMMIT.
+    assert.deepEqual(await unit((sql) => sql.run(add, rows)), [300, 2])
+    assert.deepEqual(await unit((sql) => sql.run(upsert, [...rows, [0]])), [301, 2])
+    assert.deepEqual(await unit((sql) => sql.run(move, [[10], [20]])), [30, 2])
+    assert.deepEqual(await unit((sql) => sql.run(remove, rows)), [300, 2])
+    const [, single] = await unit(async (sql) => {
+      for (let i = 0; i < 3; i++) await sql.run(remove, [[i]])
+    })
+    assert.equal(single, 4, 'what is not a batch is counted one by one')
+  } finally {
+    await proxied.close()
+    await proxy.stop()
+  }
 })
 
 test('a value of the wrong number fails its statement', options, async () => {
