@@ -67,34 +67,34 @@ const inspectionOf = (log: Log): ReturnType<Log['inspect']> => {
   }
 }
 
-for (const size of [1, 2]) {
-  const claim =
-    size === 1
-      ? 'an instance that joins alone goes on, though its database is not shared'
-      : 'two instances that start at once, each with a database of its own, refuse to go on, and say why'
-  test(claim, async () => {
-    const clock = virtualClock()
-    const log = memoryLog({ clock })
-    const group = new FirstGeneration(size)
-    const one = writer('one')
-    const refused: unknown[] = []
-    const databases = Array.from({ length: size }, () => sqliteDatabase({ path: ':memory:' }))
-    const runtimes = databases.map((database): Runtime => {
-      const runtime = createRuntime({ service: one, log: group.of(log), database, clock })
-      runtime.done.catch((error) => refused.push(error))
-      return runtime
-    })
-    await Promise.all(runtimes.map((runtime) => runtime.start()))
-    await clock.advance(10_000)
-    if (size === 1) assert.deepEqual(refused, [])
-    else {
-      assert.ok(refused.length > 0)
-      assert.ok(isFirebreakError(refused[0], 'FB_CONFIG'))
-      assert.match(refused[0].message, /one has 2 members.*PostgreSQL/)
-    }
-    const stopping = Promise.all(runtimes.map((runtime) => runtime.stop()))
-    await clock.advance(10_000)
-    await stopping
-    await Promise.all(databases.map((database) => database.close()))
+test('two instances that start at once, each with a database of its own, refuse to go on, and say why', async () => {
+  const [refusal] = await refusals(2)
+  assert.ok(isFirebreakError(refusal, 'FB_CONFIG'))
+  assert.match(refusal.message, /one has 2 members.*PostgreSQL/)
+})
+
+test('an instance that joins alone goes on, though its database is not shared', async () => {
+  assert.deepEqual(await refusals(1), [])
+})
+
+/** What ended the runtimes of `size` instances that start at once. */
+async function refusals(size: number): Promise<readonly unknown[]> {
+  const clock = virtualClock()
+  const log = memoryLog({ clock })
+  const group = new FirstGeneration(size)
+  const one = writer('one')
+  const refused: unknown[] = []
+  const databases = Array.from({ length: size }, () => sqliteDatabase({ path: ':memory:' }))
+  const runtimes = databases.map((database): Runtime => {
+    const runtime = createRuntime({ service: one, log: group.of(log), database, clock })
+    runtime.done.catch((error) => refused.push(error))
+    return runtime
   })
+  await Promise.all(runtimes.map((runtime) => runtime.start()))
+  await clock.advance(10_000)
+  const stopping = Promise.all(runtimes.map((runtime) => runtime.stop()))
+  await clock.advance(10_000)
+  await stopping
+  await Promise.all(databases.map((database) => database.close()))
+  return refused
 }
