@@ -26,9 +26,10 @@ const readInfra = (): Infra => {
   }
 }
 
+// Its number is 0 for the moment in which a server is started; to signal that would mean ourselves.
 const isThere = (pid: number): boolean => {
   try {
-    return process.kill(pid, 0)
+    return pid > 0 && process.kill(pid, 0)
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
