@@ -95,6 +95,8 @@ export class Night {
   #supervisor: Supervisor | undefined
   #startMs = 0
   #isFixed = false
+  /** Deploys the repaired version; undefined before its time, and when it is done. */
+  #hotfix: (() => void) | undefined
 
   constructor({ mode, scenario, trace, settings }: NightPlan, progress: Progress) {
     this.#mode = mode
@@ -201,9 +203,14 @@ export class Night {
     this.#startMs = performance.now()
     const load = new Load(to, this.#startMs)
     const hotfix = after(this.#scenario.hotfixAtS * 1000, () => {
-      this.#isFixed = true
-      this.#progress(this.#nowS(), 'hotfix: invoicing is killed and starts without the leak')
-      supervisor.replace(repaired)
+      this.#hotfix = () => {
+        this.#hotfix = undefined
+        this.#isFixed = true
+        this.#progress(this.#nowS(), 'hotfix: invoicing is killed and starts without the leak')
+        supervisor.replace(repaired)
+      }
+      // A slow machine has not drawn enough invoices yet, and nobody mends what has not broken: then the first crash calls it.
+      if (this.#watch.crashedAtMs.length > 0) this.#hotfix()
     })
     const looking = this.#lookAgain(load, desk)
     await load.play(this.#trace.steps)
@@ -334,6 +341,7 @@ export class Night {
     if (status.state === 'waiting') {
       this.#watch.crashedAtMs.push(this.#sinceStartMs())
       this.#progress(this.#nowS(), `invoicing died: ${status.note}`)
+      this.#hotfix?.()
     }
     if (status.state === 'up' && this.#isFixed) this.#watch.repairedAtMs ??= this.#sinceStartMs()
   }
