@@ -27,7 +27,8 @@ import { serviceNames, systemOn, topicsOfSystem } from './system.ts'
 
 /** One minute on the road passes in a second. */
 const SPEED = 60
-const READY_MAX_MS = 60_000
+/** Nine processes on a busy machine: what is slow comes up, and what is broken says so at once. */
+const READY_MAX_MS = 120_000
 const SAVE_EVERY_MS = 5_000
 /** Where the database can be shared. Portal and tracking serve HTTP to one address each, and stay single. */
 const INSTANCES = 3

@@ -1,8 +1,16 @@
 import { resolve } from 'node:path'
-import { keptEngines } from './data-dir.ts'
-import { type EngineChoice, type EngineSettings, engineName, settingsFromEnvironment } from './engine-settings.ts'
+import { keptEngines, runningHere } from './data-dir.ts'
+import {
+  databaseEngines,
+  defaultDataDir,
+  type EngineChoice,
+  type EngineSettings,
+  engineName,
+  logEngines,
+  settingsFromEnvironment,
+} from './engine-settings.ts'
 import { UsageError } from './flags.ts'
-import { newId } from './machine.ts'
+import { env, newId } from './machine.ts'
 import { placesFor, serversFor } from './servers.ts'
 
 /** Databases whose log is in a folder belong to that folder, and to no other one on the same server. */
@@ -28,9 +36,22 @@ export const settleEngines = async (asked: {
   return { ...engines, ...(await serversFor(engines)), dataDir, namespace }
 }
 
-/** For tools beside a running LogiFlow: engines from LOGIFLOW_LOG and LOGIFLOW_DATABASE, the rest from the data folder. */
+/** Of the LogiFlow that runs in this folder without a `--data` of its own; undefined when none does. */
+const runningDataDir = (): string | undefined =>
+  logEngines
+    .flatMap((log) => databaseEngines.map((database) => defaultDataDir({ log, database })))
+    .find((dataDir) => runningHere(dataDir) !== undefined)
+
+/**
+ * For tools beside a LogiFlow: the one that LOGIFLOW_LOG and LOGIFLOW_DATABASE or LOGIFLOW_DATA say, or else the one that
+ * runs. What they leave open is in its data folder.
+ */
 export const settingsForTools = (): EngineSettings => {
-  const settings = settingsFromEnvironment()
-  const namespace = keptEngines(settings.dataDir)?.namespace ?? settings.namespace
-  return { ...settings, namespace, ...placesFor(settings) }
+  const said = settingsFromEnvironment()
+  const isChosen = Boolean(env('LOGIFLOW_LOG') || env('LOGIFLOW_DATABASE'))
+  const dataDir = env('LOGIFLOW_DATA') || (isChosen ? undefined : runningDataDir()) || said.dataDir
+  const kept = keptEngines(dataDir)
+  const { log, database } = isChosen ? said : (kept ?? said)
+  const namespace = kept?.namespace ?? said.namespace
+  return { log, database, dataDir, namespace, ...placesFor({ log, database }) }
 }

@@ -66,11 +66,14 @@ export class Supervisor {
   /** Resolves when every child has said that it is up. */
   async ready(timeoutMs: number): Promise<void> {
     const endMs = Date.now() + timeoutMs
-    while (this.statuses().some((status) => status.state !== 'up')) {
+    for (;;) {
+      const late = this.statuses().filter(({ state }) => state !== 'up')
+      if (late.length === 0) return
       const broken = this.statuses().find((status) => status.crashes > 0)
       if (broken !== undefined)
         throw new Error(`${broken.name} did not start: ${this.#children.get(broken.name)?.stderrTail}`)
-      if (Date.now() > endMs) throw new Error(`not up after ${timeoutMs} ms`)
+      if (Date.now() > endMs)
+        throw new Error(`${late.map(({ name }) => name).join(', ')} not up after ${timeoutMs / 1000} s`)
       await new Promise((resolve) => setTimeout(resolve, 25))
     }
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { nowMs, pause } from '../platform/machine.ts'
 
 const START = join(import.meta.dirname, '../start.ts')
-const READY_MAX_MS = 90_000
+const READY_MAX_MS = 150_000
 
 export type App = {
   readonly url: string
