@@ -30,7 +30,7 @@ export interface PostgresDatabaseOptions {
   readonly lockTimeoutMs?: number
   /** How long one statement may run, default 30000. */
   readonly statementTimeoutMs?: number
-  /** How long one unit may hold the transaction open, default 5000. */
+  /** How long one unit may hold the transaction open, default 5000; a group of units that wait, twice that and a second. */
   readonly transactionMaxMs?: number
   /** How long to ask what became of a commit whose answer was lost, default 15000; then it is `FB_COMMIT_UNKNOWN`. */
   readonly commitDoubtMaxMs?: number

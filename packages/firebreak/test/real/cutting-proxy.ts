@@ -70,7 +70,7 @@ export class CuttingProxy {
         if (!this.frozen) for (const one of both) one.end()
       })
     }
-    server.on('data', (data) => {
+    server.on('data', (data: Buffer) => {
       this.onAnswer?.(data)
       if (!this.frozen) client.write(data)
     })
