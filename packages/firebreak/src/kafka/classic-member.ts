@@ -122,10 +122,8 @@ export class ClassicMember implements Membership {
             throw this.#fenced(positions)
           }
         } else if (refusalOf(error) !== undefined || isFirebreakError(error)) throw asLogError(error, settings.path)
-        if (this.#stop.signal.aborted || clock.now() >= untilMs) {
-          const isOvertaken = error instanceof CommitTrouble && error.answer === code.rebalanceInProgress
-          throw isOvertaken ? this.#fenced(positions) : asLogError(error, settings.path)
-        }
+        if (this.#stop.signal.aborted || clock.now() >= untilMs)
+          throw error instanceof CommitTrouble ? this.#fenced(positions) : asLogError(error, settings.path)
       }
       await sleep(clock, pauseMs(failures), this.#stop.signal)
     }

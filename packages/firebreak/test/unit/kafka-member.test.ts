@@ -8,6 +8,7 @@ import { ids, pollOnce, ScriptedGroup } from './kafka-scripted-group.ts'
 
 const t0 = { topic: 't', partition: 0 }
 const notCoordinator = 16
+const illegalGeneration = 22
 const unknownMember = 25
 const rebalance = 27
 const fencedInstance = 82
@@ -131,6 +132,17 @@ test('a commit is not sent again when its partition has left meanwhile', async (
   await group.clock.advance(5000)
   await commit
   assert.equal(group.commits.length, sent)
+  await group.log.close()
+})
+
+test('a commit that a round holds up for too long is fenced: nothing is wrong with the set-up', async () => {
+  const { group, cursor } = await holding({ appendTimeoutMs: 2000 })
+  group.onJoin = () => new Promise(() => undefined)
+  await group.round()
+  group.onCommit = () => illegalGeneration
+  const commit = rejectsWith(cursor.commit([{ ...t0, offset: 1 }]), 'FB_FENCED')
+  await group.clock.advance(5000)
+  await commit
   await group.log.close()
 })
 
