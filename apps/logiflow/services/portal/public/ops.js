@@ -88,8 +88,8 @@ function mendLine({ service, mend }) {
   if (mend === null) return null
   const { tariffId, isDone } = mend
   const text = isDone
-    ? `${service} knows the tariff ${tariffId} now: replay the letter.`
-    : `${service} does not know the tariff ${tariffId} yet. Replay waits until it does.`
+    ? `Tariff ${tariffId} is known to ${service} now: replay the letter.`
+    : `Tariff ${tariffId} is not known to ${service} yet; the letter can be replayed when it is.`
   return make('p', {}, make('span', { class: 'tag', 'data-tone': isDone ? 'ok' : 'wait' }, isDone ? '✔ ' : '○ '), text)
 }
 
