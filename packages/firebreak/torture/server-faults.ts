@@ -19,7 +19,7 @@ export interface ServerFaults {
 }
 
 /** Those whose servers are hurt, as far as that needs them. */
-type Watched = Pick<Crew, 'tally' | 'isHopeless' | 'until' | 'tell'>
+type Watched = Pick<Crew, 'tally' | 'isHopeless' | 'isUp' | 'until' | 'tell'>
 
 export interface StrainOptions {
   readonly servers: Servers
@@ -77,7 +77,8 @@ async function storms(crew: Watched, faults: ServerFaults, options: StrainOption
     crew.tell('churn-1', { do: 'storm' })
     await hold(crew, options, stormMs)
     crew.tell('churn-1', { do: 'calm' })
-    faults.storms++
+    // Whoever is away at its end may have been away for all of it.
+    if (crew.isUp('churn-1')) faults.storms++
     await hold(crew, options, calmMs)
   }
 }

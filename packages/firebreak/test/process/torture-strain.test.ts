@@ -16,6 +16,7 @@ function eagerCrew(): Watched {
   return {
     tally,
     isHopeless: false,
+    isUp: () => true,
     tell: () => undefined,
     async until(condition, _timeoutMs, signal) {
       await new Promise((resolve) => setImmediate(resolve))
@@ -62,4 +63,15 @@ test('a server that does not come back ends the strain with its error, storms in
   const away = serversThat(() => Promise.reject(new Error('not ready after 90 s')))
   const options = { ...optionsWith(away, 1), isOver: () => false }
   await assert.rejects(strain(eagerCrew(), noFaults(), options), /not ready after 90 s/)
+})
+
+test('a storm at whose end nobody is there to have made it does not count', async () => {
+  const crew = eagerCrew()
+  let storms = 0
+  const tell: Watched['tell'] = (_, { do: what }) => void (what === 'storm' && storms++)
+  const faults = noFaults()
+  const servers = serversThat(() => Promise.resolve())
+  // The process is away in the first three.
+  await strain({ ...crew, tell, isUp: () => storms > 3 }, faults, optionsWith(servers, 1))
+  assert.equal(faults.storms, storms - 3)
 })
