@@ -60,6 +60,7 @@ export class ScriptedBrokers {
   onAny: Says<number> = usual
   readonly #nodes: readonly number[]
   readonly #copies = new Map<string, number>()
+  readonly #producersAt = new Map<string, { epoch: number; next: number }>()
   #producers = 0
 
   constructor(nodes: number, options: Partial<KafkaOptions> = {}) {
@@ -101,17 +102,21 @@ export class ScriptedBrokers {
     return { responses }
   }
 
-  /** As Kafka does it: a copy gets the answer of the first. */
+  /** As Kafka does it: a copy gets the answer of the first, and only what comes next in its epoch is stored. */
   store({ topic, partition, stamp, texts: values }: SentBatch): { errorCode: number; baseOffset: bigint } {
     const id = `${topic}/${partition}`
+    const copy = this.#copies.get(`${id} ${stamp}`)
+    if (copy !== undefined) return { errorCode: 0, baseOffset: BigInt(copy) }
+    const [producer = 0, epoch = 0, sequence = 0] = stamp.split('/').map(Number)
+    const last = this.#producersAt.get(`${id} ${producer}`)
+    const next = last === undefined ? sequence : last.epoch === epoch ? last.next : 0
+    if (last !== undefined && epoch < last.epoch) return { errorCode: 47, baseOffset: -1n }
+    if (next !== sequence) return { errorCode: 45, baseOffset: -1n }
     const log = this.stored.get(id) ?? []
-    const baseOffset = this.#copies.get(`${id} ${stamp}`) ?? log.length
-    if (baseOffset === log.length) {
-      log.push(...values)
-      this.stored.set(id, log)
-      this.#copies.set(`${id} ${stamp}`, baseOffset)
-    }
-    return { errorCode: 0, baseOffset: BigInt(baseOffset) }
+    this.stored.set(id, log)
+    this.#copies.set(`${id} ${stamp}`, log.length)
+    this.#producersAt.set(`${id} ${producer}`, { epoch, next: sequence + values.length })
+    return { errorCode: 0, baseOffset: BigInt(log.push(...values) - values.length) }
   }
 
   async #fetched(request: { bytesMax: number; places: readonly AskedPlace[] }, node: number): Promise<unknown> {
