@@ -253,27 +253,34 @@ kafkaTest('a static member keeps its partitions over a restart, and nobody is di
   assert.equal((await scene.log.inspect().members(scene.group)).length, 2)
 })
 
-kafkaTest('two members with one instanceId: the first is told, and does not fight back', async (scene) => {
-  await scene.topicOf(1)
-  const first = await scene.member({ instanceId: 'same' })
-  await hold(first, 1)
-  const second = await scene.member({ instanceId: 'same' })
-  await until('the second holds it', async () => {
-    await take(second)
-    return second.assignment().length === 1
-  })
-  await until('the first is told', async () => {
-    const error = await take(first).then(
-      () => undefined,
-      (reason) => reason,
-    )
-    if (error === undefined) return false
-    assert.equal(error.code, 'FB_LOG_REFUSED')
-    assert.match(error.message, /instanceId "same" is used by another/)
-    return true
-  })
-  assert.equal(second.assignment().length, 1)
-})
+for (const hearing of ['a heartbeat', 'a commit'] as const) {
+  kafkaTest(
+    `two members with one instanceId: the first is told by ${hearing}, and does not fight back`,
+    async (scene) => {
+      await scene.topicOf(1)
+      const first = await scene.member({ instanceId: 'same', heartbeatMs: hearing === 'a commit' ? 3000 : 100 })
+      await hold(first, 1)
+      const second = await scene.member({ instanceId: 'same' })
+      if (hearing === 'a commit') await assert.rejects(first.commit([{ topic: scene.topic, partition: 0, offset: 0 }]))
+      await until('the second holds it', async () => {
+        await take(second)
+        return second.assignment().length === 1
+      })
+      await until('the first is told', async () => {
+        const error = await take(first).then(
+          () => undefined,
+          (reason) => reason,
+        )
+        if (error === undefined) return false
+        assert.equal(error.code, 'FB_LOG_REFUSED')
+        assert.match(error.message, /instanceId "same" is used by another/)
+        return true
+      })
+      await take(second)
+      assert.equal(second.assignment().length, 1)
+    },
+  )
+}
 
 kafkaTest('a member that the group has given up is fenced, and joins again by itself', async (scene) => {
   await scene.topicOf(1)
