@@ -69,6 +69,29 @@ const orderAndOpenInvoice = async (viewport: { width: number; height: number }):
   await page.close()
 }
 
+const replayAfterReading = async (): Promise<void> => {
+  const { page, problems } = await open({ width: 1280, height: 900 })
+  await page.locator('[data-service=invoicing][data-state=up]').waitFor()
+  await page.getByRole('button', { name: 'Send a poison order' }).click()
+  const letter = page.locator('[data-letter]')
+  const replay = letter.getByRole('button', { name: 'Replay' })
+  await replay.waitFor()
+  const pid = await pidOf('invoicing')
+  process.kill(pid, 'SIGSTOP')
+  try {
+    await letter.getByRole('button', { name: 'Publish the tariff' }).click()
+    await page.getByText(/^Tariff SPOT-\w+ is published/).waitFor()
+    await lookedAgain(page)
+    assert.equal(await replay.isDisabled(), true)
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+  await replay.click()
+  await letter.waitFor({ state: 'detached' })
+  assert.deepEqual(problems, [])
+  await page.close()
+}
+
 describe('the page', { skip }, () => {
   before(async () => {
     app = await startApp()
@@ -110,28 +133,7 @@ describe('the page', { skip }, () => {
     })
   }
 
-  test('a replay is offered when invoicing knows the tariff, not when the tariff is published', async () => {
-    const { page, problems } = await open({ width: 1280, height: 900 })
-    await page.locator('[data-service=invoicing][data-state=up]').waitFor()
-    await page.getByRole('button', { name: 'Send a poison order' }).click()
-    const letter = page.locator('[data-letter]')
-    const replay = letter.getByRole('button', { name: 'Replay' })
-    await replay.waitFor()
-    const pid = await pidOf('invoicing')
-    process.kill(pid, 'SIGSTOP')
-    try {
-      await letter.getByRole('button', { name: 'Publish the tariff' }).click()
-      await page.getByText(/^Tariff SPOT-\w+ is published/).waitFor()
-      await lookedAgain(page)
-      assert.equal(await replay.isDisabled(), true)
-    } finally {
-      process.kill(pid, 'SIGCONT')
-    }
-    await replay.click()
-    await letter.waitFor({ state: 'detached' })
-    assert.deepEqual(problems, [])
-    await page.close()
-  })
+  test('a replay is offered when invoicing knows the tariff, not when the tariff is published', replayAfterReading)
 
   test('a shipment can be chosen with the keyboard alone', async () => {
     const { page } = await open({ width: 1280, height: 900 })
