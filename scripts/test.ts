@@ -19,8 +19,8 @@ const mayNotSkip = process.argv.includes(flag)
 const words = process.argv.slice(2).filter((word) => word !== flag)
 // A file that hangs must not hang the run.
 const fileTimeoutMs = 420_000
-// Measures what happens in real time under load, and needs the machine for itself.
-const alone = new Set(['apps/logiflow/test/incident.test.ts'])
+// They measure what happens in real time under load, and need the machine for themselves.
+const alone = new Set(['apps/logiflow/test/incident.test.ts', 'apps/logiflow/test/real/incident.test.ts'])
 
 interface Outcome {
   passed: number
