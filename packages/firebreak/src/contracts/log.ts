@@ -12,8 +12,10 @@ export interface Log {
    * Appends records; records of one key keep the order of the array and of the calls.
    *
    * **Guarantee** Every record is durable when this resolves; positions are in the order of the argument.
-   * **Errors** `FB_RECORD_TOO_LARGE`, `FB_TOPIC_UNKNOWN` (nothing was appended); `FB_LOG_UNAVAILABLE` (unknown: appending
-   * the same records again may store them twice, with the same ids); `FB_LOG_FULL`; `FB_CLOSED`.
+   * **Errors** `FB_RECORD_TOO_LARGE`, `FB_TOPIC_UNKNOWN` (nothing was appended, where the log knows beforehand);
+   * `FB_RECORD_REFUSED`, and what only a broker finds out (others of the call may be stored, none behind the refused one of
+   * the same key); `FB_LOG_UNAVAILABLE` (unknown: appending the same records again may store them twice, with the same
+   * ids); `FB_LOG_FULL`; `FB_CLOSED`.
    */
   append(records: readonly LogRecord[]): Promise<readonly Position[]>
   /**

@@ -90,11 +90,6 @@ export class Cluster {
     return leader === undefined || leader.node < 0 || !this.#brokers.has(leader.node) ? undefined : leader
   }
 
-  /** A connection to whichever broker answers. */
-  async any(): Promise<Connection> {
-    return (await this.#pick()).connection
-  }
-
   /**
    * Runs a request that any broker can answer. Where that fails, be it for time or for what the answer says, the next one goes
    * to another broker: this one may be cut off, or not the controller.

@@ -14,6 +14,7 @@ export interface Removable {
 
 const deleteWithinMs = 15_000
 const removalLane = 'removal'
+const gone = code.unknownTopicOrPartition
 
 /**
  * Removes topics with all their records, and groups with their positions. For what a program has made for itself: what is not
@@ -50,10 +51,14 @@ async function removeGroup(cluster: Cluster, group: string): Promise<void> {
 
 async function removeTopics(cluster: Cluster, names: readonly string[]): Promise<void> {
   const topics = names.map((name) => ({ name }))
-  const answer = await ask(await cluster.any(), deleteTopicsV6.api, topics, deleteWithinMs)
+  const answer = await cluster.withAny(async (connection) => {
+    const found = await ask(connection, deleteTopicsV6.api, topics, deleteWithinMs)
+    const passing = found.responses.find(({ errorCode }) => errorCode !== gone && passes(errorCode))
+    if (passing !== undefined) throw new ProtocolAnswer(passing.errorCode)
+    return found
+  })
   for (const { name, errorCode, errorMessage } of answer.responses) {
-    if (errorCode === 0 || errorCode === code.unknownTopicOrPartition) continue
-    if (passes(errorCode)) throw new ProtocolAnswer(errorCode)
+    if (errorCode === 0 || errorCode === gone) continue
     const reason = `topic ${name} cannot be removed: ${errorMessage ?? nameOf(errorCode)}`
     throw new FirebreakError('FB_LOG_REFUSED', { path: cluster.settings.path, reason })
   }

@@ -26,6 +26,10 @@ interface Pending {
 
 /** What a commit does beyond the database, once it is durable; `undo` if it comes to nothing. */
 interface Books {
+  /** Those that have a unit of their own in the commit, in its order behind the first. */
+  readonly own: Pending[]
+  /** Of these, those whose function has not ended in this run: a database undoes what is out of time, and goes on. */
+  going: Set<Pending>
   held: readonly ClaimedPartition[]
   rows: readonly OutboxRow[]
   readonly undo: (() => void)[]
@@ -47,7 +51,8 @@ const none: readonly never[] = []
  *
  * I1 One group at a time; groups and the units in them keep their order, so outbox order is commit order.
  * I2 Positions and accounts of a unit become durable in the same commit as its effects, or not at all.
- * I3 A unit whose partition somebody else has claimed fails with `FB_FENCED` before its body runs.
+ * I3 What the database has undone has not been done: a unit that is out of time leaves no mark and no position behind.
+ * I4 A unit whose partition somebody else has claimed fails with `FB_FENCED` before its body runs.
  */
 export class CommitLine {
   readonly #options: LineOptions
@@ -89,9 +94,13 @@ export class CommitLine {
   }
 
   async #commitGroup(group: readonly Pending[]): Promise<void> {
-    const books: Books = { held: [], undo: [], rows: [] }
+    const books: Books = { own: [], going: new Set(), held: [], undo: [], rows: [] }
     try {
-      await this.#options.database.commit(this.#sqlOf(group, books))
+      const verdicts = await this.#options.database.commit(this.#sqlOf(group, books))
+      for (const [i, pending] of books.own.entries()) {
+        const verdict = verdicts[i + 1]
+        if (verdict?.ok === false) pending.error = verdict.error
+      }
     } catch (error) {
       for (const restore of books.undo) restore()
       // What is in memory of these partitions may be behind what is in the database: they have to be claimed anew.
@@ -133,12 +142,19 @@ export class CommitLine {
     for (const pending of group) {
       const { body, settle, records, inboxId } = pending.unit
       const isMore = body !== null || settle !== null || records !== null
-      if (isMore || copies.has(inboxId)) units.push((sql) => this.#runUnit(sql, pending, nowMs))
+      if (!isMore && !copies.has(inboxId)) continue
+      books.own.push(pending)
+      units.push(async (sql) => {
+        const { going } = books
+        await this.#runUnit(sql, pending, nowMs)
+        going.delete(pending)
+      })
     }
     const open = async (sql: Sql): Promise<void> => {
       // A database may run the units of a commit again: then nothing of the first time counts.
       for (const restore of books.undo.splice(0)) restore()
       books.rows = []
+      books.going = new Set(books.own)
       for (const pending of group) begin(pending)
       books.held = await fenceAll(sql, group)
       const once = group.filter(
@@ -148,6 +164,8 @@ export class CommitLine {
     }
     // The events of all units go into the outbox at once, in the order of the units (I1).
     const close = async (sql: Sql): Promise<void> => {
+      // Nothing of it is left, so nothing may be counted of it. Its verdict will say why.
+      for (const pending of books.going) pending.error ??= new Error('undone by the database')
       await this.#unmarkFailed(sql, group)
       await progressAll(sql, group, books.undo)
       // Last: from here to the end of the commit other lines and instances wait for the next number.

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import type { Database, SqlUnit } from '../../src/contracts/database.ts'
 import type { PostgresDatabaseOptions } from '../../src/postgres/connection-settings.ts'
 import { gate, outcomes, rejectsWithCode } from '../../src/testing/database-scene.ts'
+import { outOfTime } from '../commit-scene.ts'
 import { guard } from './postgres-outcomes.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
 
@@ -104,4 +105,14 @@ test('a group is not given back as busy while a body in it is going', options, (
     proceed.open()
     assert.deepEqual(verdicts, [...Array(5).fill('FB_TRANSACTION_TIMEOUT'), 'ok'])
   }),
+)
+
+test(
+  'a unit that the server has undone in the middle is told so by the committer, and leaves no mark',
+  options,
+  async () => {
+    const database = scene.open({ transactionMaxMs: 200 })
+    await outOfTime(database, async () => undefined)
+    await database.close()
+  },
 )

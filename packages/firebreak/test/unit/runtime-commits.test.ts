@@ -11,6 +11,7 @@ import { sqliteDatabase } from '../../src/sqlite/sqlite-database.ts'
 import type { Around } from '../../src/testing/around.ts'
 import { memoryLog } from '../../src/testing/memory-log.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
+import { outOfTime } from '../commit-scene.ts'
 import { Followed, Happened, publishAll, scene, writer } from '../thing-scene.ts'
 
 test('a commit of unknown fate fences its partitions: what took effect counts once, as done', async () => {
@@ -205,5 +206,12 @@ test('a mirrored dead letter is a record with its original bytes and the reason 
   const stopping = runtime.stop()
   await clock.advance(2000)
   await stopping
+  await database.close()
+})
+
+test('a unit that the database has undone in the middle is told so, and leaves no mark; the others stand', async () => {
+  const clock = virtualClock()
+  const database = sqliteDatabase({ path: ':memory:', clock, transactionMaxMs: 100 })
+  await outOfTime(database, (ms) => clock.advance(ms))
   await database.close()
 })
