@@ -36,16 +36,19 @@ export async function relayBacklog(backlog: Backlog): Promise<Relayed> {
   await client.connect()
   const database = postgresDatabase({ url })
   const definition = service({ name: 'fb-bench-outbox', publishes: [events.Followed] })
-  // A first life makes the ledger, and looks for events in it.
-  const looks: Look[] = []
-  await relay({ definition, log, database: overheard(database, looks) }, 0)
-  await fill(client, backlog)
-  const claim = await explain(client, looks[0])
-  const perSec = await relay({ definition, log, database }, relayed)
-  if (rows === relayed) await expectEmpty(client)
-  await database.close()
-  await client.end()
-  return { perSec, claim }
+  try {
+    // A first life makes the ledger, and looks for events in it.
+    const looks: Look[] = []
+    await relay({ definition, log, database: overheard(database, looks) }, 0)
+    await fill(client, backlog)
+    const claim = await explain(client, looks[0])
+    const perSec = await relay({ definition, log, database }, relayed)
+    if (rows === relayed) await expectEmpty(client)
+    return { perSec, claim }
+  } finally {
+    await database.close()
+    await client.end()
+  }
 }
 
 async function relay(
@@ -83,7 +86,7 @@ function overheard(database: Database, looks: Look[]): Database {
   return {
     capabilities: database.capabilities,
     query: (sql, params) => {
-      if (/FROM fb_outbox WHERE/.test(sql)) looks.push({ sql, params: params ?? [] })
+      if (/FROM "firebreak"\.fb_outbox WHERE/.test(sql)) looks.push({ sql, params: params ?? [] })
       return database.query(sql, params)
     },
     commit: (units) => database.commit(units),
@@ -99,7 +102,6 @@ interface PlanNode {
 
 async function explain(client: pg.Client, look: Look | undefined): Promise<Claim> {
   if (look === undefined) throw new Error('the relay never looked into the outbox')
-  await client.query("SELECT set_config('search_path', 'public,firebreak', false)")
   const plans: string[] = []
   const times: number[] = []
   for (const mode of ['force_custom_plan', 'force_generic_plan']) {
