@@ -77,8 +77,8 @@ test('three attempts in three layers make 27 of one, and no more than 1.2 within
   const arms = [
     layers('bare', bare, 20),
     layers('default', policyDefaults, 200),
-    // The breaker alone would stop nearly all of it.
-    layers('budget', { ...policyDefaults, breaker: null }, 200),
+    // The breaker alone would stop nearly all of it, and the bulkhead what comes while the machine stands still for a moment.
+    layers('budget', { ...policyDefaults, breaker: null, bulkhead: null }, 200),
   ]
   const real = await runReal(scenario(arms))
   const amplification = (name: string): number =>
