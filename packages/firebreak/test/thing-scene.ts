@@ -26,6 +26,20 @@ export const Followed: EventDefinition<typeof thing> = event({
   schema: thing,
 })
 
+/** The record of the `n`th thing of the key `k`, as another program would write it. */
+export const recordOf = (n: number): LogRecord => ({
+  topic: Happened.topic,
+  key: 'k',
+  value: new TextEncoder().encode(JSON.stringify({ id: 'k', n })),
+  headers: {
+    ce_id: `id-${n}`,
+    ce_type: Happened.type,
+    ce_source: '/test',
+    ce_schemaversion: '1',
+    ce_specversion: '1.0',
+  },
+})
+
 /** One attempt every ten seconds, so that a failed record is parked; the first retry would wait in the lane otherwise. */
 export const parkingRetry: NonNullable<HandlerOptions['retry']> = {
   attemptsMax: 3,

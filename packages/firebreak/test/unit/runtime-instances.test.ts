@@ -12,22 +12,9 @@ import { sqliteDatabase } from '../../src/sqlite/sqlite-database.ts'
 import { memoryLog } from '../../src/testing/memory-log.ts'
 import { memoryLogStore } from '../../src/testing/memory-log-store.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
-import { Followed, Happened, publishAll, scene, writer } from '../thing-scene.ts'
+import { Followed, Happened, publishAll, recordOf, scene, writer } from '../thing-scene.ts'
 
 const forMs = 2000
-
-const recordOf = (n: number): LogRecord => ({
-  topic: Happened.topic,
-  key: 'k',
-  value: new TextEncoder().encode(JSON.stringify({ id: 'k', n })),
-  headers: {
-    ce_id: `id-${n}`,
-    ce_type: Happened.type,
-    ce_source: '/test',
-    ce_schemaversion: '1',
-    ce_specversion: '1.0',
-  },
-})
 
 test('instances that ask share the shards of the outbox evenly, and take those of one that is gone', async () => {
   const database = sqliteDatabase({ path: ':memory:' })
