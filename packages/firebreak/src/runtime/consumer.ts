@@ -9,6 +9,7 @@ import {
   type StartFrom,
 } from '../contracts/log.ts'
 import { releasePartition } from '../ledger/partitions.ts'
+import { nextTurn } from '../node/turn.ts'
 import { refuseCompany } from './boot-checks.ts'
 import { claim } from './claim.ts'
 import { classify, troubleWith } from './decide.ts'
@@ -22,6 +23,8 @@ import { persist } from './persist.ts'
 import type { StopTime } from './stop-time.ts'
 
 const pollRecordsMax = 1000
+// A thousand records take the event loop for 10 ms. While handlers run, their timers and answers are due in between.
+const stepRecords = 100
 const pollWaitMs = 5000
 // Nothing wakes a poll when an outbox or a parked lane drains; looking again costs next to nothing.
 const pausedWaitMs = 250
@@ -158,8 +161,10 @@ export class Consumer {
     this.#wake = paused.length > 0 ? wake : undefined
     const signal = paused.length > 0 ? AbortSignal.any([wake.signal, this.#stop.signal]) : this.#stop.signal
     const waitMs = paused.length > 0 ? pausedWaitMs : pollWaitMs
-    const room = Math.max(1, this.#engine.limits.recordsMax - this.#lanes.held)
-    const entries = await cursor.poll({ recordsMax: Math.min(pollRecordsMax, room), waitMs, signal })
+    const { limits, slots } = this.#engine
+    const room = Math.max(1, limits.recordsMax - this.#lanes.held)
+    const recordsMax = Math.min(slots.running > 0 ? stepRecords : pollRecordsMax, room)
+    const entries = await cursor.poll({ recordsMax, waitMs, signal })
     this.#wake = undefined
     if (this.#stop.signal.aborted) return
     // The cursor has moved past these records: from here on they are ours to keep until they are accepted (I3).
@@ -168,6 +173,7 @@ export class Consumer {
     if (this.#isAhead) return
     if (entries.length > 0) await this.#accept(entries)
     this.#handedOut = false
+    if (slots.running > 0) await new Promise<void>(nextTurn)
   }
 
   #persist<T>(run: () => Promise<T>): Promise<T | undefined> {

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { PortCall } from '../../src/testing/around.ts'
+import { Outage, recordOf, scene, writer } from '../thing-scene.ts'
+
+/** Sees in which turn of the event loop a poll has brought how many records. */
+class Polls extends Outage {
+  seen: { readonly turn: number; readonly records: number }[] = []
+  #turn = 0
+
+  override async call<T>(call: PortCall, run: () => Promise<T>): Promise<T> {
+    const result = await super.call(call, run)
+    if (call.method !== 'poll') return result
+    this.seen.push({ turn: this.#turn, records: (result as readonly unknown[]).length })
+    setImmediate(() => this.#turn++)
+    return result
+  }
+}
+
+test('while a handler runs, a backlog is taken in small steps, with a turn of the event loop between any two', async () => {
+  const polls = new Polls()
+  const gate = Promise.withResolvers<void>()
+  const one = writer('one', () => gate.promise)
+  const { app, effects } = await scene([one], { around: polls })
+  await app.log.append([recordOf(0)])
+  await app.advance(1000)
+  polls.seen = []
+  await app.log.append(Array.from({ length: 450 }, (_, i) => recordOf(i + 1)))
+  await app.advance(1000)
+  const steps = polls.seen.filter(({ records }) => records > 0)
+  assert.equal(
+    steps.reduce((sum, { records }) => sum + records, 0),
+    450,
+  )
+  assert.ok(Math.max(...steps.map(({ records }) => records)) <= 100, JSON.stringify(steps))
+  assert.equal(new Set(steps.map(({ turn }) => turn)).size, steps.length, JSON.stringify(steps))
+  gate.resolve()
+  await app.advance(1000)
+  assert.deepEqual(
+    await effects('one'),
+    Array.from({ length: 451 }, (_, n) => `k:${n}`),
+  )
+  await app.stop()
+})
