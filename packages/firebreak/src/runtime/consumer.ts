@@ -51,8 +51,9 @@ export class Consumer {
   readonly #outboxPending: () => number
   readonly #onClaim: () => void
   readonly #claims = new Map<string, ClaimedPartition>()
-  /** Event ids of records in memory, to notice copies that were polled together. */
-  readonly #inMemory = new Set<string>()
+  /** Event ids of the last records, at least of those in memory, to notice copies that were polled together. */
+  #lately = new Set<string>()
+  #before: ReadonlySet<string> = none
   readonly #committed = new Map<string, number>()
   /** The cursor has moved past records that are not accepted yet. */
   #handedOut = false
@@ -181,24 +182,26 @@ export class Consumer {
   }
 
   async #accept(entries: readonly LogEntry[]): Promise<void> {
-    const ids = entries.map(inboxIdOf)
+    const ids: (string | null)[] = []
     const old: string[] = []
     let claimOf = claimFinder(this.#claims)
-    for (const [i, entry] of entries.entries()) {
-      const id = ids[i] ?? null
+    for (const entry of entries) {
+      const id = inboxIdOf(entry)
+      ids.push(id)
       if (id !== null && claimOf(entry)?.horizon.isNew(id) === false) old.push(id)
     }
     const handled = old.length === 0 ? none : await this.#persist(() => this.#engine.committer.inbox.find(old))
     if (handled === undefined) return
     claimOf = claimFinder(this.#claims)
-    for (const [i, entry] of entries.entries()) {
+    let at = 0
+    for (const entry of entries) {
+      const id = ids[at++] ?? null
       const claimed = claimOf(entry)
       if (claimed === undefined || claimed.fenced) continue
       const from = claimed.offsets.expected
       if (from !== null && from < entry.offset)
         this.#engine.tell?.({ kind: 'gap', partition: claimed, from, to: entry.offset })
       if (!claimed.offsets.accept(entry.offset)) continue
-      const id = ids[i] ?? null
       const before = id !== null && (handled.has(id) || this.#seen(id))
       this.#lanes.push(claimed, { entry, inboxId: id, handled: before })
     }
@@ -207,16 +210,13 @@ export class Consumer {
 
   // Copies of one event can sit in memory together, on different partitions even: the later one asks again on its turn.
   #seen(id: string): false | 'ask' {
-    const { limits } = this.#engine
-    if (this.#inMemory.has(id)) return 'ask'
-    this.#inMemory.add(id)
-    if (this.#inMemory.size > limits.recordsMax * 4) {
-      let surplus = this.#inMemory.size - limits.recordsMax * 2
-      for (const old of this.#inMemory) {
-        if (surplus-- <= 0) break
-        this.#inMemory.delete(old)
-      }
+    if (this.#lately.has(id) || this.#before.has(id)) return 'ask'
+    // Two generations: forgetting ids one by one costs more than asking for each twice.
+    if (this.#lately.size >= this.#engine.limits.recordsMax * 2) {
+      this.#before = this.#lately
+      this.#lately = new Set()
     }
+    this.#lately.add(id)
     return false
   }
 

@@ -49,25 +49,30 @@ interface Tries extends History {
   readonly infrastructureFailures: number
 }
 
-function firstTry(message: Message): Tries {
-  const { attempts, firstFailedAtMs } = message
-  const last = attempts.at(-1)
-  const classification = { kind: 'transient' } as const
-  return {
-    attempts,
-    firstFailedAtMs,
-    count: last === undefined ? 0 : last.number - (isUncounted(last.errorClass) ? 1 : 0),
-    classification,
-    error: undefined,
-    previousDelayMs: delayBefore(message, last),
-    infrastructureFailures: 0,
-  }
+const untried: Tries = {
+  attempts: [],
+  firstFailedAtMs: null,
+  count: 0,
+  classification: { kind: 'transient' },
+  error: undefined,
+  previousDelayMs: 0,
+  infrastructureFailures: 0,
 }
 
-// A parked record was put off after its last attempt: what it waited is what the next delay grows from.
-function delayBefore({ delivery }: Message, last: Attempt | undefined): number {
-  const dueAtMs = delivery.parked?.dueAtMs ?? null
-  return last === undefined || dueAtMs === null ? 0 : Math.max(0, dueAtMs - last.startedAtMs - last.durationMs)
+function firstTry(message: Message): Tries {
+  const { parked } = message.delivery
+  if (parked === null) return untried
+  const { attempts, firstFailedAtMs } = message
+  const last = attempts.at(-1)
+  if (last === undefined) return { ...untried, attempts, firstFailedAtMs }
+  return {
+    ...untried,
+    attempts,
+    firstFailedAtMs,
+    count: last.number - (isUncounted(last.errorClass) ? 1 : 0),
+    // It was put off after its last attempt: what it waited is what the next delay grows from.
+    previousDelayMs: parked.dueAtMs === null ? 0 : Math.max(0, parked.dueAtMs - last.startedAtMs - last.durationMs),
+  }
 }
 
 async function alreadyDone(engine: Engine, message: Message): Promise<boolean> {

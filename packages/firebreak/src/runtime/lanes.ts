@@ -35,16 +35,15 @@ export class Lanes {
 
   push(partition: ClaimedPartition, record: Waiting): void {
     const id = laneOf(record.entry)
-    let lane = partition.lanes.get(id)
-    if (lane === undefined) {
-      lane = { id, waiting: [], running: false }
-      partition.lanes.set(id, lane)
-    }
-    lane.waiting.push(record)
+    const running = partition.lanes.get(id)
     partition.held++
     this.held++
-    if (lane.running) return
-    lane.running = true
+    if (running !== undefined) {
+      running.waiting.push(record)
+      return
+    }
+    const lane = { id, waiting: [record] }
+    partition.lanes.set(id, lane)
     void this.#run(partition, lane)
   }
 
@@ -74,7 +73,6 @@ export class Lanes {
       this.#engine.halt(error as Error)
     }
     this.#dropped(partition, lane.waiting.length)
-    lane.running = false
     partition.lanes.delete(lane.id)
   }
 

@@ -77,16 +77,24 @@ export function decode(service: ServiceDefinition, delivery: Delivery): Message 
 }
 
 function withPayload(delivery: Delivery, envelope: Envelope, handler: Handler): Message | Promise<Message> {
-  const broken = (error: unknown): Message =>
-    messageOf(delivery, { envelope, handler, broken: asPermanent(error, envelope) })
   try {
     const payload = readPayload(handler.event, envelope.schemaVersion, parsePayload(delivery.entry.value))
-    if (payload instanceof Promise) {
-      return payload.then((value) => messageOf(delivery, { envelope, handler, payload: value }), broken)
-    }
+    if (payload instanceof Promise) return withLatePayload(delivery, { envelope, handler }, payload)
     return messageOf(delivery, { envelope, handler, payload })
   } catch (error) {
-    return broken(error)
+    return messageOf(delivery, { envelope, handler, broken: asPermanent(error, envelope) })
+  }
+}
+
+async function withLatePayload(
+  delivery: Delivery,
+  read: { readonly envelope: Envelope; readonly handler: Handler },
+  payload: Promise<unknown>,
+): Promise<Message> {
+  try {
+    return messageOf(delivery, { ...read, payload: await payload })
+  } catch (error) {
+    return messageOf(delivery, { ...read, broken: asPermanent(error, read.envelope) })
   }
 }
 

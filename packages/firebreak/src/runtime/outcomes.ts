@@ -26,17 +26,14 @@ export function finalUnit(
   const { partition, entry, parked } = message.delivery
   const marks = account === 'done' ? message.delivery.inboxId : null
   const suspected = partition.suspects.has(entry.offset)
-  const plain = { partition, inboxId: marks, body: null, records: null }
   if (parked === null && !suspected && own === undefined) {
-    return {
-      ...plain,
-      position: entry.offset,
-      delta: account === 'done' ? doneOnce : { [account]: 1 },
-      settle: null,
-    }
+    const delta = account === 'done' ? doneOnce : { [account]: 1 }
+    return { partition, position: entry.offset, delta, inboxId: marks, body: null, settle: null, records: null }
   }
   return {
-    ...plain,
+    ...bareUnit,
+    partition,
+    inboxId: marks,
     position: parked === null ? entry.offset : null,
     delta: parked === null ? { [account]: 1 } : { parked: -1, [account]: 1 },
     settle: async (sql) => {

@@ -19,7 +19,6 @@ export interface Waiting {
 export interface Lane {
   readonly id: string
   readonly waiting: Waiting[]
-  running: boolean
 }
 
 /** A lane whose head waits in the database. */

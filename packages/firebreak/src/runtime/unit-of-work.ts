@@ -25,6 +25,7 @@ export interface AttemptSpec {
  *
  *     open -> committing -> committed     the one commit succeeded; what the handler does now is outside of it
  *     open -> committing -> failed        the commit failed; `failure` holds why, even if the handler hides it
+ *     open -> committing                  for good: the handler is through and wants nothing, so only `complete` waits
  *     open -> ended                       deadline, fence or an error of the handler; every call is refused from here on
  *
  * I1 A handler that has passed its deadline is not waited for, in any mode; a commit under way still decides the outcome.
@@ -38,6 +39,7 @@ export class UnitOfWork implements Context, Expiring {
   #records: (LogRecord | Promise<LogRecord>)[] | undefined
   #calls: AttemptCalls | undefined
   #abort: AbortController | undefined
+  #onPartition: (() => void) | undefined
   #slotHeld = true
   #taken = false
   #isLate = false
@@ -68,7 +70,10 @@ export class UnitOfWork implements Context, Expiring {
       this.#abort = new AbortController()
       if (this.#mode === 'ended') this.#abort.abort()
       else if (partition?.aborted) this.#abort.abort(partition.reason)
-      else partition?.addEventListener('abort', this.#abortWithPartition, { once: true })
+      else if (partition !== undefined) {
+        this.#onPartition = () => this.#abort?.abort(partition.reason)
+        partition.addEventListener('abort', this.#onPartition, { once: true })
+      }
     }
     return this.#abort.signal
   }
@@ -116,7 +121,7 @@ export class UnitOfWork implements Context, Expiring {
 
   /** Ends the attempt after its handler has: commits what it has not committed itself. */
   complete(): Promise<UnitOutcome> {
-    if (this.#mode === 'open') return this.#commit(null)
+    if (this.#mode === 'open') return this.#records === undefined ? this.#commitBare() : this.#commit(null)
     // The handler did not await its transaction: its outcome is still the outcome of the attempt.
     if (this.#mode === 'committing' && this.#committing !== undefined) return this.#committing
     if (this.#mode === 'committed' && this.outcome !== undefined) return Promise.resolve(this.outcome)
@@ -144,7 +149,7 @@ export class UnitOfWork implements Context, Expiring {
     if (this.#mode === 'open') this.#mode = 'ended'
     if (this.#abort !== undefined) {
       if (reason !== undefined) this.#abort.abort(reason)
-      this.#partitionSignal?.removeEventListener('abort', this.#abortWithPartition)
+      if (this.#onPartition !== undefined) this.#partitionSignal?.removeEventListener('abort', this.#onPartition)
     }
     this.#releaseSlot()
   }
@@ -155,15 +160,25 @@ export class UnitOfWork implements Context, Expiring {
     this.#engine.slots.release()
   }
 
-  #commit(body: ((sql: Sql) => Promise<void>) | null): Promise<UnitOutcome> {
-    if (this.#mode !== 'open') return Promise.reject(this.#ended())
+  #startCommit(): void {
     this.#mode = 'committing'
     // While somebody is under suspicion it keeps its place to the end, so that who runs alone is alone.
     if (!this.#spec.unit.partition?.suspicious) this.#releaseSlot()
+  }
+
+  // A unit that is only a mark is spared the 260 bytes that the rest of `#commit` takes: the collector is a tenth of the time.
+  #commitBare(): Promise<UnitOutcome> {
+    this.#startCommit()
+    this.#taken = true
+    return this.#engine.committer.commit(this.#spec.unit)
+  }
+
+  #commit(body: ((sql: Sql) => Promise<void>) | null): Promise<UnitOutcome> {
+    if (this.#mode !== 'open') return Promise.reject(this.#ended())
+    this.#startCommit()
     const { unit } = this.#spec
     // Asked for after the body, which may publish too.
-    const records = body === null && this.#records === undefined ? null : () => this.#made()
-    if (records === null) this.#taken = true
+    const records: Unit['records'] = () => this.#made()
     // A group that fails as a whole is tried unit by unit: a body that runs again publishes again.
     const publishedBefore = this.#records?.length ?? 0
     const again =
@@ -174,22 +189,20 @@ export class UnitOfWork implements Context, Expiring {
             this.#records?.splice(publishedBefore)
             return body(sql)
           }
-    this.#committing = this.#engine.committer
-      .commit(body === null && records === null ? unit : { ...unit, body: again, records })
-      .then(
-        (outcome) => {
-          this.#mode = 'committed'
-          this.outcome = outcome
-          if (this.#isLate) this.expire()
-          return outcome
-        },
-        (error) => {
-          this.#mode = 'failed'
-          this.failure = error
-          if (this.#isLate) this.expire()
-          throw error
-        },
-      )
+    this.#committing = this.#engine.committer.commit({ ...unit, body: again, records }).then(
+      (outcome) => {
+        this.#mode = 'committed'
+        this.outcome = outcome
+        if (this.#isLate) this.expire()
+        return outcome
+      },
+      (error) => {
+        this.#mode = 'failed'
+        this.failure = error
+        if (this.#isLate) this.expire()
+        throw error
+      },
+    )
     return this.#committing
   }
 
@@ -203,8 +216,6 @@ export class UnitOfWork implements Context, Expiring {
   get #partitionSignal(): AbortSignal | undefined {
     return this.#spec.unit.partition?.signal
   }
-
-  readonly #abortWithPartition = (): void => this.#abort?.abort(this.#partitionSignal?.reason)
 
   #ended(): FirebreakError {
     const what = `${this.#spec.envelope.type} (attempt ${this.#spec.attempt})`
