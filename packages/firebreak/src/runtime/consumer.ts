@@ -23,8 +23,10 @@ import { persist } from './persist.ts'
 import type { StopTime } from './stop-time.ts'
 
 const pollRecordsMax = 1000
-// A thousand records take the event loop for 10 ms. While handlers run, their timers and answers are due in between.
+// A thousand records take the event loop for 10 ms. While many handlers wait, their timers and answers are due in between;
+// for a few it is not worth the smaller groups of commits.
 const stepRecords = 100
+const manyShare = 0.1
 const pollWaitMs = 5000
 // Nothing wakes a poll when an outbox or a parked lane drains; looking again costs next to nothing.
 const pausedWaitMs = 250
@@ -51,7 +53,7 @@ export class Consumer {
   readonly #outboxPending: () => number
   readonly #onClaim: () => void
   readonly #claims = new Map<string, ClaimedPartition>()
-  /** Event ids of the last records, at least of those in memory, to notice copies that were polled together. */
+  /** Event ids of the last records, two to four times `recordsMax`: notices copies that come close together. */
   #lately = new Set<string>()
   #before: ReadonlySet<string> = none
   readonly #committed = new Map<string, number>()
@@ -162,9 +164,8 @@ export class Consumer {
     this.#wake = paused.length > 0 ? wake : undefined
     const signal = paused.length > 0 ? AbortSignal.any([wake.signal, this.#stop.signal]) : this.#stop.signal
     const waitMs = paused.length > 0 ? pausedWaitMs : pollWaitMs
-    const { limits, slots } = this.#engine
-    const room = Math.max(1, limits.recordsMax - this.#lanes.held)
-    const recordsMax = Math.min(slots.running > 0 ? stepRecords : pollRecordsMax, room)
+    const room = Math.max(1, this.#engine.limits.recordsMax - this.#lanes.held)
+    const recordsMax = Math.min(this.#manyWait() ? stepRecords : pollRecordsMax, room)
     const entries = await cursor.poll({ recordsMax, waitMs, signal })
     this.#wake = undefined
     if (this.#stop.signal.aborted) return
@@ -174,7 +175,12 @@ export class Consumer {
     if (this.#isAhead) return
     if (entries.length > 0) await this.#accept(entries)
     this.#handedOut = false
-    if (slots.running > 0) await new Promise<void>(nextTurn)
+    if (this.#manyWait()) await new Promise<void>(nextTurn)
+  }
+
+  #manyWait(): boolean {
+    const { slots, service } = this.#engine
+    return slots.running > 0 && slots.running >= service.handlersMax * manyShare
   }
 
   #persist<T>(run: () => Promise<T>): Promise<T | undefined> {
@@ -211,7 +217,7 @@ export class Consumer {
   // Copies of one event can sit in memory together, on different partitions even: the later one asks again on its turn.
   #seen(id: string): false | 'ask' {
     if (this.#lately.has(id) || this.#before.has(id)) return 'ask'
-    // Two generations: forgetting ids one by one costs more than asking for each twice.
+    // Two generations: forgetting ids one by one costs more than a look into both.
     if (this.#lately.size >= this.#engine.limits.recordsMax * 2) {
       this.#before = this.#lately
       this.#lately = new Set()

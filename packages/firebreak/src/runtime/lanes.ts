@@ -8,7 +8,7 @@ import { type ClaimedPartition, type Lane, laneOf, type Waiting } from './partit
 /**
  * The lanes of live records: one after the other per key, as many keys at once as there are records.
  *
- * I1 A lane has one runner; it lives while records wait.
+ * I1 A lane has one runner: it is in its partition's `lanes` from its first record until its runner has ended.
  * I2 Records are started in the order of their positions; a stop starts no more and drops what waits, because nothing
  *    of it is finished and the log still has it.
  */

@@ -184,8 +184,9 @@ export class Parking {
   }
 
   async #drain(partition: ClaimedPartition, lane: string, state: ParkedState): Promise<void> {
-    let goesOn = true
-    while (goesOn && this.#mayRun(partition)) goesOn = await this.#drainSome(partition, lane, state)
+    // The head alone at first: a lane whose head fails again needs none of what waits behind it.
+    let goesOn = this.#mayRun(partition) && (await this.#drainSome(partition, lane, state, 1))
+    while (goesOn && this.#mayRun(partition)) goesOn = await this.#drainSome(partition, lane, state, rowsPerRead)
     state.draining = false
     partition.busy.delete(lane)
     if (state.count === 0 && !state.held) partition.parked.delete(lane)
@@ -197,9 +198,9 @@ export class Parking {
   }
 
   /** False when the lane must wait, or is empty. */
-  async #drainSome(partition: ClaimedPartition, lane: string, state: ParkedState): Promise<boolean> {
+  async #drainSome(partition: ClaimedPartition, lane: string, state: ParkedState, rowsMax: number): Promise<boolean> {
     const { landed } = state
-    const rows = await this.#read(partition, lane)
+    const rows = await this.#read(partition, lane, rowsMax)
     if (rows === undefined) {
       state.headDueAtMs = this.#engine.clock.now() + readAgainMs
       return false
@@ -239,9 +240,9 @@ export class Parking {
     return !state.held
   }
 
-  async #read(partition: ClaimedPartition, lane: string): Promise<readonly ParkedRow[] | undefined> {
+  async #read(partition: ClaimedPartition, lane: string, rowsMax: number): Promise<readonly ParkedRow[] | undefined> {
     try {
-      return await readLane(this.#engine.database, partition, lane, rowsPerRead)
+      return await readLane(this.#engine.database, partition, lane, rowsMax)
     } catch (error) {
       if (classify(error).kind === 'halt') this.#engine.halt(error as Error)
       this.#engine.tell?.({ kind: 'trouble', where: 'database', error })

@@ -245,6 +245,25 @@ test('a failing unit does not drag its neighbours in the group commit along', as
   await app.stop()
 })
 
+test('when the commit fails after the handler has returned, its signal ends what goes on without it', async () => {
+  const around = new Outage()
+  const signals: AbortSignal[] = []
+  const one = raw((_, { signal }) => {
+    signals.push(signal)
+    around.databaseAway = signals.length === 1
+  })
+  const { app, count } = await scene([one], { around })
+  await publishAll(app, [['k', 1]])
+  around.databaseAway = false
+  await app.advance(5000)
+  assert.equal(count('done'), 1)
+  assert.deepEqual(
+    signals.map(({ aborted }) => aborted),
+    [true, false],
+  )
+  await app.stop()
+})
+
 test('a constraint that fails only at the commit costs its own unit, and its neighbours publish once', async () => {
   const one = raw((it, ctx) =>
     ctx.transaction(async (sql) => {
