@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { createRuntime, type Handler, handle, service } from 'firebreak'
 import { postgresDatabase } from 'firebreak/postgres'
-import type { BenchEvents, Measured } from './events.ts'
+import { type BenchEvents, type Measured, machineMs } from './events.ts'
 import { inBenchTopics, openLog, type Servers } from './kafka-rates.ts'
 import { dropGroups, ownName } from './kafka-topics.ts'
 import { inDatabase } from './postgres-databases.ts'
@@ -52,7 +52,7 @@ export function healthyLatency(load: SteadyLoad, failing: boolean): Promise<Heal
       await runtime.start()
       const sending = publisher(events, load)
       await sending.started
-      from.ms = performance.timeOrigin + performance.now() + warmupMs
+      from.ms = machineMs() + warmupMs
       await sending.ended
       await new Promise((resolve) => setTimeout(resolve, 1000))
       await runtime.stop()
@@ -95,7 +95,7 @@ function noting({ events, failing, samples, from }: Noting): Handler {
       if (isSick(payload)) {
         if (failing) throw new Error('planted failure')
       } else if (payload.sentAtMs >= from.ms) {
-        const latencyMs = performance.timeOrigin + performance.now() - payload.sentAtMs
+        const latencyMs = machineMs() - payload.sentAtMs
         samples.push({ sentAtMs: payload.sentAtMs, latencyMs })
       }
     },

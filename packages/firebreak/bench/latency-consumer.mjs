@@ -7,7 +7,11 @@ const schema = { '~standard': { version: 1, vendor: 'bench', validate: (value) =
 const Happened = event({ type: 'bench.happened', topic: 'bench.events', key: 'id', schema })
 const log = sqliteLog({ path: folder })
 const database = sqliteDatabase({ path: databasePath })
-const note = (payload) => void latenciesMs.push(performance.timeOrigin + performance.now() - payload.sentAtMs)
+// As `machineMs` in events.ts: the same clock as in the process that sends.
+const note = (payload) => {
+  const [seconds, nanoseconds] = process.hrtime()
+  latenciesMs.push(seconds * 1000 + nanoseconds / 1e6 - payload.sentAtMs)
+}
 const runtime = createRuntime({
   service: service({ name: 'bench-consumer', handlers: [handle(Happened, note)] }),
   log,
