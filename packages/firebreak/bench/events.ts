@@ -37,7 +37,7 @@ export const Happened: EventDefinition<Schema<Measured>> = embedded.Happened
 
 /**
  * The time of the machine's steady clock, the same in all its processes. `performance.timeOrigin` is the wall clock as each process
- * met it at its start: when that was put right in between, a record arrived 4 ms before it was sent.
+ * met it at its start: when that was put right in between, records arrived up to 5 ms before they were sent.
  */
 export function machineMs(): number {
   const [seconds, nanoseconds] = process.hrtime()

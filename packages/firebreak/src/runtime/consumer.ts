@@ -180,7 +180,7 @@ export class Consumer {
 
   #manyWait(): boolean {
     const { slots, service } = this.#engine
-    return slots.running > 0 && slots.running >= service.handlersMax * manyShare
+    return slots.running >= service.handlersMax * manyShare
   }
 
   #persist<T>(run: () => Promise<T>): Promise<T | undefined> {

@@ -185,8 +185,8 @@ export class Parking {
 
   async #drain(partition: ClaimedPartition, lane: string, state: ParkedState): Promise<void> {
     // The head alone at first: a lane whose head fails again needs none of what waits behind it.
-    let goesOn = this.#mayRun(partition) && (await this.#drainSome(partition, lane, state, 1))
-    while (goesOn && this.#mayRun(partition)) goesOn = await this.#drainSome(partition, lane, state, rowsPerRead)
+    for (let rowsMax = 1; this.#mayRun(partition); rowsMax = rowsPerRead)
+      if (!(await this.#drainSome(partition, lane, state, rowsMax))) break
     state.draining = false
     partition.busy.delete(lane)
     if (state.count === 0 && !state.held) partition.parked.delete(lane)
