@@ -154,7 +154,7 @@ export class Crew {
     member.process.kill('SIGCONT')
     const overdue = setTimeout(() => {
       if (member.sent === 'SIGKILL') return
-      this.tally.problems.push(`${slot} did not end within ${orderlyEndMs} ms of SIGTERM`)
+      this.tally.problems.push(`${slot} did not end within ${orderlyEndMs} ms of SIGTERM:\n${member.stderr}`)
       member.process.kill('SIGKILL')
     }, orderlyEndMs)
     await member.exited

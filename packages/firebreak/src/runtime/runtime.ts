@@ -61,7 +61,11 @@ export type Publish = <E extends AnyEvent>(event: E, payload: PayloadInput<E>) =
 
 /** A running service: the composition root of its parts. Does not own the log and the database: close them after it. */
 export interface Runtime {
-  /** Checks the set-up, creates topics and ledger, joins the group. **Errors** `FB_CONFIG` with every problem at once. */
+  /**
+   * Checks the set-up, creates topics and ledger, joins the group. Once; a runtime that could not start is stopped.
+   *
+   * **Errors** `FB_CONFIG` with every problem at once, those of the log and the database.
+   */
   start(): Promise<void>
   /**
    * Stops intake, lets running handlers end within `drainMs` (default from limits), sends the outbox, leaves the group.
@@ -193,7 +197,7 @@ class ServiceRuntime implements Runtime {
   }
 
   start(): Promise<void> {
-    this.#starting ??= this.#start()
+    this.#starting ??= this.#start().catch((error) => this.#startFailed(error))
     return this.#starting
   }
 
@@ -212,6 +216,15 @@ class ServiceRuntime implements Runtime {
     await this.#consumer.start()
   }
 
+  /** Who hears that a start has failed sees nothing to stop, and closes the database: what has begun must not go on. */
+  async #startFailed(error: unknown): Promise<never> {
+    if (this.#stopping === undefined) {
+      this.#stopping = this.#end(new StopTime(this.#engine.clock, 0))
+      await this.#stopping
+    }
+    throw error
+  }
+
   stop(options: { readonly drainMs?: number } = {}): Promise<void> {
     this.#stopping ??= this.#stop(options.drainMs ?? this.#engine.limits.drainMs)
     return this.#stopping
@@ -220,6 +233,10 @@ class ServiceRuntime implements Runtime {
   async #stop(drainMs: number): Promise<void> {
     const time = new StopTime(this.#engine.clock, drainMs)
     if (this.#starting !== undefined) await time.sees(this.#starting)
+    await this.#end(time)
+  }
+
+  async #end(time: StopTime): Promise<void> {
     this.#watch.stop()
     this.#lanes.stop()
     this.#parking.stop()
