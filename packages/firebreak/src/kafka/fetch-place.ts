@@ -32,6 +32,8 @@ export class FetchPlace {
   wantBytes: number
   /** Why nothing comes any more, for good; thrown by the poll that finds nothing fetched before it. */
   trouble: FirebreakError | undefined
+  /** Where the partition ended when the broker last spoke of it. */
+  #end = Number.POSITIVE_INFINITY
   #next: number
   #epoch: number
   #bytes = 0
@@ -58,6 +60,11 @@ export class FetchPlace {
     return this.#fetched.length > 0
   }
 
+  /** A fetch would be answered at once, as far as is known. */
+  get hasMore(): boolean {
+    return this.fetchAt < this.#end
+  }
+
   /**
    * Leader epoch of the record before `offset`, for a commit; -1 when it is not known. It is known behind what was handed out
    * last, and nowhere else: a wrong one would later be taken for records that were lost.
@@ -73,7 +80,8 @@ export class FetchPlace {
     this.fetchedEpoch = records.leaderEpoch
   }
 
-  answered(): void {
+  answered(end: number): void {
+    this.#end = end
     this.failures = 0
     this.failing = undefined
   }

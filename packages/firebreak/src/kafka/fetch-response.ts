@@ -13,6 +13,8 @@ export interface FetchedPartition {
   readonly errorCode: number
   /** Where the log parted from what we have read; undefined when it did not. */
   readonly divergedAt: number | undefined
+  /** Where what a reader may see ends by now. */
+  readonly stableEnd: number
   readonly aborted: readonly AbortedTransaction[]
   readonly records: Buffer
 }
@@ -43,8 +45,11 @@ export function readFetchResponse(reader: Reader): FetchResponse {
 function readPartition(at: Position, topicId: string): FetchedPartition {
   const partition = at.int32()
   const errorCode = at.int16()
-  // High watermark, last stable offset, start of the log.
-  at.skip(24)
+  // High watermark.
+  at.skip(8)
+  const stableEnd = at.int64()
+  // Start of the log.
+  at.skip(8)
   const aborted: AbortedTransaction[] = []
   for (let left = at.length(); left > 0; left--) {
     aborted.push({ producerId: at.bigint64(), firstOffset: at.int64() })
@@ -57,7 +62,7 @@ function readPartition(at: Position, topicId: string): FetchedPartition {
     // epoch:int32 end_offset:int64
     if (tag === 0) divergedAt = start.int64At(4)
   })
-  return { topicId, partition, errorCode, divergedAt, aborted, records }
+  return { topicId, partition, errorCode, divergedAt, stableEnd, aborted, records }
 }
 
 class Position {

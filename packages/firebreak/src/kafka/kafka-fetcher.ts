@@ -1,8 +1,8 @@
 /**
  * Fetches ahead of one reader, from the leaders of its partitions.
  *
- * I1 Two requests per broker at most are under way, each on a connection of its own: a partition that wants records while
- *    the others wait for news need not wait with them.
+ * I1 Two requests per broker at most wait for news, and a third brings what is known to be there, each on a connection of its
+ *    own: a partition that has more never waits with those that have nothing new.
  * I2 What is fetched ahead and what may still come of the requests under way is bounded per partition and in all, but for one
  *    batch per request that is larger than what was asked for. A partition that is paused or full is left out of the next
  *    requests; it keeps what it has, but a paused one gives it up where others have no room.
@@ -23,7 +23,7 @@ import { pauseMs } from './kafka-patience.ts'
 import { offsetsAt } from './kafka-positions.ts'
 import { FetchedRecords } from './record-batch-reader.ts'
 
-const slots = 2
+const slots = 3
 // When some partitions of a broker cannot come along, the request must not be away for long.
 const shortWaitMs = 100
 // Beyond the time that a broker may wait for news.
@@ -161,8 +161,12 @@ export class Fetcher {
 
   #start(node: number, places: readonly FetchPlace[]): void {
     const taken = this.#slotsTaken.get(node)
-    if (taken === undefined || taken.size >= slots) return
-    const slot = taken.has(0) ? 1 : 0
+    if (taken === undefined) return
+    const slot = freeSlot(
+      taken,
+      places.some((place) => place.hasMore),
+    )
+    if (slot === undefined) return
     // No more than its share: requests that wait for news must not take the room of all the others.
     const shareBytes = Math.ceil(this.#cluster.settings.fetch.totalBytes / (slots * this.#slotsTaken.size))
     const bytesMax = Math.min(requestBytesMax, shareBytes, this.#makeRoom())
@@ -242,7 +246,7 @@ export class Fetcher {
 
   /** Whether there is something for the reader. */
   #keep(place: FetchPlace, answer: FetchedPartition): boolean {
-    place.answered()
+    place.answered(answer.stableEnd)
     if (answer.divergedAt !== undefined) {
       this.#cut(place, `its records from offset ${answer.divergedAt} on were replaced by others`)
       return true
@@ -350,6 +354,12 @@ export class Fetcher {
     place.trouble = new FirebreakError('FB_LOG_TRUNCATED', { partition: place.id, reason })
     this.#wake()
   }
+}
+
+/** The last one is for partitions that have more (I1). */
+function freeSlot(taken: ReadonlySet<number>, hasMore: boolean): number | undefined {
+  for (let slot = 0; slot < (hasMore ? slots : slots - 1); slot++) if (!taken.has(slot)) return slot
+  return undefined
 }
 
 /** Nobody is first always. */

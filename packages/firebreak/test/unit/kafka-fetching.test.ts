@@ -21,11 +21,12 @@ function batchOf(value: string, offset: number): Buffer {
   return bytes
 }
 
-const part = ({ partition }: AskedPlace, records: Buffer = Buffer.alloc(0), divergedAt?: number): object => ({
+const part = ({ partition, offset }: AskedPlace, records: Buffer = Buffer.alloc(0), divergedAt?: number): object => ({
   topicId,
   partition,
   errorCode: 0,
   divergedAt,
+  stableEnd: offset + (records.length > 0 ? 1 : 0),
   aborted: [],
   records,
 })
@@ -82,6 +83,28 @@ async function scene(nodes: number, fetch: { partitionBytes?: number; totalBytes
     },
   }
 }
+
+test('I1: a partition that has more does not wait with those that have nothing new', async () => {
+  const { brokers, fetcher, add, take } = await scene(1, { partitionBytes: 1024 })
+  const never = new Promise<never>(() => undefined)
+  const heard = new Set<number>()
+  brokers.onFetch = (places) => {
+    // Partition 0 always has news, the others say once that they have none.
+    if (places.every(({ partition }) => partition !== 0 && heard.has(partition))) return never
+    for (const { partition } of places) heard.add(partition)
+    return places.map((place) => {
+      if (place.partition !== 0) return part(place)
+      return { ...part(place, batchOf(`0-${place.offset}-${kilobyte}`, place.offset)), stableEnd: 1000 }
+    })
+  }
+  for (const partition of [1, 2, 3, 0]) await add(partition)
+  assert.deepEqual([...heard], [1, 2, 3, 0])
+  for (let offset = 0; offset < 5; offset++) {
+    assert.deepEqual(take(), [`0-${offset}`])
+    await brokers.clock.settle()
+  }
+  await fetcher.close()
+})
 
 test('I2: what is fetched ahead of paused partitions gives way to others, and comes again in order', async () => {
   const { brokers, fetcher, add, pause, take, drain } = await scene(1, { partitionBytes: 1024, totalBytes: 4096 })
