@@ -32,7 +32,7 @@ export class FetchPlace {
   wantBytes: number
   /** Why nothing comes any more, for good; thrown by the poll that finds nothing fetched before it. */
   trouble: FirebreakError | undefined
-  /** Where the partition ended when the broker last spoke of it. */
+  /** Where the partition ended when the broker last spoke of it; infinite before. */
   #end = Number.POSITIVE_INFINITY
   #next: number
   #epoch: number

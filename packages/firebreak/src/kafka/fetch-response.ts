@@ -13,7 +13,7 @@ export interface FetchedPartition {
   readonly errorCode: number
   /** Where the log parted from what we have read; undefined when it did not. */
   readonly divergedAt: number | undefined
-  /** Where what a reader may see ends by now. */
+  /** Where what a reader may see ended: the last stable offset, below the high watermark while a transaction is open. */
   readonly stableEnd: number
   readonly aborted: readonly AbortedTransaction[]
   readonly records: Buffer

@@ -1,8 +1,8 @@
 /**
  * Fetches ahead of one reader, from the leaders of its partitions.
  *
- * I1 Two requests per broker at most wait for news, and a third brings what is known to be there, each on a connection of its
- *    own: a partition that has more never waits with those that have nothing new.
+ * I1 Two requests per broker at most wait for news, and a third is kept for what is there, as far as the broker has told, each
+ *    on a connection of its own: a partition that has more need not wait with those that have nothing new.
  * I2 What is fetched ahead and what may still come of the requests under way is bounded per partition and in all, but for one
  *    batch per request that is larger than what was asked for. A partition that is paused or full is left out of the next
  *    requests; it keeps what it has, but a paused one gives it up where others have no room.
@@ -162,10 +162,8 @@ export class Fetcher {
   #start(node: number, places: readonly FetchPlace[]): void {
     const taken = this.#slotsTaken.get(node)
     if (taken === undefined) return
-    const slot = freeSlot(
-      taken,
-      places.some((place) => place.hasMore),
-    )
+    const hasMore = places.some((place) => place.hasMore)
+    const slot = freeSlot(taken, hasMore)
     if (slot === undefined) return
     // No more than its share: requests that wait for news must not take the room of all the others.
     const shareBytes = Math.ceil(this.#cluster.settings.fetch.totalBytes / (slots * this.#slotsTaken.size))

@@ -218,6 +218,7 @@ class ServiceRuntime implements Runtime {
 
   /** Who hears that a start has failed sees nothing to stop, and closes the database: what has begun must not go on. */
   async #startFailed(error: unknown): Promise<never> {
+    // A stop that waits for this start goes on when it rejects.
     if (this.#stopping === undefined) {
       this.#stopping = this.#end(new StopTime(this.#engine.clock, 0))
       await this.#stopping
