@@ -49,6 +49,9 @@ export function stepOf(text: string, values: readonly SqlValue[]): Step {
   return { text, values: values.map(toWire) }
 }
 
+/** It certainly changes nothing, as far as its own words go. */
+export const readsOnly = (text: string): boolean => /^(?:select|values|table|show)\b/i.test(fromFirstWord(text))
+
 const write = /^\s*(?:insert|update|delete)\b/i
 
 /** It writes and has no rows to give. Where that is not certain at a glance, it may have some. */
