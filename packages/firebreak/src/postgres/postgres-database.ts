@@ -6,14 +6,14 @@
  *     lost is asked for until the server says what became of it.
  * I3  Closing waits for everything that was begun before it.
  */
-import type { Database, DatabaseCapabilities, SqlRow, SqlUnit, SqlValue, Verdict } from '../contracts/database.ts'
+import type { Database, DatabaseCapabilities, SqlParam, SqlRow, SqlUnit, Verdict } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import { settleDoubt } from './commit-fate.ts'
 import { type ConnectionSettings, connectionSettings, type PostgresDatabaseOptions } from './connection-settings.ts'
 import { Connections } from './connections.ts'
 import type { Link } from './link.ts'
 import { isLockTimeout, isStalePlan } from './postgres-errors.ts'
-import { rowsOf, stepOf } from './statement.ts'
+import { rowsOf } from './statement.ts'
 import { type Committed, Transaction, Unguarded } from './transaction.ts'
 
 /**
@@ -28,7 +28,7 @@ export function postgresDatabase(options: PostgresDatabaseOptions): Database {
   return new PostgresDatabase(connectionSettings(options))
 }
 
-const noValues: readonly SqlValue[] = Object.freeze([])
+const noValues: readonly SqlParam[] = Object.freeze([])
 const guardedAfterFailure = 100
 
 class PostgresDatabase implements Database {
@@ -49,8 +49,8 @@ class PostgresDatabase implements Database {
     this.#connections = new Connections(settings)
   }
 
-  async query<Row = SqlRow>(sql: string, params: readonly SqlValue[] = noValues): Promise<readonly Row[]> {
-    const step = stepOf(sql, params)
+  async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
+    const step = this.#connections.inserts.step(sql, params)
     const ask = async (link: Link): Promise<readonly SqlRow[]> => {
       const [answer] = await link.answers([step])
       return answer === undefined ? [] : rowsOf(answer)

@@ -28,7 +28,6 @@ import type { Connections } from './connections.ts'
 import type { Link } from './link.ts'
 import { isConnectionError, postgresError } from './postgres-errors.ts'
 import type { Answer, Step } from './round-trip.ts'
-import { withOwnBytes } from './statement.ts'
 import { type Cargo, type Carrier, UnitHandle } from './unit-handle.ts'
 
 /** A COMMIT that was sent and never answered. */
@@ -173,7 +172,7 @@ export class Transaction implements Carrier {
     const bytes = step.values.reduce((sum, value) => sum + (value?.length ?? 0), step.text.length)
     if (this.#deferredBytes + bytes > deferredBytesMax) return false
     this.#deferredBytes += bytes
-    this.#ahead.push(withOwnBytes(step))
+    this.#ahead.push(step)
     return true
   }
 

@@ -1,8 +1,8 @@
-import type { Sql, SqlRow, SqlValue } from '../contracts/database.ts'
+import type { Sql, SqlParam, SqlRow } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { BatchInserts } from './batch-insert.ts'
 import type { Answer, DriverQuery, Step } from './round-trip.ts'
-import { answersNothing, changedRows, rowsOf, stepOf } from './statement.ts'
+import { answersNothing, changedRows, rowsOf } from './statement.ts'
 
 /** What a unit reaches of the transaction it runs in. */
 export interface Carrier {
@@ -22,7 +22,7 @@ export interface Cargo {
   readonly opens: boolean
 }
 
-const noValues: readonly SqlValue[] = Object.freeze([])
+const noValues: readonly SqlParam[] = Object.freeze([])
 
 /** The handle of one unit. Its transaction reads `opened` and `failure`; `end` makes it dead. */
 export class UnitHandle implements Sql {
@@ -38,8 +38,8 @@ export class UnitHandle implements Sql {
     this.#carrier = carrier
   }
 
-  async query<Row = SqlRow>(sql: string, params: readonly SqlValue[] = noValues): Promise<readonly Row[]> {
-    const step = stepOf(sql, params)
+  async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
+    const step = this.#carrier.inserts.step(sql, params)
     // After a failure the server refuses what comes: whoever goes on is told so.
     const mayWait = !this.#ended && this.failure === undefined && answersNothing(sql)
     if (mayWait && this.#carrier.defer(step)) return []
@@ -47,7 +47,7 @@ export class UnitHandle implements Sql {
     return answer === undefined ? [] : (rowsOf(answer) as readonly Row[])
   }
 
-  async run(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number> {
+  async run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
     const answers = await this.send(this.#carrier.inserts.steps(sql, rows))
     return answers.reduce((sum, answer) => sum + changedRows(answer), 0)
   }

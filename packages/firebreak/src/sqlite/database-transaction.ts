@@ -8,13 +8,13 @@
  * I4  However it ends, no transaction is left open on the connection.
  */
 import type { Clock } from '../contracts/clock.ts'
-import type { Sql, SqlRow, SqlUnit, SqlValue, Verdict } from '../contracts/database.ts'
+import type { Sql, SqlParam, SqlRow, SqlUnit, Verdict } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { TransactionWatch } from '../node/transaction-watch.ts'
 import type { Connection } from './database-connection.ts'
 
 const done: Verdict = Object.freeze({ ok: true })
-const noValues: readonly SqlValue[] = Object.freeze([])
+const noValues: readonly SqlParam[] = Object.freeze([])
 
 /** The transaction as its units share it. Written by the handles, read by `runUnits`. */
 class Transaction {
@@ -37,7 +37,7 @@ class UnitHandle implements Sql {
     this.#transaction = transaction
   }
 
-  async query<Row = SqlRow>(sql: string, params: readonly SqlValue[] = noValues): Promise<readonly Row[]> {
+  async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
     this.#alive()
     try {
       return this.#transaction.connection.rows(sql, params) as readonly Row[]
@@ -46,7 +46,7 @@ class UnitHandle implements Sql {
     }
   }
 
-  async run(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number> {
+  async run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
     this.#alive()
     try {
       return this.#transaction.connection.run(sql, rows)
