@@ -52,11 +52,16 @@ export function scanSql(text: string, dialect: SqlDialect): ScannedSql {
       const [own, digits] = numbered.exec(near) ?? []
       const other = own === undefined ? named[dialect].exec(near)?.[0] : undefined
       if (own !== undefined) placeholders.push({ at, length: own.length, number: Number(digits) })
-      else if (otherPlaceholder === undefined || other?.startsWith('$')) otherPlaceholder = other ?? otherPlaceholder
+      else otherPlaceholder = surer(otherPlaceholder, other)
       start.lastIndex = at + (own ?? other ?? mark).length
     }
   }
   return { code: code + text.slice(copied), placeholders, otherPlaceholder }
+}
+
+// The first; but what begins with $ is an operator nowhere.
+function surer(first: string | undefined, next: string | undefined): string | undefined {
+  return first === undefined || (next?.startsWith('$') && !first.startsWith('$')) ? next : first
 }
 
 /** A literal or a name keeps its first quote, so that it stays a word of its own; of a comment nothing stays. */

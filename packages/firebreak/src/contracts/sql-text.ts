@@ -8,6 +8,7 @@ import { type Placeholder, type SqlDialect, scanSql } from './sql-scan.ts'
 
 export interface SqlText {
   readonly text: string
+  readonly dialect: SqlDialect
   readonly placeholders: readonly Placeholder[]
   /** Exactly as many values belong to it. */
   readonly parameters: number
@@ -55,23 +56,24 @@ export function readSql(text: unknown, { dialect, parametersMax, problemOf }: Sq
   const start = code.search(/[^\s;]/)
   if (start === -1) throw statementInvalid('it is empty', text)
   const statement = code.slice(start)
-  // PostgreSQL has operators that look like a placeholder, and says itself when it is none.
-  const isOther = otherPlaceholder !== undefined && (dialect === 'sqlite' || otherPlaceholder.startsWith('$'))
-  const problem =
-    problemOf(statement) ??
-    secondStatement(statement) ??
-    (isOther ? writeInstead(otherPlaceholder) : misnumbered(placeholders, parametersMax))
+  const problem = problemOf(statement) ?? secondStatement(statement) ?? misnumbered(placeholders, parametersMax)
   if (problem !== undefined) throw statementInvalid(problem, text)
-  return { text, start, placeholders, parameters: highest(placeholders), otherPlaceholder }
+  return { text, dialect, start, placeholders, parameters: highest(placeholders), otherPlaceholder }
 }
 
-/** **Errors** `FB_STATEMENT_INVALID` when the values are more or fewer than the placeholders. */
-export function checkCount({ text, parameters, otherPlaceholder }: SqlText, values: number, row?: number): void {
-  if (values === parameters) return
-  const isMisread = parameters === 0 && otherPlaceholder !== undefined
-  const hint = isMisread ? `: ${writeInstead(otherPlaceholder)}` : ''
-  const counts = `${counted(parameters, 'placeholder')}, ${counted(values, 'value')}${hint}`
-  throw statementInvalid(row === undefined ? counts : `row ${row}: ${counts}`, text, row === undefined ? {} : { row })
+/** **Errors** `FB_STATEMENT_INVALID` unless every value has its placeholder, and every placeholder its value. */
+export function checkCount(
+  { text, dialect, parameters, otherPlaceholder: other }: SqlText,
+  values: number,
+  row?: number,
+): void {
+  const hint = other === undefined ? '' : `write $1, $2 … instead of ${other}`
+  // PostgreSQL has operators that look like a placeholder, and says itself when it is none.
+  const isOther = dialect === 'sqlite' || other?.startsWith('$')
+  if (values === parameters && (hint === '' || !isOther)) return
+  const counts = `${counted(parameters, 'placeholder')}, ${counted(values, 'value')}`
+  const problem = hint !== '' && (parameters === 0 || isOther) ? `${counts}: ${hint}` : counts
+  throw statementInvalid(row === undefined ? problem : `row ${row}: ${problem}`, text, row === undefined ? {} : { row })
 }
 
 /** What opens, ends or divides a transaction is its unit's, not a statement's. */
@@ -91,8 +93,6 @@ function secondStatement(code: string): string | undefined {
   const isSingle = mayHaveBody.test(code) || !/;\s*[^\s;]/.test(code)
   return isSingle ? undefined : severalStatements
 }
-
-const writeInstead = (other: string): string => `write $1, $2 … instead of ${other}`
 
 const highest = (placeholders: readonly Placeholder[]): number =>
   placeholders.reduce((max, { number }) => Math.max(max, number), 0)

@@ -50,8 +50,7 @@ function bound(param: unknown): SqlValue | undefined {
       if (param.includes('\0')) return undefined
       return param.isWellFormed() ? param : param.toWellFormed()
     case 'number':
-      // One zero for all: -0 would be a fraction to one engine and an integer to the other.
-      return Number.isFinite(param) ? param + 0 : undefined
+      return boundNumber(param)
     case 'bigint':
       return param >= int64Min && param <= int64Max ? param : undefined
     case 'boolean':
@@ -61,6 +60,13 @@ function bound(param: unknown): SqlValue | undefined {
     default:
       return undefined
   }
+}
+
+// -0 would be a fraction to one engine and an integer to the other; of a large whole number, text has rounded digits.
+function boundNumber(number: number): number | bigint | undefined {
+  if (Number.isSafeInteger(number)) return number + 0
+  if (Number.isInteger(number) && Math.abs(number) < 2 ** 63) return BigInt(number)
+  return Number.isFinite(number) ? number : undefined
 }
 
 // Asked of the machine: what an object says of itself may be anything, and a proxy is none of them.

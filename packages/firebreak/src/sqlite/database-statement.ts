@@ -162,7 +162,7 @@ export function runMany({ source, statement }: PreparedStatement, rows: readonly
 
 // Node binds every number as a REAL, which a column without a number's type would keep: '4711.0'.
 function withInteger(value: SqlValue): SqlValue {
-  return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? BigInt(value) : value
+  return Number.isSafeInteger(value) ? BigInt(value as number) : value
 }
 
 /** Integers are numbers wherever a number holds them exactly, and a bigint beyond. */
