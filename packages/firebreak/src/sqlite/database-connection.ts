@@ -7,6 +7,7 @@ import type { SqlTexts } from '../contracts/sql-text.ts'
 import { boundValues } from '../node/sql-values.ts'
 import { databaseError } from './database-errors.ts'
 import { runMany, runStatement, StatementCache } from './database-statement.ts'
+import { Integers } from './integers.ts'
 
 export interface ConnectionSettings {
   readonly path: string
@@ -29,6 +30,7 @@ export class Connection {
   readonly control: ControlStatements
   readonly #path: string
   readonly #statements: StatementCache
+  readonly #integers = new Integers()
 
   constructor(raw: DatabaseSync, { path, texts }: Pick<ConnectionSettings, 'path' | 'texts'>) {
     this.raw = raw
@@ -45,16 +47,16 @@ export class Connection {
 
   rows(sql: string, params: readonly SqlParam[]): readonly SqlRow[] {
     const prepared = this.#statements.get(sql)
-    return runStatement(prepared, boundValues(prepared.source, params))
+    return runStatement(prepared, this.#integers.bind(boundValues(prepared.source, params)))
   }
 
   /** As `rows`, with values that were checked before. */
   rowsOf(sql: string, values: readonly SqlValue[]): readonly SqlRow[] {
-    return runStatement(this.#statements.get(sql), values)
+    return runStatement(this.#statements.get(sql), this.#integers.bind([...values]))
   }
 
   run(sql: string, rows: readonly (readonly SqlParam[])[]): number {
-    return runMany(this.#statements.get(sql), rows)
+    return runMany(this.#statements.get(sql), rows, this.#integers)
   }
 
   mapped(error: unknown): unknown {

@@ -12,6 +12,7 @@ import {
 } from '../contracts/sql-text.ts'
 import { boundValues, rowsGiven } from '../node/sql-values.ts'
 import { statementError } from './database-errors.ts'
+import type { Integers } from './integers.ts'
 
 export interface PreparedStatement {
   readonly source: SqlText
@@ -126,43 +127,41 @@ export class StatementCache {
 
 const noRows: readonly SqlRow[] = Object.freeze([])
 
-/** The values are checked and the statement's own. */
+/** The values are those that `Integers` has made ready. */
 export function runStatement(prepared: PreparedStatement, values: readonly SqlValue[]): readonly SqlRow[] {
   const { statement } = prepared
-  const bound = values.map(withInteger)
   if (!prepared.returnsRows) {
-    statement.run(...bound)
+    statement.run(...values)
     return noRows
   }
   if (!prepared.bigInts) {
     try {
-      return statement.all(...bound) as SqlRow[]
+      return statement.all(...values) as SqlRow[]
     } catch (error) {
       if ((error as { code?: string }).code !== 'ERR_OUT_OF_RANGE') throw error
       statement.setReadBigInts(true)
       prepared.bigInts = true
     }
   }
-  const rows = statement.all(...bound) as Record<string, SqlValue>[]
+  const rows = statement.all(...values) as Record<string, SqlValue>[]
   for (const row of rows) narrow(row)
   return rows
 }
 
 /** The same statement for every row; how many rows it changed in all. */
-export function runMany({ source, statement }: PreparedStatement, rows: readonly (readonly SqlParam[])[]): number {
+export function runMany(
+  { source, statement }: PreparedStatement,
+  rows: readonly (readonly SqlParam[])[],
+  integers: Integers,
+): number {
   let changes = 0
   // By number: a hole in the array is a row that is missing.
   const given = rowsGiven(source, rows)
   for (let i = 0; i < given.length; i++) {
-    const values = boundValues(source, given[i] as readonly SqlParam[], i + 1)
-    changes += Number(statement.run(...values.map(withInteger)).changes)
+    const values = integers.bind(boundValues(source, given[i] as readonly SqlParam[], i + 1))
+    changes += Number(statement.run(...values).changes)
   }
   return changes
-}
-
-// Node binds every number as a REAL, which a column without a number's type would keep: '4711.0'.
-function withInteger(value: SqlValue): SqlValue {
-  return Number.isSafeInteger(value) ? BigInt(value as number) : value
 }
 
 /** Integers are numbers wherever a number holds them exactly, and a bigint beyond. */
