@@ -9,7 +9,16 @@ export type {
 } from './contracts/call.ts'
 export type { Clock, Timer } from './contracts/clock.ts'
 export type { Context } from './contracts/context.ts'
-export type { Database, DatabaseCapabilities, Sql, SqlRow, SqlUnit, SqlValue, Verdict } from './contracts/database.ts'
+export type {
+  Database,
+  DatabaseCapabilities,
+  Sql,
+  SqlParam,
+  SqlRow,
+  SqlUnit,
+  SqlValue,
+  Verdict,
+} from './contracts/database.ts'
 export type { Attempt, DeadReason, Disposition } from './contracts/disposition.ts'
 export { hours, minutes, seconds } from './contracts/duration.ts'
 export type { Entropy } from './contracts/entropy.ts'

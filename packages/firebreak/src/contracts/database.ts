@@ -11,7 +11,7 @@ export interface Database {
    *
    * **Errors** `FB_TRANSACTION_NESTED`, at once, for one that may write inside a unit of the same database.
    */
-  query<Row = SqlRow>(sql: string, params?: readonly SqlValue[]): Promise<readonly Row[]>
+  query<Row = SqlRow>(sql: string, params?: readonly SqlParam[]): Promise<readonly Row[]>
   /**
    * Runs units of work one after the other in **one** transaction, each behind its own savepoint, and commits once.
    *
@@ -57,11 +57,28 @@ export interface Sql {
    * that it will be in the commit or take the unit with it: an engine may send it with what follows. Whoever needs its
    * lock or its constraint checked at that moment asks for an answer: `RETURNING`, `run`, or `SELECT … FOR UPDATE`.
    */
-  query<Row = SqlRow>(sql: string, params?: readonly SqlValue[]): Promise<readonly Row[]>
+  query<Row = SqlRow>(sql: string, params?: readonly SqlParam[]): Promise<readonly Row[]>
   /** The same statement for many parameter rows, in order. Resolves to the number of rows changed by all of them. */
-  run(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number>
+  run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number>
 }
 
+/**
+ * What a statement takes in the place of `$1`. The same on every engine, checked before anything is sent
+ * (`FB_STATEMENT_INVALID`).
+ *
+ * **Shape** What each becomes:
+ * - text stays text; half of a surrogate pair becomes U+FFFD, and a character NUL is refused, for PostgreSQL cannot keep it
+ * - a number becomes a number; a whole one an integer, and -0 becomes 0; NaN and the infinities are refused
+ * - a bigint becomes an integer; one beyond 64 bits is refused
+ * - a boolean becomes 1 or 0
+ * - a Date becomes text, ISO 8601 in UTC with milliseconds; one without a time, or outside of the years 1 to 9999, is refused
+ * - a Uint8Array, and so a Buffer, becomes bytes: those of the moment of the call
+ * - null becomes NULL; `undefined` and a hole in the array are refused
+ * - everything else is refused: objects, arrays, functions, symbols, other views of bytes, proxies
+ */
+export type SqlParam = SqlValue | boolean | Date
+
+/** What a row holds. */
 export type SqlValue = string | number | bigint | Uint8Array | null
 export type SqlRow = Readonly<Record<string, SqlValue>>
 

@@ -220,6 +220,11 @@ export const catalogue = {
     message: 'the time of this request, {timeoutMs} ms, is over',
     remedy: 'Look at what it waited for; the caller sets the time, up to timeoutMaxMs.',
   },
+  FB_STATEMENT_INVALID: {
+    kind: 'bug',
+    message: 'a statement cannot be run as written: {problem}; it is: {statement}',
+    remedy: 'Write the statement or its values as the message says.',
+  },
   FB_TOPIC_MISMATCH: {
     kind: 'config',
     message: 'topic {topic} has {found} partitions, the definition says {expected}',

@@ -11,9 +11,9 @@ import type {
   CommitOptions,
   Database,
   DatabaseCapabilities,
+  SqlParam,
   SqlRow,
   SqlUnit,
-  SqlValue,
   Verdict,
 } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
@@ -24,7 +24,7 @@ import { Connections } from './connections.ts'
 import type { Link } from './link.ts'
 import { isLockTimeout, isStalePlan, postgresError } from './postgres-errors.ts'
 import type { Answer, Step } from './round-trip.ts'
-import { readsOnly, rowsOf, stepOf } from './statement.ts'
+import { readsOnly, rowsOf } from './statement.ts'
 import { type Committed, Outdated, RunAgain, Transaction } from './transaction.ts'
 
 /**
@@ -39,7 +39,7 @@ export function postgresDatabase(options: PostgresDatabaseOptions): Database {
   return new PostgresDatabase(connectionSettings(options))
 }
 
-const noValues: readonly SqlValue[] = Object.freeze([])
+const noValues: readonly SqlParam[] = Object.freeze([])
 const guardedAfterFailure = 100
 // A run ends early for want of savepoints, or for a new function; neither is met often.
 const runsMax = 5
@@ -63,9 +63,9 @@ class PostgresDatabase implements Database {
     this.#connections = new Connections(settings)
   }
 
-  async query<Row = SqlRow>(sql: string, params: readonly SqlValue[] = noValues): Promise<readonly Row[]> {
-    const step = stepOf(sql, params)
-    if (!readsOnly(sql)) this.#refuseInside('a statement of its own')
+  async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
+    const step = this.#connections.inserts.step(sql, params)
+    if (!readsOnly(this.#connections.inserts.read(sql))) this.#refuseInside('a statement of its own')
     return this.#track(() =>
       this.#connections.lend(async (link) => {
         const effect = this.#connections.effects.of(sql)

@@ -12,6 +12,7 @@ import { errorMessage, FirebreakError } from '../contracts/errors.ts'
 import type { MessageWriter } from './message-writer.ts'
 import { isStalePlan } from './postgres-errors.ts'
 import type { Prepared, StatementCache } from './statement-cache.ts'
+import { statementError } from './statement-errors.ts'
 import { type Field, fieldOf, type WireValue } from './values.ts'
 
 export interface Step {
@@ -150,8 +151,9 @@ export class RoundTrip {
     this.#last?.handleError(error, connection)
     // Whatever has taken one of them away may have taken others.
     if (isStalePlan(error)) this.#statements.forgetAll()
+    const failed = this.#prepared[this.answers.length]
     for (const prepared of new Set(this.#prepared)) if (prepared.state === 'sent') this.#statements.forget(prepared)
-    this.#settle(error)
+    this.#settle(failed === undefined ? error : statementError(error, failed.text))
   }
 
   #settle(error?: unknown): void {

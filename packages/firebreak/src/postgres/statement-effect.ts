@@ -1,4 +1,4 @@
-import { fromFirstWord } from './statement.ts'
+import { scanSql } from '../contracts/sql-scan.ts'
 
 /**
  * What a statement can leave behind in its session or its transaction, for those that come after it there.
@@ -25,7 +25,8 @@ const escapedName = /\bu&"/i
 
 /** By the text of a statement alone, as far as only functions of the server itself are concerned. */
 export function effectOfText(text: string): StatementEffect {
-  const statement = fromFirstWord(text)
+  const { code } = scanSql(text, 'postgres')
+  const statement = text.slice(Math.max(0, code.search(/[^\s;]/)))
   if (sets.test(statement)) return setsTransaction.test(statement) ? 'session' : 'settings'
   if (!readsOrWrites.test(statement)) return 'session'
   if (sessionFunctions.test(statement) || makesTable.test(statement) || escapedName.test(statement)) return 'session'

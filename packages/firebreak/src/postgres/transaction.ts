@@ -32,7 +32,6 @@ import { catalogueVersion } from './function-effects.ts'
 import type { Link } from './link.ts'
 import { isConnectionError, isDatabaseCode, postgresError, userError } from './postgres-errors.ts'
 import type { Answer, Step } from './round-trip.ts'
-import { withOwnBytes } from './statement.ts'
 import { larger, type StatementEffect } from './statement-effect.ts'
 import { type Cargo, type Carrier, type Origin, UnitHandle, UnitState } from './unit-handle.ts'
 
@@ -271,7 +270,7 @@ export class Transaction implements Carrier {
     const bytes = step.values.reduce((sum, value) => sum + (value?.length ?? 0), step.text.length)
     if (this.#deferredBytes + bytes > deferredBytesMax) return false
     this.#deferredBytes += bytes
-    this.#ahead.push(withOwnBytes(step))
+    this.#ahead.push(step)
     return true
   }
 

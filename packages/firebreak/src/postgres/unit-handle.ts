@@ -1,8 +1,8 @@
-import type { Sql, SqlRow, SqlValue } from '../contracts/database.ts'
+import type { Sql, SqlParam, SqlRow } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { BatchInserts } from './batch-insert.ts'
 import type { Answer, DriverQuery, Step } from './round-trip.ts'
-import { answersNothing, changedRows, rowsOf, stepOf } from './statement.ts'
+import { answersNothing, changedRows, rowsOf } from './statement.ts'
 import type { StatementEffect } from './statement-effect.ts'
 
 /** What a unit reaches of the transaction it runs in. */
@@ -44,7 +44,7 @@ export class UnitState {
   readonly underWay: Set<Promise<unknown>> = new Set()
 }
 
-const noValues: readonly SqlValue[] = Object.freeze([])
+const noValues: readonly SqlParam[] = Object.freeze([])
 
 /** A handle of one unit; dead when the unit has ended. */
 export class UnitHandle implements Sql {
@@ -58,8 +58,8 @@ export class UnitHandle implements Sql {
     this.#by = by
   }
 
-  async query<Row = SqlRow>(sql: string, params: readonly SqlValue[] = noValues): Promise<readonly Row[]> {
-    const step = stepOf(sql, params)
+  async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
+    const step = this.#carrier.inserts.step(sql, params)
     this.admit(sql)
     // After a failure the server refuses what comes: whoever goes on is told so.
     const mayWait = this.unit.failure === undefined && answersNothing(sql)
@@ -71,7 +71,7 @@ export class UnitHandle implements Sql {
     return answer === undefined ? [] : (rowsOf(answer) as readonly Row[])
   }
 
-  async run(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number> {
+  async run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
     this.admit(sql)
     const answers = await this.send(this.#carrier.inserts.steps(sql, rows))
     return answers.reduce((sum, answer) => sum + changedRows(answer), 0)

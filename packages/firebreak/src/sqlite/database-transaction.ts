@@ -10,13 +10,13 @@
  * I5  What a unit throws never undoes its neighbours: only the engine, or `abandon`, gives the commit up as a whole.
  */
 import type { Clock } from '../contracts/clock.ts'
-import type { CommitScope, Sql, SqlRow, SqlUnit, SqlValue, Verdict } from '../contracts/database.ts'
+import type { CommitScope, Sql, SqlParam, SqlRow, SqlUnit, Verdict } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { insideUnit } from '../node/open-units.ts'
 import { TransactionWatch } from '../node/transaction-watch.ts'
 import type { Connection } from './database-connection.ts'
 
-const noValues: readonly SqlValue[] = Object.freeze([])
+const noValues: readonly SqlParam[] = Object.freeze([])
 
 export interface TransactionLimits {
   readonly clock: Clock
@@ -54,11 +54,11 @@ class UnitHandle implements Sql {
     this.#failed = failed
   }
 
-  query<Row = SqlRow>(sql: string, params: readonly SqlValue[] = noValues): Promise<readonly Row[]> {
+  query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
     return this.#run(({ connection }) => connection.rows(sql, params) as readonly Row[])
   }
 
-  run(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number> {
+  run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
     return this.#run(({ connection }) => connection.run(sql, rows))
   }
 
@@ -76,9 +76,10 @@ class UnitHandle implements Sql {
 /** An error of the engine gives the transaction up; one of the statement is its unit's own. */
 function ofUser(transaction: Transaction, cause: unknown): unknown {
   const error = transaction.connection.mapped(cause)
-  const isEngines = isFirebreakError(error) && passes.has(error.code)
+  const isOfDatabase = isFirebreakError(error) && error.code.startsWith('FB_DATABASE_')
+  const isEngines = isOfDatabase && passes.has(error.code)
   if (isEngines || !transaction.connection.raw.isTransaction) transaction.lost ??= { error }
-  return isEngines ? error : cause
+  return isOfDatabase && !isEngines ? cause : error
 }
 
 function ofLedger(transaction: Transaction, cause: unknown): unknown {

@@ -163,10 +163,10 @@ test('the unit stays the one that commits: isolation and COMMIT of its own are r
     const client = pgClient(sql)
     await client.query("insert into invoices (id) values ('refused-1')")
     for (const refused of refusals)
-      await assert.rejects(client.query(refused), (error) => isFirebreakError(error, 'FB_INVARIANT'), refused)
+      await assert.rejects(client.query(refused), (error) => isFirebreakError(error, 'FB_STATEMENT_INVALID'), refused)
     await client.query('begin')
     for (const refused of ['rollback and chain', 'commit and chain', 'rollback /* all */ work'])
-      await assert.rejects(client.query(refused), (error) => isFirebreakError(error, 'FB_INVARIANT'), refused)
+      await assert.rejects(client.query(refused), (error) => isFirebreakError(error, 'FB_STATEMENT_INVALID'), refused)
     await client.query('commit')
     assert.deepEqual(await ids('refused'), [], 'nothing was committed')
   })
@@ -192,14 +192,14 @@ test('a transaction inside the unit may carry a comment, and savepoints of its o
   assert.deepEqual(await ids('tagged'), ['tagged-3'])
 })
 
-test('several statements in one text are refused by the server', { skip }, async () => {
+test('several statements in one text are refused', { skip }, async () => {
   for (const text of [
     "insert into invoices (id) values ('several'); commit",
     'select 1; rollback',
     '; ; select 1; end',
   ]) {
     const verdict = await commitOne(async (sql) => void (await pgClient(sql).query(text)))
-    assert.ok(verdict.ok === false && (verdict.error as { code?: string }).code === '42601', text)
+    assert.ok(verdict.ok === false && isFirebreakError(verdict.error, 'FB_STATEMENT_INVALID'), text)
   }
   assert.deepEqual(await ids('several'), [])
 })
@@ -216,7 +216,7 @@ test('a value that the driver cannot send fails its statement and nothing else',
     await assert.rejects(client.query({ name: 'mine', text, values: [unsendable] }), /cannot be sent/)
     await client.query({ name: 'mine', text, values: ['unsent-1'] })
     const noList = { 0: 'unsent-0' } as unknown as unknown[]
-    await assert.rejects(client.query({ text, values: noList }), /values must be an array/)
+    await assert.rejects(client.query({ text, values: noList }), /an array of values/)
     await client.query({ text, values: ['unsent-2'] })
   })
   assert.deepEqual(ok, { ok: true, value: undefined })
@@ -271,6 +271,6 @@ test('the handle of another engine is refused', async () => {
       pgClient(sql)
     },
   ])
-  assert.ok(verdict?.ok === false && isFirebreakError(verdict.error, 'FB_INVARIANT'))
+  assert.ok(verdict?.ok === false && isFirebreakError(verdict.error, 'FB_STATEMENT_INVALID'))
   await other.close()
 })
