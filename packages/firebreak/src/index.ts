@@ -50,6 +50,7 @@ export {
   type PlainRequest,
 } from './define/call.ts'
 export { type EventSpec, event } from './define/event.ts'
+export type { FinalAnswers } from './define/final-answers.ts'
 export { type Handler, type HandlerOptions, handle } from './define/handle.ts'
 export {
   type Manifest,
@@ -74,7 +75,7 @@ export {
   type PolicySpec,
   policy,
 } from './policy/policy.ts'
-export type { RetryPolicy } from './policy/retry.ts'
+export type { RetryPolicy, RetryTime } from './policy/retry.ts'
 export { type Caller, type CallerOptions, createCaller } from './runtime/caller.ts'
 export type { DependencyState, Endpoint } from './runtime/dependencies.ts'
 export type { Limits } from './runtime/engine.ts'

@@ -37,7 +37,11 @@ export function permanent(message: string, cause?: unknown): FirebreakError {
   return new FirebreakError('FB_HANDLER_PERMANENT', { message }, cause)
 }
 
-/** The other side asked for a pause: try again after `afterMs`, and do not count it as a failure of ours. */
+/**
+ * The other side asked for a pause: try again after `afterMs`, and do not count it as a failure of ours.
+ *
+ * **Units** ms. Less than 100 ms, and what is no number, counts as 100 ms; more than an hour as an hour.
+ */
 export function throttled(afterMs: number, message = 'asked to slow down', cause?: unknown): FirebreakError {
   return new FirebreakError('FB_HANDLER_THROTTLED', { message, afterMs }, cause)
 }

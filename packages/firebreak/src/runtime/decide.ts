@@ -1,6 +1,7 @@
 import type { DeadReason, Disposition } from '../contracts/disposition.ts'
 import { type FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { backoffMs } from '../policy/backoff.ts'
+import { askedPauseMs, pauseMs } from '../policy/pause.ts'
 import type { RetryPolicy } from '../policy/retry.ts'
 
 /** How an error is treated. `infrastructure`: our own database or log is away, which is nobody's attempt. */
@@ -47,7 +48,7 @@ export function classify(error: unknown): ErrorClassification {
 /** Errors of attempts that do not count: somebody asked for a pause, or nothing was sent. */
 export const isUncounted = (errorClass: string): boolean => uncounted.has(errorClass)
 
-const pauseOf = (error: FirebreakError): number => Math.max(0, Number(error.detail['afterMs']) || 0)
+const pauseOf = (error: FirebreakError): number => askedPauseMs(error.detail['afterMs'])
 
 /** Which of our own engines an error speaks of. */
 export const troubleWith = (error: unknown): 'log' | 'database' =>
@@ -94,8 +95,13 @@ export function decide(
     }
   }
   const isCounted = c.kind === 'transient'
-  const delayMs = isCounted ? backoffMs(policy, attempts, failure.previousDelayMs, random) : c.afterMs
-  const nextAgeMs = nowMs + delayMs - failure.firstFailedAtMs
+  const ageMs = nowMs - failure.firstFailedAtMs
+  const delayMs = isCounted
+    ? backoffMs(policy, attempts, failure.previousDelayMs, random)
+    : c.kind === 'throttled'
+      ? pauseMs(c.afterMs, { ageMs, ageMaxMs: policy.ageMaxMs })
+      : c.afterMs
+  const nextAgeMs = ageMs + delayMs
   if ((isCounted && attempts >= policy.attemptsMax) || nextAgeMs > policy.ageMaxMs)
     return {
       kind: 'dead-letter',
