@@ -114,6 +114,7 @@ class ServiceRuntime implements Runtime {
   readonly #watch: ChangeWatch
   readonly letters: LetterDesk
   readonly done: Promise<void>
+  readonly #stopped = new AbortController()
   #settleDone: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} }
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -191,6 +192,7 @@ class ServiceRuntime implements Runtime {
       caller: options.caller,
       gate: new CallGate(options.service, options.caller?.dependencies, entropy.random),
       watch: new DeadlineWatch(clock),
+      stopping: this.#stopped.signal,
       tell,
       halt: (error) => this.#halt(error),
     }
@@ -220,6 +222,7 @@ class ServiceRuntime implements Runtime {
   async #startFailed(error: unknown): Promise<never> {
     // A stop that waits for this start goes on when it rejects.
     if (this.#stopping === undefined) {
+      this.#stopped.abort()
       this.#stopping = this.#end(new StopTime(this.#engine.clock, 0))
       await this.#stopping
     }
@@ -227,6 +230,7 @@ class ServiceRuntime implements Runtime {
   }
 
   stop(options: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#stopped.abort()
     this.#stopping ??= this.#stop(options.drainMs ?? this.#engine.limits.drainMs)
     return this.#stopping
   }
@@ -309,6 +313,7 @@ class ServiceRuntime implements Runtime {
   }
 
   #halt(error: Error): void {
+    this.#stopped.abort()
     this.#engine.tell?.({ kind: 'halted', error })
     this.#settleDone.reject(error)
     // At once: what comes next in a lane must not overtake the record that could not be settled.

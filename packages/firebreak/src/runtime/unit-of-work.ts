@@ -1,15 +1,18 @@
 import type { AnyCallSignature, CallRequest, CallResponse, HandlerCallOptions } from '../contracts/call.ts'
-import type { Context } from '../contracts/context.ts'
 import type { Sql } from '../contracts/database.ts'
 import type { Envelope } from '../contracts/envelope.ts'
-import { FirebreakError } from '../contracts/errors.ts'
+import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, PayloadInput } from '../contracts/event.ts'
 import type { LogRecord } from '../contracts/log.ts'
 import type { Handler } from '../define/handle.ts'
 import type { Expiring } from '../policy/deadline-watch.ts'
 import { AttemptCalls } from './attempt-calls.ts'
 import type { Engine } from './engine.ts'
+import { isThenable, settled } from './thenable.ts'
 import type { Unit, UnitOutcome } from './unit.ts'
+
+/** Who raised an error: the code of the user, or firebreak for this unit. */
+export type Party = 'handler' | 'engine'
 
 /** What one attempt is about. */
 export interface AttemptSpec {
@@ -21,7 +24,7 @@ export interface AttemptSpec {
 }
 
 /**
- * The context of one attempt. Modes:
+ * What happens in one attempt, behind the context that its handler holds. Modes:
  *
  *     open -> committing -> committed     the one commit succeeded; what the handler does now is outside of it
  *     open -> committing -> failed        the commit failed; `failure` holds why, even if the handler hides it
@@ -31,7 +34,7 @@ export interface AttemptSpec {
  * I1 A handler that has passed its deadline is not waited for, in any mode; a commit under way still decides the outcome.
  * I2 Events are taken once, after the body; one that comes later is refused, because it could not leave any more.
  */
-export class UnitOfWork implements Context, Expiring {
+export class UnitOfWork implements Expiring {
   readonly #engine: Engine
   readonly #spec: AttemptSpec
   readonly deadlineAtMs: number
@@ -44,7 +47,11 @@ export class UnitOfWork implements Context, Expiring {
   #taken = false
   #isLate = false
   #committing: Promise<UnitOutcome> | undefined
+  /** What the code of the user threw inside the commit. */
+  #thrown: { readonly error: unknown } | undefined
+  /** Why the commit failed, and who is to answer for it. */
   failure: unknown
+  failedBy: Party = 'engine'
   outcome: UnitOutcome | undefined
   /** Set by whoever waits for the handler; called at most once. */
   onExpire: ((error: unknown) => void) | undefined
@@ -88,7 +95,8 @@ export class UnitOfWork implements Context, Expiring {
   async #transact<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
     let result: { value: T } | undefined
     const outcome = await this.#commit(async (sql) => {
-      result = { value: await body(sql) }
+      const made = body(sql)
+      result = { value: made instanceof Promise ? await made : await resultOf<T>(made) }
     })
     // Somebody else has handled this event meanwhile: the handler has nothing left to do.
     if (outcome === 'duplicate' || result === undefined) throw new AlreadyHandled()
@@ -99,6 +107,7 @@ export class UnitOfWork implements Context, Expiring {
     if (this.#taken || (this.#mode !== 'open' && this.#mode !== 'committing')) throw this.#ended()
     const { correlationId, id, traceparent } = this.#spec.envelope
     const made = this.#engine.publisher.record(event, payload, { correlationId, causationId: id, traceparent })
+    // What it comes to is asked for at the commit, which may never be reached.
     if (made instanceof Promise) made.catch(() => undefined)
     this.#records ??= []
     this.#records.push(made)
@@ -190,10 +199,10 @@ export class UnitOfWork implements Context, Expiring {
     const again =
       body === null
         ? null
-        : (sql: Sql): Promise<void> => {
+        : async (sql: Sql): Promise<void> => {
             this.#taken = false
             this.#records?.splice(publishedBefore)
-            return body(sql)
+            await body(sql).catch(this.#throws)
           }
     this.#committing = this.#engine.committer.commit({ ...unit, body: again, records }).then(
       (outcome) => {
@@ -205,6 +214,7 @@ export class UnitOfWork implements Context, Expiring {
       (error) => {
         this.#mode = 'failed'
         this.failure = error
+        this.failedBy = raisedBy(error, this.#thrown)
         if (this.#isLate) this.expire()
         throw error
       },
@@ -212,10 +222,16 @@ export class UnitOfWork implements Context, Expiring {
     return this.#committing
   }
 
+  /** Remembers what the code of the user throws: nothing else tells it from what the database says. */
+  readonly #throws = (error: unknown): never => {
+    this.#thrown = { error }
+    throw error
+  }
+
   #made(): readonly LogRecord[] | Promise<readonly LogRecord[]> {
     this.#taken = true
     if (this.#records === undefined) return none
-    if (this.#records.some((record) => record instanceof Promise)) return Promise.all(this.#records)
+    if (this.#records.some((record) => record instanceof Promise)) return Promise.all(this.#records).catch(this.#throws)
     return this.#records as readonly LogRecord[]
   }
 
@@ -230,6 +246,21 @@ export class UnitOfWork implements Context, Expiring {
 }
 
 const none: readonly never[] = []
+
+/** Whose a failed commit is: the handler's, unless its body only passed on that the database is away. */
+function raisedBy(error: unknown, thrown: { readonly error: unknown } | undefined): Party {
+  if (thrown === undefined || !Object.is(thrown.error, error)) return 'engine'
+  return isFirebreakError(error) && away.has(error.code) ? 'engine' : 'handler'
+}
+
+const away: ReadonlySet<string> = new Set(['FB_DATABASE_BUSY', 'FB_DATABASE_FULL', 'FB_DATABASE_UNAVAILABLE'])
+
+/** What a body resolves to. A promise of a promise is no result: whoever awaits it would go round for ever. */
+async function resultOf<T>(result: T | PromiseLike<T>): Promise<T> {
+  if (!isThenable(result)) return result
+  const { value } = await settled(result)
+  return isThenable(value) ? (undefined as T) : (value as T)
+}
 
 /** Not an error of anybody: leaves a handler whose event was handled elsewhere while it ran. */
 export class AlreadyHandled extends Error {
