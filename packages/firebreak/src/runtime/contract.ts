@@ -1,6 +1,6 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent } from '../contracts/event.ts'
-import { textOf } from '../contracts/text-of.ts'
+import { fieldOf, textOf } from '../contracts/text-of.ts'
 import { isThenable, settled } from './thenable.ts'
 import { type Validated, validated } from './validated.ts'
 
@@ -30,7 +30,26 @@ function accepted(event: AnyEvent, result: Validated): unknown {
   throw violated(event, result.issues, result.cause)
 }
 
-export const violated = ({ type, version }: AnyEvent, issues: string, cause?: unknown): FirebreakError =>
+/** A payload as it goes out. **Errors** `FB_CONTRACT_VIOLATED` for what JSON cannot say, such as a bigint or a cycle. */
+export function jsonOf(event: AnyEvent, payload: unknown): string {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(payload)
+  } catch (error) {
+    throw violated(event, `it cannot be written as JSON: ${textOf(error, reasonMax)}`, error)
+  }
+  if (text === undefined) throw violated(event, `it cannot be written as JSON: it is ${typeof payload}`)
+  return text
+}
+
+/** The key of a payload. **Errors** `FB_CONTRACT_VIOLATED` where it has none: all such events would share one. */
+export function keyOf(event: AnyEvent, payload: unknown): string {
+  const key = fieldOf(payload, event.key)
+  if (typeof key === 'string' || typeof key === 'number') return String(key)
+  throw violated(event, `${event.key}: is the key, and must be text, not ${textOf(key, reasonMax)}`)
+}
+
+const violated = ({ type, version }: AnyEvent, issues: string, cause?: unknown): FirebreakError =>
   new FirebreakError('FB_CONTRACT_VIOLATED', { type, version, issues }, cause)
 
 function upcast(event: AnyEvent, version: number, raw: unknown): unknown {

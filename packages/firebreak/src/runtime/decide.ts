@@ -74,9 +74,10 @@ export function classify(error: unknown): ErrorClassification {
 /** Errors of attempts that do not count: somebody asked for a pause, or nothing was sent. */
 export const isUncounted = (errorClass: string): boolean => uncounted.has(errorClass)
 
+// What is no time at all would be asked for again and again without a break.
 function pauseOf(error: unknown): number {
   const asked = fieldOf(fieldOf(error, 'detail'), 'afterMs')
-  return typeof asked === 'number' && asked > 0 ? asked : 0
+  return typeof asked === 'number' && asked > 0 ? asked : pauseMinMs
 }
 
 /** Which of our own engines an error speaks of. */
@@ -96,6 +97,7 @@ export interface Failure {
   readonly nowMs: number
 }
 
+const pauseMinMs = 100
 const infrastructureRetry = {
   baseMs: 50,
   capMs: 1000,

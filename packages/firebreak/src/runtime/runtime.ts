@@ -280,7 +280,12 @@ class ServiceRuntime implements Runtime {
     const run = async (sql: Sql): Promise<void> => {
       taken = false
       records.length = 0
-      result = { value: await body(sql, publish) }
+      try {
+        result = { value: await body(sql, publish) }
+      } catch (error) {
+        // Whoever throws nothing has failed all the same.
+        throw error ?? new Error('the transaction body threw nothing')
+      }
     }
     await committer.commit({ ...bareUnit, body: run, records: take })
     return (result as unknown as { value: T }).value

@@ -118,14 +118,21 @@ export class UnitOfWork implements Expiring {
     request: CallRequest<C>,
     options: HandlerCallOptions = {},
   ): Promise<CallResponse<C>> {
-    if (this.#mode !== 'open') return Promise.reject(this.#ended())
-    const { caller, clock } = this.#engine
-    this.#calls ??= new AttemptCalls(caller, this.#spec.envelope, this.#spec.handler)
-    const time = { remainingMs: this.deadlineAtMs - clock.now(), signal: this.signal }
-    const result = this.#calls.send(definition, request, time, options)
+    const result = this.#mode === 'open' ? this.#send(definition, request, options) : Promise.reject(this.#ended())
     // A handler that does not await must not end the process.
     result.catch(() => undefined)
     return result
+  }
+
+  #send<C extends AnyCallSignature>(
+    definition: C,
+    request: CallRequest<C>,
+    options: HandlerCallOptions,
+  ): Promise<CallResponse<C>> {
+    const { caller, clock } = this.#engine
+    this.#calls ??= new AttemptCalls(caller, this.#spec.envelope, this.#spec.handler)
+    const time = { remainingMs: this.deadlineAtMs - clock.now(), signal: this.signal }
+    return this.#calls.send(definition, request, time, options)
   }
 
   /** Ends the attempt after its handler has: commits what it has not committed itself. */
@@ -223,7 +230,9 @@ export class UnitOfWork implements Expiring {
   }
 
   /** Remembers what the code of the user throws: nothing else tells it from what the database says. */
-  readonly #throws = (error: unknown): never => {
+  readonly #throws = (reason: unknown): never => {
+    // Whoever throws nothing has failed all the same.
+    const error = reason ?? new Error('the transaction body threw nothing')
     this.#thrown = { error }
     throw error
   }
