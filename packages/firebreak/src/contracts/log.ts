@@ -138,3 +138,6 @@ export type StartFrom = 'earliest' | 'latest' | { readonly atMs: number }
 
 /** `topic/partition`, the key of maps over partitions. */
 export const partitionId = (p: Partition): string => `${p.topic}/${p.partition}`
+
+/** The place alone: whoever is told of a partition gets nothing else of it. */
+export const placeOf = ({ topic, partition }: Partition): Partition => ({ topic, partition })

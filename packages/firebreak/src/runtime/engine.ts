@@ -57,6 +57,8 @@ export interface Engine {
   readonly caller: Caller | undefined
   readonly gate: CallGate
   readonly watch: DeadlineWatch
+  /** Aborts when the runtime is told to stop, or halts: what fails from then on is nobody's failure. */
+  readonly stopping: AbortSignal
   /** Undefined when nobody listens: then no fact is even built. */
   readonly tell: ((fact: Fact) => void) | undefined
   /** Stops everything: the set-up or the program is wrong, and going on would make it worse. */

@@ -3,9 +3,10 @@ import type { Entropy } from '../contracts/entropy.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent } from '../contracts/event.ts'
 import type { LogRecord } from '../contracts/log.ts'
+import { fieldOf } from '../contracts/text-of.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import { toRfc3339 } from '../node/clock.ts'
-import { check } from './contract.ts'
+import { check, jsonOf, keyOf } from './contract.ts'
 import { type Cause, childTrace, headersOf } from './envelope-codec.ts'
 
 const encoder = new TextEncoder()
@@ -40,7 +41,7 @@ export class Publisher {
     if (!this.#service.publishes.has(event)) {
       throw new FirebreakError('FB_NOT_PUBLISHABLE', {
         service: this.#service.name,
-        type: event.type,
+        type: fieldOf(event, 'type'),
       })
     }
     const checked = check(event, payload)
@@ -50,7 +51,7 @@ export class Publisher {
   }
 
   #wrap(event: AnyEvent, payload: unknown, cause: Cause | null): LogRecord {
-    const value = encoder.encode(JSON.stringify(payload))
+    const value = encoder.encode(jsonOf(event, payload))
     this.#refuseAbove(this.#bytesMax.payload, event, value.length)
     const id = this.#entropy.uuid()
     const headers = headersOf({
@@ -63,7 +64,7 @@ export class Publisher {
       causationId: cause?.causationId ?? null,
       traceparent: childTrace(cause?.traceparent ?? null, this.#entropy),
     })
-    const key = String((payload as Record<string, unknown>)[event.key])
+    const key = keyOf(event, payload)
     // No database could keep it, and the event would stand before its key for ever.
     if (key.includes('\0')) {
       const { type, version } = event

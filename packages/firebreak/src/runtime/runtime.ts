@@ -115,6 +115,7 @@ class ServiceRuntime implements Runtime {
   readonly #watch: ChangeWatch
   readonly letters: LetterDesk
   readonly done: Promise<void>
+  readonly #stopped = new AbortController()
   #settleDone: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} }
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -192,6 +193,7 @@ class ServiceRuntime implements Runtime {
       caller: options.caller,
       gate: new CallGate(options.service, options.caller?.dependencies, entropy.random),
       watch: new DeadlineWatch(clock),
+      stopping: this.#stopped.signal,
       tell,
       halt: (error) => this.#halt(error),
     }
@@ -221,6 +223,7 @@ class ServiceRuntime implements Runtime {
   async #startFailed(error: unknown): Promise<never> {
     // A stop that waits for this start goes on when it rejects.
     if (this.#stopping === undefined) {
+      this.#stopped.abort()
       this.#stopping = this.#end(new StopTime(this.#engine.clock, 0))
       await this.#stopping
     }
@@ -228,6 +231,7 @@ class ServiceRuntime implements Runtime {
   }
 
   stop(options: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#stopped.abort()
     this.#stopping ??= outsideUnits(() => this.#stop(options.drainMs ?? this.#engine.limits.drainMs))
     return this.#stopping
   }
@@ -313,6 +317,7 @@ class ServiceRuntime implements Runtime {
   }
 
   #halt(error: Error): void {
+    this.#stopped.abort()
     this.#engine.tell?.({ kind: 'halted', error })
     this.#settleDone.reject(error)
     // At once: what comes next in a lane must not overtake the record that could not be settled.

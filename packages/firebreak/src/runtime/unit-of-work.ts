@@ -1,5 +1,4 @@
 import type { AnyCallSignature, CallRequest, CallResponse, HandlerCallOptions } from '../contracts/call.ts'
-import type { Context } from '../contracts/context.ts'
 import type { Sql } from '../contracts/database.ts'
 import type { Envelope } from '../contracts/envelope.ts'
 import { FirebreakError } from '../contracts/errors.ts'
@@ -10,13 +9,17 @@ import { inContextOfNow, isInsideUnit } from '../node/open-units.ts'
 import type { Expiring } from '../policy/deadline-watch.ts'
 import { AttemptCalls } from './attempt-calls.ts'
 import type { Engine } from './engine.ts'
+import { isThenable, settled } from './thenable.ts'
 import type { Unit, UnitOutcome } from './unit.ts'
+
+/** Who raised an error: the code of the user, or firebreak for this unit. */
+export type Party = 'handler' | 'engine'
 
 type SettledOutcome = Exclude<UnitOutcome, object>
 
-/** Why the commit came to nothing, and who is to blame. */
+/** Why the commit came to nothing, and who is to answer for it. */
 export interface CommitFailure {
-  readonly by: 'handler' | 'engine'
+  readonly by: Party
   readonly error: unknown
 }
 
@@ -30,7 +33,7 @@ export interface AttemptSpec {
 }
 
 /**
- * The context of one attempt. Modes:
+ * What happens in one attempt, behind the context that its handler holds. Modes:
  *
  *     open -> committing -> committed     the one commit succeeded; what the handler does now is outside of it
  *     open -> committing -> failed        the commit failed; `failure` says why and by whom, even if the handler hides it
@@ -40,7 +43,7 @@ export interface AttemptSpec {
  * I1 A handler that has passed its deadline is not waited for, in any mode; a commit under way still decides the outcome.
  * I2 Events are taken once, after the body; one that comes later is refused, because it could not leave any more.
  */
-export class UnitOfWork implements Context, Expiring {
+export class UnitOfWork implements Expiring {
   readonly #engine: Engine
   readonly #spec: AttemptSpec
   readonly deadlineAtMs: number
@@ -99,7 +102,8 @@ export class UnitOfWork implements Context, Expiring {
     let result: { value: T } | undefined
     const run = inContextOfNow(body)
     const outcome = await this.#commit(async (sql) => {
-      result = { value: await run(sql) }
+      const made = run(sql)
+      result = { value: made instanceof Promise ? await made : await resultOf<T>(made) }
     })
     // Somebody else has handled this event meanwhile: the handler has nothing left to do.
     if (outcome === 'duplicate' || result === undefined) throw new AlreadyHandled()
@@ -110,6 +114,7 @@ export class UnitOfWork implements Context, Expiring {
     if (this.#taken || (this.#mode !== 'open' && this.#mode !== 'committing')) throw this.#ended()
     const { correlationId, id, traceparent } = this.#spec.envelope
     const made = this.#engine.publisher.record(event, payload, { correlationId, causationId: id, traceparent })
+    // What it comes to is asked for at the commit, which may never be reached.
     if (made instanceof Promise) made.catch(() => undefined)
     this.#records ??= []
     this.#records.push(made)
@@ -120,14 +125,21 @@ export class UnitOfWork implements Context, Expiring {
     request: CallRequest<C>,
     options: HandlerCallOptions = {},
   ): Promise<CallResponse<C>> {
-    if (this.#mode !== 'open') return Promise.reject(this.#ended())
-    const { caller, clock } = this.#engine
-    this.#calls ??= new AttemptCalls(caller, this.#spec.envelope, this.#spec.handler)
-    const time = { remainingMs: this.deadlineAtMs - clock.now(), signal: this.signal }
-    const result = this.#calls.send(definition, request, time, options)
+    const result = this.#mode === 'open' ? this.#send(definition, request, options) : Promise.reject(this.#ended())
     // A handler that does not await must not end the process.
     result.catch(() => undefined)
     return result
+  }
+
+  #send<C extends AnyCallSignature>(
+    definition: C,
+    request: CallRequest<C>,
+    options: HandlerCallOptions,
+  ): Promise<CallResponse<C>> {
+    const { caller, clock } = this.#engine
+    this.#calls ??= new AttemptCalls(caller, this.#spec.envelope, this.#spec.handler)
+    const time = { remainingMs: this.deadlineAtMs - clock.now(), signal: this.signal }
+    return this.#calls.send(definition, request, time, options)
   }
 
   /** Ends the attempt after its handler has: commits what it has not committed itself. */
@@ -199,12 +211,12 @@ export class UnitOfWork implements Context, Expiring {
     const again =
       body === null
         ? null
-        : (sql: Sql): Promise<void> => {
+        : async (sql: Sql): Promise<void> => {
             this.#taken = false
             this.#records?.splice(publishedBefore)
-            return body(sql)
+            await body(sql)
           }
-    const own = body !== null && this.#spec.handler.transaction === 'own'
+    const own = unit.own || (body !== null && this.#spec.handler.transaction === 'own')
     this.#committing = this.#engine.committer.commit({ ...unit, body: again, records, own }).then(
       (outcome) => {
         if (typeof outcome === 'object') return this.#commitFailed({ by: 'handler', error: outcome.failed })
@@ -250,8 +262,15 @@ function settledOf(outcome: UnitOutcome): SettledOutcome {
   return outcome
 }
 
+/** What a body resolves to. A promise of a promise is no result: whoever awaits it would go round for ever. */
+async function resultOf<T>(result: T | PromiseLike<T>): Promise<T> {
+  if (!isThenable(result)) return result
+  const { value } = await settled(result)
+  return isThenable(value) ? (undefined as T) : (value as T)
+}
+
 /** Not an error of anybody: leaves a handler whose event was handled elsewhere while it ran. */
-export class AlreadyHandled extends Error {
+class AlreadyHandled extends Error {
   constructor() {
     super('this event has been handled already')
     this.name = 'AlreadyHandled'

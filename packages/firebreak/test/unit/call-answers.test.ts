@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type FirebreakError, isFirebreakError } from '../../src/contracts/errors.ts'
+import type { Schema } from '../../src/contracts/schema.ts'
 import { call } from '../../src/define/call.ts'
 import { type PolicySpec, policy } from '../../src/policy/policy.ts'
+import { oddThenables, oddValues } from '../../src/testing/hostile/values.ts'
 import { callScene, json, quoteCall, watch } from '../call-scene.ts'
 
 const route = { routeId: 'r' } as const
@@ -196,12 +198,37 @@ test('a fallback answers when the call has failed, and not when the request was 
   assert.equal(seen.length, 2)
 })
 
-test('a fallback that throws fails the call with what it threw', async () => {
-  const fallback = (): never => {
-    throw new Error('nothing cached')
+test('a fallback that throws fails the call, and the error says whose it is', async () => {
+  const failing = (fallback: () => unknown): Promise<unknown> => {
+    const quote = quoteCall({ policy: policy({ ...calm, attemptsMax: 1 }), fallback: fallback as never })
+    return callScene(() => new Error('broken')).caller.call(quote, route)
   }
-  const quote = quoteCall({ policy: policy({ ...calm, attemptsMax: 1 }), fallback })
-  await assert.rejects(callScene(() => new Error('broken')).caller.call(quote, route), /nothing cached/)
+  for (const { make } of oddValues) {
+    const error = make(() => 0.5)
+    await assert.rejects(
+      failing(() => Promise.reject(error)),
+      (thrown: Error) => thrown === error || thrown.message.startsWith('call of pricing failed: its fallback failed: '),
+    )
+  }
+  await assert.rejects(
+    failing(() => {
+      throw new Error('nothing cached')
+    }),
+    { code: 'FB_CALL_FAILED', message: 'call of pricing failed: its fallback failed: nothing cached' },
+  )
+  const itself = oddThenables.find(({ name }) => name === 'then-resolves-to-itself')
+  await assert.rejects(
+    failing(() => itself?.make(() => 0.5)),
+    /its fallback failed: it resolves to another promise/,
+  )
+})
+
+test('a schema of a call that fails is told from a broken connection', async () => {
+  const response = { '~standard': { version: 1, vendor: 'odd', validate: () => assert.fail('no idea') } } as Schema
+  const { caller, sent } = callScene(() => json({ price: 1 }))
+  const quote = quoteCall({ policy: policy(calm), response: response as never })
+  await assert.rejects(caller.call(quote, route), /FB_CALL_CONTRACT: the response of .*: its schema failed: no idea/)
+  assert.equal(sent.length, 1)
 })
 
 test('a signal ends the call with its reason, and what is under way is given up', async () => {
