@@ -1,3 +1,5 @@
+import { FirebreakError, isFirebreakError } from './errors.ts'
+
 /**
  * The `Log` port: event streams that are partitioned, append-only and replayable, read by consumer groups.
  *
@@ -11,11 +13,12 @@ export interface Log {
   /**
    * Appends records; records of one key keep the order of the array and of the calls.
    *
-   * **Guarantee** Every record is durable when this resolves; positions are in the order of the argument.
+   * **Guarantee** Every record is durable when this resolves; positions are in the order of the argument. It rejects when
+   * nothing of the call is under way any more, and `storedOf` the error says what is stored all the same: per partition the
+   * first records of the call, none behind one that failed.
    * **Errors** `FB_RECORD_TOO_LARGE`, `FB_TOPIC_UNKNOWN` (nothing was appended, where the log knows beforehand);
-   * `FB_RECORD_REFUSED`, and what only a broker finds out (others of the call may be stored, none behind the refused one of
-   * the same key); `FB_LOG_UNAVAILABLE` (unknown: appending the same records again may store them twice, with the same
-   * ids); `FB_LOG_FULL`; `FB_CLOSED`.
+   * `FB_RECORD_REFUSED`, and what only a broker finds out; `FB_LOG_UNAVAILABLE` (unknown: appending the same records again
+   * may store them twice, with the same ids); `FB_LOG_FULL`; `FB_CLOSED`.
    */
   append(records: readonly LogRecord[]): Promise<readonly Position[]>
   /**
@@ -92,6 +95,8 @@ export interface TopicSpec {
 }
 
 export interface TopicInfo extends Required<TopicSpec> {
+  /** Largest key + value + headers of one record of this topic, in bytes; no more than the log takes at all. */
+  readonly recordBytesMax: number
   /** Per partition: the oldest offset kept and the offset the next record will get. */
   readonly ends: readonly { readonly partition: number; readonly first: number; readonly next: number }[]
 }
@@ -138,3 +143,15 @@ export type StartFrom = 'earliest' | 'latest' | { readonly atMs: number }
 
 /** `topic/partition`, the key of maps over partitions. */
 export const partitionId = (p: Partition): string => `${p.topic}/${p.partition}`
+
+/** Indexes of the records that an `append` has stored although it rejected with this error. */
+export function storedOf(error: unknown): ReadonlySet<number> {
+  const stored = isFirebreakError(error) ? error.detail['stored'] : undefined
+  return new Set(Array.isArray(stored) ? stored : [])
+}
+
+/** The same error for one call of `append`, with what is stored of it. */
+export function havingStored(error: unknown, indexes: readonly number[]): unknown {
+  if (indexes.length === 0 || !isFirebreakError(error)) return error
+  return new FirebreakError(error.code, { ...error.detail, stored: indexes }, error)
+}

@@ -106,8 +106,13 @@ class LogClient implements Log {
   }
   inspect(): LogInspection {
     const reader = this.#reader
+    const { recordBytesMax } = this.capabilities
     return {
-      topics: async (names) => reader.topics().filter(({ name }) => names?.includes(name) ?? true),
+      topics: async (names) =>
+        reader
+          .topics()
+          .filter(({ name }) => names?.includes(name) ?? true)
+          .map((topic) => ({ ...topic, recordBytesMax })),
       groups: async () => reader.groups(),
       members: async (group) =>
         readJson(await this.#link.request((id) => jsonFrame(wire.members, id, group))) as readonly string[],
