@@ -7,13 +7,14 @@ import type { ServiceDefinition } from '../define/service.ts'
 import { toRfc3339 } from '../node/clock.ts'
 import { check } from './contract.ts'
 import { type Cause, childTrace, headersOf } from './envelope-codec.ts'
+import type { TopicSettings } from './topic-settings.ts'
 
 const encoder = new TextEncoder()
 
-/** The largest payload that a service allows, and the largest record that its log takes. */
+/** The largest payload that a service allows, and what its topics take. */
 export interface Sizes {
   readonly payload: number
-  readonly record: number
+  readonly topics: Pick<TopicSettings, 'recordBytesMax' | 'askAgain'>
 }
 
 /** Turns payloads into records: declared, validated, bounded in size, wrapped in an envelope. */
@@ -70,10 +71,14 @@ export class Publisher {
       throw new FirebreakError('FB_CONTRACT_VIOLATED', { type, version, issues: `${event.key}: has a character NUL` })
     }
     // What the log would refuse must not get into the outbox: it would stand before its key for ever.
-    if (value.length > this.#bytesMax.record / 2) {
+    const { topics } = this.#bytesMax
+    const recordMax = topics.recordBytesMax(event.topic)
+    if (value.length > recordMax / 2) {
       let bytes = value.length + encoder.encode(key).length
       for (const name in headers) bytes += encoder.encode(name + headers[name]).length
-      this.#refuseAbove(this.#bytesMax.record, event, bytes)
+      // Somebody may have raised it: whoever comes later finds that out.
+      if (bytes > recordMax) topics.askAgain()
+      this.#refuseAbove(recordMax, event, bytes)
     }
     return { topic: event.topic, key, value, headers }
   }
