@@ -36,7 +36,7 @@ export interface BlockedAction {
 }
 
 export interface BlockedFilter {
-  readonly state?: BlockedState
+  readonly state?: BlockedState | undefined
   readonly topic?: string
   readonly eventType?: string
   readonly max?: number

@@ -33,6 +33,8 @@ export interface OutboxDesk {
    * **Errors** as retry, and `FB_REPLAY_INVALID` where it does not fit the event, or its key.
    */
   edit(number: number, payload: unknown, decision: Decision): Promise<void>
+  /** What `edit` would say to this payload. **Errors** as edit. */
+  check(number: number, payload: unknown): Promise<void>
   /** Gives the event up. **Errors** as retry, and `FB_BLOCKED_REASON` when `note`, the reason, is empty. */
   discard(number: number, decision: Decision): Promise<void>
 }
@@ -53,6 +55,7 @@ export function outboxDesk(given: DeskDeps): OutboxDesk {
       const { shard: _, ...event } = await get(number)
       return event
     },
+    check: async (number, payload) => checkEdited(deps.service, await get(number), payload),
     retry: async (number, by) => act(deps, await get(number), { state: 'retried', by, change: async () => {} }),
     async edit(number, payload, by) {
       const found = await get(number)
