@@ -124,7 +124,7 @@ export interface LogEntry extends Position {
   readonly key: string | null
   readonly value: Uint8Array | null
   readonly headers: Readonly<Record<string, string>>
-  /** Append time in ms since the epoch. */
+  /** Append time in ms since the epoch, as far as a `Date` reaches; foreign writers may say anything. */
   readonly atMs: number
 }
 

@@ -313,6 +313,11 @@ export class ClassicMember implements Membership {
       const reason = `instanceId "${settings.instanceId}" is used by another member of ${this.#group}`
       return new FirebreakError('FB_LOG_REFUSED', { path: settings.path, reason })
     }
+    if (answer === code.inconsistentGroupProtocol) {
+      // By the broker's own words nobody would find the program that is in the way.
+      const reason = `group ${this.#group} has members that do not assign by "${protocolName}": another program uses this name, or an older client of this service still runs`
+      return new FirebreakError('FB_LOG_REFUSED', { path: this.#cluster.settings.path, reason })
+    }
     return new ProtocolAnswer(answer)
   }
 

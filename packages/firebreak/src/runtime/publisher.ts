@@ -7,6 +7,7 @@ import type { ServiceDefinition } from '../define/service.ts'
 import { toRfc3339 } from '../node/clock.ts'
 import { check } from './contract.ts'
 import { type Cause, childTrace, headersOf } from './envelope-codec.ts'
+import { recordSize } from './record-size.ts'
 import type { TopicSettings } from './topic-settings.ts'
 
 const encoder = new TextEncoder()
@@ -74,8 +75,7 @@ export class Publisher {
     const { topics } = this.#bytesMax
     const recordMax = topics.recordBytesMax(event.topic)
     if (value.length > recordMax / 2) {
-      let bytes = value.length + encoder.encode(key).length
-      for (const name in headers) bytes += encoder.encode(name + headers[name]).length
+      const bytes = recordSize({ key, value, headers })
       // Somebody may have raised it: whoever comes later finds that out.
       if (bytes > recordMax) topics.askAgain()
       this.#refuseAbove(recordMax, event, bytes)

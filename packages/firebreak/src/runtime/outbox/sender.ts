@@ -1,9 +1,11 @@
+import { FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
 import { type LogRecord, storedOf } from '../../contracts/log.ts'
 import { insertBlocked, type Refusal } from '../../ledger/blocked-events.ts'
 import type { OutboxRow } from '../../ledger/outbox.ts'
 import { type Backoff, backoffMs } from '../../policy/backoff.ts'
 import type { Engine } from '../engine.ts'
 import { describeError } from '../fingerprint.ts'
+import { recordSize } from '../record-size.ts'
 import { bareUnit } from '../unit.ts'
 import { fateOf } from './append-fate.ts'
 import type { OutboxQueue } from './outbox-queue.ts'
@@ -87,8 +89,19 @@ export class Sender {
         await this.#block(left, failure)
         return { rows: [], error: failure }
       case 'record':
-        return left.length > 1 ? this.#divide(left) : this.#block(left, failure)
+        return left.length > 1 ? this.#sort(left, failure) : this.#block(left, failure)
     }
+  }
+
+  /** One of them is refused. Those that are known to be too large need not be asked for one by one. */
+  async #sort(rows: readonly OutboxRow[], failure: unknown): Promise<Rest> {
+    const { queue, engine } = this.#deps
+    if (!isFirebreakError(failure, 'FB_RECORD_TOO_LARGE')) return this.#divide(rows)
+    const large = rows.filter(({ record }) => recordSize(record) > engine.topics.recordBytesMax(record.topic))
+    if (large.length === 0) return this.#divide(rows)
+    engine.topics.askAgain()
+    await this.#block(large, failure)
+    return this.#settle(queue.withoutBlocked(rows))
   }
 
   async #divide(rows: readonly OutboxRow[]): Promise<Rest> {
@@ -104,10 +117,16 @@ export class Sender {
   /** The first of each key is refused; all of the key waits from here on, and somebody is told once. */
   async #block(rows: readonly OutboxRow[], error: unknown): Promise<Rest> {
     const { engine, queue } = this.#deps
-    const { errorClass, message } = describeError(error)
-    const refusals = queue.block(rows).map((row): Refusal => ({ row, errorClass, message }))
-    await recordBlocked(engine, refusals, error)
+    const refusals = queue.block(rows).map((row) => ({ row, error: this.#errorOf(row, error) }))
+    await recordBlocked(engine, refusals)
     return nothing
+  }
+
+  /** What is said of a bundle, said of one of its records. */
+  #errorOf({ record }: OutboxRow, error: unknown): unknown {
+    const [limit, bytes] = [this.#deps.engine.topics.recordBytesMax(record.topic), recordSize(record)]
+    if (!isFirebreakError(error, 'FB_RECORD_TOO_LARGE') || bytes <= limit) return error
+    return new FirebreakError('FB_RECORD_TOO_LARGE', { type: record.headers['ce_type'] ?? record.topic, bytes, limit })
   }
 
   #rest(outlet: Outlet, error: unknown): void {
@@ -121,8 +140,9 @@ export class Sender {
 }
 
 /** Keeps why they do not go. Where that fails they are refused once more, and kept then. */
-async function recordBlocked(engine: Engine, refusals: readonly Refusal[], error: unknown): Promise<void> {
+async function recordBlocked(engine: Engine, refused: readonly { row: OutboxRow; error: unknown }[]): Promise<void> {
   const { committer, clock, tell } = engine
+  const refusals = refused.map(({ row, error }): Refusal => ({ row, ...describeError(error) }))
   try {
     await committer.commit({ ...bareUnit, settle: (sql) => insertBlocked(sql, refusals, clock.now()) })
   } catch (trouble) {
@@ -130,7 +150,7 @@ async function recordBlocked(engine: Engine, refusals: readonly Refusal[], error
     return
   }
   if (tell === undefined) return
-  for (const { row } of refusals) {
+  for (const { row, error } of refused) {
     const { topic, key, headers } = row.record
     const about = { topic, key, eventId: headers['ce_id'] ?? null, eventType: headers['ce_type'] ?? null }
     tell({ kind: 'blocked', number: row.seq, ...about, error })
