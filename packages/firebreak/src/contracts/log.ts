@@ -61,8 +61,8 @@ export interface LogInspection {
   /** Committed positions of a group, for lag; empty when unknown. */
   committed(group: string): Promise<readonly Position[]>
   groups(): Promise<readonly string[]>
-  /** Ids of the members of a group; one that died is among them until the log has noticed. */
-  members(group: string): Promise<readonly string[]>
+  /** The members of a group; one that died is among them until the log has noticed. */
+  members(group: string): Promise<readonly GroupMember[]>
   /** Up to `max` records from `position.offset` on, in order. */
   read(position: Position, max: number): Promise<readonly LogEntry[]>
 }
@@ -136,6 +136,14 @@ export interface PollLimit {
 
 export interface OpenOptions {
   readonly from?: StartFrom
+  /** Which ledger this member works on: told to whoever asks for the members of its group. */
+  readonly ledger?: string
+}
+
+export interface GroupMember {
+  readonly id: string
+  /** Null where it has not said so, or not yet. */
+  readonly ledger: string | null
 }
 
 /** Where a group without committed positions starts; `atMs`: at the first record appended then or later, by its time. */

@@ -38,10 +38,18 @@ type Joined = Awaited<ReturnType<typeof joinGroupV9.api.async>>
 /** The group goes on without this member. */
 class Lost extends Error {}
 
+export interface MemberOptions {
+  readonly group: string
+  readonly topics: readonly string[]
+  readonly ledger: string | null
+  readonly lane: string
+}
+
 export class ClassicMember implements Membership {
   readonly #cluster: Cluster
   readonly #group: string
   readonly #topics: readonly string[]
+  readonly #ledger: string | null
   readonly #holder: Holder
   readonly #lane: string
   readonly #leader: GroupLeader
@@ -65,11 +73,12 @@ export class ClassicMember implements Membership {
   #running: Promise<void> | undefined
   #settled = Promise.withResolvers<void>()
 
-  constructor(cluster: Cluster, holder: Holder, of: { group: string; topics: readonly string[]; lane: string }) {
+  constructor(cluster: Cluster, holder: Holder, of: MemberOptions) {
     this.#cluster = cluster
     this.#holder = holder
     this.#group = of.group
     this.#topics = of.topics
+    this.#ledger = of.ledger
     this.#lane = of.lane
     this.#leader = new GroupLeader(cluster)
   }
@@ -250,7 +259,8 @@ export class ClassicMember implements Membership {
     const sentAtMs = clock.now()
     const generation = this.#claimedGeneration
     this.#claimed = generation < 0 ? [] : this.#holder.owned()
-    const metadata = encodeSubscription({ topics: this.#topics, owned: this.#claimed, generation })
+    const [topics, ledger] = [this.#topics, this.#ledger]
+    const metadata = encodeSubscription({ topics, owned: this.#claimed, generation, ledger })
     const joined = await ask(
       connection,
       joinGroupV9.api,

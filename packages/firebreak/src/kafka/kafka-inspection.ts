@@ -1,9 +1,10 @@
 import { describeGroupsV5, fetchV13, listGroupsV4, type Reader } from '@platformatic/kafka'
 import { FirebreakError } from '../contracts/errors.ts'
-import type { LogEntry, LogInspection, Partition, Position, TopicInfo } from '../contracts/log.ts'
+import type { GroupMember, LogEntry, LogInspection, Partition, Position, TopicInfo } from '../contracts/log.ts'
 import { partitionId } from '../contracts/log.ts'
 import { limitKey } from './append-admission.ts'
 import { type FetchResponse, readFetchResponse } from './fetch-response.ts'
+import { decodeSubscription } from './group-codec.ts'
 import type { Cluster } from './kafka-cluster.ts'
 import { topicConfigs } from './kafka-configs.ts'
 import { answered, ask } from './kafka-connections.ts'
@@ -81,17 +82,26 @@ async function listGroups(cluster: Cluster): Promise<readonly string[]> {
   return [...names]
 }
 
-async function membersOf(cluster: Cluster, group: string): Promise<readonly string[]> {
+async function membersOf(cluster: Cluster, group: string): Promise<readonly GroupMember[]> {
   try {
     const connection = await cluster.connections.get(await cluster.coordinator(group), lane)
     const { groups } = await ask(connection, describeGroupsV5.api, [group], false)
     const found = groups[0]
     if (found === undefined || found.errorCode === code.groupIdNotFound) return []
     if (found.errorCode !== 0) throw new ProtocolAnswer(found.errorCode)
-    return found.members.map(({ memberId }) => memberId)
+    return found.members.map(({ memberId: id, memberMetadata }) => ({ id, ledger: ledgerOf(memberMetadata) }))
   } catch (error) {
     cluster.forgetCoordinator(group)
     throw error
+  }
+}
+
+/** Members of other programs say what they like, and those of a group that is being formed nothing. */
+function ledgerOf(metadata: Buffer): string | null {
+  try {
+    return metadata.length === 0 ? null : (decodeSubscription(metadata).ledger ?? null)
+  } catch {
+    return null
   }
 }
 

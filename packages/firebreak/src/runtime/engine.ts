@@ -49,6 +49,8 @@ export interface Engine {
   readonly entropy: Entropy
   readonly limits: Limits
   readonly instance: string
+  /** Known from the start on; null before. */
+  readonly ledger: { id: string | null }
   /** Dead letters are copied to a topic. */
   readonly mirror: boolean
   readonly publisher: Publisher

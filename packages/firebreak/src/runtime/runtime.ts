@@ -8,13 +8,14 @@ import type { Observer } from '../contracts/journal.ts'
 import type { Log, LogRecord, StartFrom } from '../contracts/log.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import { topicsOf } from '../define/topics-of.ts'
+import { ledgerId } from '../ledger/ledger-id.ts'
 import { inLedger } from '../ledger/ledger-place.ts'
 import { openLedger } from '../ledger/schema.ts'
 import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
 import { nextTurn } from '../node/turn.ts'
 import { DeadlineWatch } from '../policy/deadline-watch.ts'
-import { bootProblems, mustBeAlone, waitUntilAlone } from './boot-checks.ts'
+import { bootProblems, waitUntilAlone } from './boot-checks.ts'
 import { CallGate } from './call-gate.ts'
 import type { Caller } from './caller.ts'
 import { ChangeWatch } from './change-watch.ts'
@@ -180,6 +181,7 @@ class ServiceRuntime implements Runtime {
       clock,
       entropy,
       limits,
+      ledger: { id: null },
       mirror: options.mirrorDeadLetters ?? false,
       instance: options.instance ?? `${options.service.name}-${entropy.hex(4)}`,
       publisher: new Publisher(options.service, { clock, entropy }, { payload: limits.payloadBytesMax, topics }),
@@ -207,10 +209,13 @@ class ServiceRuntime implements Runtime {
   }
 
   async #start(): Promise<void> {
-    const { service, log, database, instance, clock } = this.#engine
+    const { service, log, database, instance, clock, entropy, ledger } = this.#engine
     const problems = bootProblems(this.#options, this.#engine.limits)
     if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
-    if (this.#options.database !== undefined) await openLedger(database, service.name, clock.now())
+    if (this.#options.database !== undefined) {
+      await openLedger(database, service.name, clock.now())
+      ledger.id = await ledgerId(database, () => entropy.uuid())
+    }
     const topics = topicsOf(service)
     const all = this.#engine.mirror ? [...topics, mirrorTopic(service.name)] : topics
     await log.ensureTopics(all)
@@ -219,7 +224,7 @@ class ServiceRuntime implements Runtime {
     if (this.#options.database === undefined) return
     this.#relay.refill()
     await this.#watch.start()
-    if (mustBeAlone(this.#options)) await waitUntilAlone(this.#engine)
+    await waitUntilAlone(this.#engine)
     await this.#consumer.start()
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type {
   Cursor,
+  GroupMember,
   Log,
   LogCapabilities,
   LogEntry,
@@ -107,6 +108,7 @@ class MemoryLog implements Log {
       topics: [...new Set(topics)].map((name) => this.#store.topic(name)),
       clock: this.#clock,
       from: options.from ?? 'earliest',
+      ledger: options.ledger ?? null,
       onClose: (closed) => this.#cursors.delete(closed),
     })
     this.#cursors.add(cursor)
@@ -132,8 +134,8 @@ class MemoryLog implements Log {
       async groups(): Promise<readonly string[]> {
         return [...store.groups.keys()]
       },
-      async members(group: string): Promise<readonly string[]> {
-        return store.groups.get(group)?.memberIds() ?? []
+      async members(group: string): Promise<readonly GroupMember[]> {
+        return store.groups.get(group)?.members() ?? []
       },
       async read({ topic, partition, offset }: Position, max: number): Promise<readonly LogEntry[]> {
         return retained(store.topic(topic)).partitions[partition]?.read(offset, max) ?? []
