@@ -14,7 +14,7 @@ export const outboxDiscard: Command = {
   ],
   options: { ...outboxChangeOptions, reason: { value: 'text', help: 'why; required, kept in the history' } },
   notes: [
-    'Nobody gets the event. It stays in the ledger with its payload, and the later events of its key leave in order.',
+    'Nobody gets the event. It stays in the ledger with its payload.\nThe later events of its key leave in order.',
   ],
   async run(call) {
     const reason = call.args.text('reason')?.trim() ?? ''

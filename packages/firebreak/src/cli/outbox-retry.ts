@@ -12,7 +12,7 @@ export const outboxRetry: Command = {
     { line: 'outbox retry --all --topic orders --yes', what: 'all of a topic' },
   ],
   options: { ...outboxChangeOptions, reason: { value: 'text', help: 'kept in the history' } },
-  notes: ['A running service tries them by itself too, a few every minute: this is for those who do not want to wait.'],
+  notes: ['A running service tries them by itself too, a few every minute.'],
   run: (call) =>
     changeBlocked(call, {
       verb: 'retry',
