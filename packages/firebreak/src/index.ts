@@ -29,6 +29,7 @@ export type { AnyEvent, EventDefinition, Payload, PayloadInput } from './contrac
 export type { Fact, Observer } from './contracts/journal.ts'
 export type {
   Cursor,
+  GroupMember,
   Log,
   LogCapabilities,
   LogEntry,
@@ -39,6 +40,7 @@ export type {
   TopicInfo,
   TopicSpec,
 } from './contracts/log.ts'
+export { havingStored, storedOf } from './contracts/log.ts'
 export type { Schema } from './contracts/schema.ts'
 export { type AsyncApi, type AsyncApiInfo, asyncApiOf } from './define/asyncapi.ts'
 export {
@@ -62,6 +64,7 @@ export {
   manifestOf,
 } from './define/manifest-of.ts'
 export { type ServiceDefinition, type ServiceSpec, service } from './define/service.ts'
+export type { BlockedAction, BlockedEvent, BlockedFilter, BlockedState } from './ledger/blocked-events.ts'
 export type { DeadLetter, LetterAction, LetterFilter, LetterState } from './ledger/letters.ts'
 export { type LedgerReport, type LogView, type PartitionLedger, verifyLedger } from './ledger/verify.ts'
 export type { Fetch } from './node/fetch.ts'
@@ -80,6 +83,7 @@ export { type Caller, type CallerOptions, createCaller } from './runtime/caller.
 export type { DependencyState, Endpoint } from './runtime/dependencies.ts'
 export type { Limits } from './runtime/engine.ts'
 export type { Decision, LetterDesk } from './runtime/letter-desk.ts'
+export type { OutboxDesk } from './runtime/outbox/outbox-desk.ts'
 export { createRuntime, type Publish, type Runtime, type RuntimeOptions } from './runtime/runtime.ts'
 export type { RuntimeStats } from './runtime/stats.ts'
 export { type SqliteDatabaseOptions, sqliteDatabase } from './sqlite/sqlite-database.ts'

@@ -6,6 +6,21 @@ export type ErrorKind = 'transient' | 'permanent' | 'config' | 'bug'
  * docs/errors.md explains each; a test compares the two in both directions.
  */
 export const catalogue = {
+  FB_BLOCKED_NOT_FOUND: {
+    kind: 'permanent',
+    message: 'there is no blocked event {number}',
+    remedy: 'List them with: firebreak outbox list',
+  },
+  FB_BLOCKED_REASON: {
+    kind: 'permanent',
+    message: 'blocked event {number} is not discarded without a reason',
+    remedy: 'Say in the note why it may be given up.',
+  },
+  FB_BLOCKED_STATE: {
+    kind: 'permanent',
+    message: 'blocked event {number} is {state}, so it cannot be {action}',
+    remedy: 'Show its history with: firebreak outbox show {number}',
+  },
   FB_CALL_BUSY: {
     kind: 'transient',
     message: 'call of {dependency} refused: its {reason} has no place left',

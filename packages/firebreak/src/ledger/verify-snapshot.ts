@@ -11,6 +11,7 @@ export interface LedgerSnapshot {
   /** `topic/partition:state` -> rows of it. */
   readonly counts: ReadonlyMap<string, number>
   readonly outbox: number
+  readonly blocked: number
   /** Letters in replay without a parked record. */
   readonly lost: number
   readonly strays: number
@@ -18,7 +19,7 @@ export interface LedgerSnapshot {
 }
 
 interface Row extends LedgerRow {
-  readonly kind: 'partition' | 'state' | 'outbox' | 'lost' | 'stray' | 'mark'
+  readonly kind: 'partition' | 'state' | 'outbox' | 'blocked' | 'lost' | 'stray' | 'mark'
   readonly state: string
 }
 
@@ -36,6 +37,7 @@ const everything = [
   byState("'parked' AS state", 'FROM fb_parked GROUP BY topic, part'),
   byState('state', 'FROM fb_dead_letters GROUP BY topic, part, state'),
   counted('outbox', 'FROM fb_outbox'),
+  counted('blocked', "FROM fb_blocked_events WHERE state = 'blocked'"),
   counted(
     'lost',
     `FROM fb_dead_letters l WHERE state = 'replaying' AND NOT EXISTS (SELECT 1 FROM fb_parked p WHERE p.letter_id = l.id)`,
@@ -57,6 +59,7 @@ export async function ledgerSnapshot(database: Database): Promise<LedgerSnapshot
       .sort((a, b) => (a.topic === b.topic ? a.part - b.part : a.topic < b.topic ? -1 : 1)),
     counts: new Map(states.map((row) => [idOf(row), row.next_position ?? 0])),
     outbox: sum('outbox'),
+    blocked: sum('blocked'),
     lost: sum('lost'),
     strays: sum('stray'),
     marks: sum('mark'),

@@ -19,6 +19,8 @@ export interface LedgerReport {
   /** Sum of all differences found, without sign. */
   readonly imbalance: number
   readonly outbox: number
+  /** Events of the outbox that the log refuses; the later ones of their keys wait behind them. */
+  readonly blocked: number
   /** Event ids in the inbox; fewer than are done only once marks beyond the window are forgotten. */
   readonly marks: number
   readonly partitions: readonly PartitionLedger[]
@@ -78,5 +80,6 @@ export async function verifyLedger(database: Database, log?: LogView): Promise<L
       for (const { what, difference } of await comparePositions(row, log.inspection, topics)) differ(what, difference)
     }
   }
-  return { ok: problems.length === 0, imbalance, outbox: found.outbox, marks: found.marks, partitions, problems }
+  const { outbox, blocked, marks } = found
+  return { ok: problems.length === 0, imbalance, outbox, blocked, marks, partitions, problems }
 }

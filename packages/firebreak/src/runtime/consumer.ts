@@ -118,8 +118,9 @@ export class Consumer {
   }
 
   async #open(): Promise<Cursor> {
-    const { log, service } = this.#engine
-    const cursor = await log.open(service.name, service.topics, { from: this.#startFrom })
+    const { log, service, ledger } = this.#engine
+    const own = ledger.id === null ? {} : { ledger: ledger.id }
+    const cursor = await log.open(service.name, service.topics, { from: this.#startFrom, ...own })
     if (!this.#stop.signal.aborted) return cursor
     // The stop has not waited for it, and nobody else would leave the group again.
     await cursor.close()

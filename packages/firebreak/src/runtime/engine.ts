@@ -10,6 +10,7 @@ import type { Caller } from './caller.ts'
 import type { Committer } from './committer.ts'
 import type { Publisher } from './publisher.ts'
 import type { Slots } from './slots.ts'
+import type { TopicSettings } from './topic-settings.ts'
 
 /** What a service may hold; reaching a bound slows intake down or refuses callers, and loses nothing. */
 export interface Limits {
@@ -48,9 +49,12 @@ export interface Engine {
   readonly entropy: Entropy
   readonly limits: Limits
   readonly instance: string
+  /** Known from the start on; null before. */
+  readonly ledger: { id: string | null }
   /** Dead letters are copied to a topic. */
   readonly mirror: boolean
   readonly publisher: Publisher
+  readonly topics: TopicSettings
   readonly committer: Committer
   readonly slots: Slots
   /** Undefined where nobody calls. */

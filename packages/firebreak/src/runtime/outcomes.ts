@@ -8,7 +8,7 @@ import { clearSuspect } from '../ledger/suspects.ts'
 import type { Engine } from './engine.ts'
 import { type DescribedError, fingerprintOf } from './fingerprint.ts'
 import type { Message } from './message.ts'
-import { mirrored } from './mirror.ts'
+import { mirrored, mirrorTopic } from './mirror.ts'
 import { persist } from './persist.ts'
 import { bareUnit, type Unit, type UnitOutcome } from './unit.ts'
 
@@ -126,8 +126,10 @@ export async function settleDead(engine: Engine, message: Message, verdict: Verd
     })
   }
   const unit = finalUnit(engine, message, 'dead', own)
-  const { mirror, service, log } = engine
-  const records = mirror ? () => [mirrored(service.name, letter, log.capabilities.recordBytesMax)] : null
+  const { mirror, service, topics } = engine
+  const records = mirror
+    ? () => [mirrored(service.name, letter, topics.recordBytesMax(mirrorTopic(service.name).name))]
+    : null
   await commitUntilDone(engine, { ...unit, records })
   cleared(message)
   engine.tell?.({

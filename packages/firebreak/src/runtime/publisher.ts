@@ -8,13 +8,15 @@ import type { ServiceDefinition } from '../define/service.ts'
 import { toRfc3339 } from '../node/clock.ts'
 import { check, jsonOf, keyOf } from './contract.ts'
 import { type Cause, childTrace, headersOf } from './envelope-codec.ts'
+import { recordSize } from './record-size.ts'
+import type { TopicSettings } from './topic-settings.ts'
 
 const encoder = new TextEncoder()
 
-/** The largest payload that a service allows, and the largest record that its log takes. */
+/** The largest payload that a service allows, and what its topics take. */
 export interface Sizes {
   readonly payload: number
-  readonly record: number
+  readonly topics: Pick<TopicSettings, 'recordBytesMax' | 'askAgain'>
 }
 
 /** Turns payloads into records: declared, validated, bounded in size, wrapped in an envelope. */
@@ -71,10 +73,13 @@ export class Publisher {
       throw new FirebreakError('FB_CONTRACT_VIOLATED', { type, version, issues: `${event.key}: has a character NUL` })
     }
     // What the log would refuse must not get into the outbox: it would stand before its key for ever.
-    if (value.length > this.#bytesMax.record / 2) {
-      let bytes = value.length + encoder.encode(key).length
-      for (const name in headers) bytes += encoder.encode(name + headers[name]).length
-      this.#refuseAbove(this.#bytesMax.record, event, bytes)
+    const { topics } = this.#bytesMax
+    const recordMax = topics.recordBytesMax(event.topic)
+    if (value.length > recordMax / 2) {
+      const bytes = recordSize({ key, value, headers })
+      // Somebody may have raised it: whoever comes later finds that out.
+      if (bytes > recordMax) topics.askAgain()
+      this.#refuseAbove(recordMax, event, bytes)
     }
     return { topic: event.topic, key, value, headers }
   }

@@ -8,6 +8,7 @@ import type { Observer } from '../contracts/journal.ts'
 import type { Log, LogRecord, StartFrom } from '../contracts/log.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import { topicsOf } from '../define/topics-of.ts'
+import { ledgerId } from '../ledger/ledger-id.ts'
 import { inLedger } from '../ledger/ledger-place.ts'
 import { openLedger } from '../ledger/schema.ts'
 import { systemClock } from '../node/clock.ts'
@@ -15,7 +16,7 @@ import { systemEntropy } from '../node/entropy.ts'
 import { inContextOfNow, isInsideUnit, outsideUnits } from '../node/open-units.ts'
 import { nextTurn } from '../node/turn.ts'
 import { DeadlineWatch } from '../policy/deadline-watch.ts'
-import { bootProblems, mustBeAlone, waitUntilAlone } from './boot-checks.ts'
+import { bootProblems, waitUntilAlone } from './boot-checks.ts'
 import { CallGate } from './call-gate.ts'
 import type { Caller } from './caller.ts'
 import { ChangeWatch } from './change-watch.ts'
@@ -29,13 +30,15 @@ import { type LetterDesk, letterDesk } from './letter-desk.ts'
 import type { Delivery } from './message.ts'
 import { mirrorTopic } from './mirror.ts'
 import { noDatabase } from './no-database.ts'
+import { type OutboxDesk, outboxDesk } from './outbox/outbox-desk.ts'
+import { Relay } from './outbox/relay.ts'
 import { Parking } from './parking.ts'
 import { Publisher } from './publisher.ts'
 import { quietly } from './quietly.ts'
-import { Relay } from './relay.ts'
 import { Slots } from './slots.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
 import { StopTime } from './stop-time.ts'
+import { TopicSettings } from './topic-settings.ts'
 import { bareUnit } from './unit.ts'
 
 export interface RuntimeOptions {
@@ -95,6 +98,8 @@ export interface Runtime {
     options?: CallOptions,
   ): Promise<CallResponse<C>>
   readonly letters: LetterDesk
+  /** Events that the log has refused. */
+  readonly outbox: OutboxDesk
   stats(): RuntimeStats
   /** Resolves when the runtime has stopped, rejects when it had to halt. */
   readonly done: Promise<void>
@@ -114,6 +119,7 @@ class ServiceRuntime implements Runtime {
   readonly #consumer: Consumer
   readonly #watch: ChangeWatch
   readonly letters: LetterDesk
+  readonly outbox: OutboxDesk
   readonly done: Promise<void>
   readonly #stopped = new AbortController()
   #settleDone: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} }
@@ -146,10 +152,15 @@ class ServiceRuntime implements Runtime {
       seen: () => this.#relay.seen,
       sharing: () => this.#relay.sharing,
       onOutbox: () => this.#relay.refill(),
-      onDesk: () => this.#parking.reload(),
+      onDesk: async () => {
+        await this.#parking.reload()
+        await this.#relay.decided()
+      },
     })
     const { database, service, clock, entropy } = engine
-    this.letters = letterDesk({ database, service, clock, entropy, onChange: () => this.#reload() })
+    const deps = { database, service, clock, entropy, onChange: () => this.#reload() }
+    this.letters = letterDesk(deps)
+    this.outbox = outboxDesk(deps)
     this.done = new Promise((resolve, reject) => {
       this.#settleDone = { resolve, reject }
     })
@@ -163,6 +174,7 @@ class ServiceRuntime implements Runtime {
     const limits = { ...limitDefaults, payloadBytesMax, ...options.limits }
     const database = options.database ?? noDatabase
     const tell = options.observe === undefined ? undefined : quietly(options.observe)
+    const topics = new TopicSettings(options.log)
     const onOutbox = (rows: Parameters<Relay['push']>[0]): void => this.#relay.push(rows)
     return {
       service: options.service,
@@ -171,16 +183,11 @@ class ServiceRuntime implements Runtime {
       clock,
       entropy,
       limits,
+      ledger: { id: null },
       mirror: options.mirrorDeadLetters ?? false,
       instance: options.instance ?? `${options.service.name}-${entropy.hex(4)}`,
-      publisher: new Publisher(
-        options.service,
-        { clock, entropy },
-        {
-          payload: limits.payloadBytesMax,
-          record: options.log.capabilities.recordBytesMax,
-        },
-      ),
+      publisher: new Publisher(options.service, { clock, entropy }, { payload: limits.payloadBytesMax, topics }),
+      topics,
       committer: new Committer({
         database,
         clock,
@@ -205,18 +212,30 @@ class ServiceRuntime implements Runtime {
   }
 
   async #start(): Promise<void> {
-    const { service, log, database, instance, clock } = this.#engine
+    const { service, log, database, instance, clock, entropy, ledger } = this.#engine
     const problems = bootProblems(this.#options, this.#engine.limits)
     if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
-    if (this.#options.database !== undefined) await openLedger(database, service.name, clock.now())
+    if (this.#options.database !== undefined) {
+      await openLedger(database, service.name, clock.now())
+      ledger.id = await ledgerId(database, () => entropy.uuid())
+    }
     const topics = topicsOf(service)
-    await log.ensureTopics(this.#engine.mirror ? [...topics, mirrorTopic(service.name)] : topics)
+    const all = this.#engine.mirror ? [...topics, mirrorTopic(service.name)] : topics
+    await log.ensureTopics(all)
+    await this.#learnTopics(all.map(({ name }) => name))
     this.#engine.tell?.({ kind: 'started', instance })
     if (this.#options.database === undefined) return
     this.#relay.refill()
     await this.#watch.start()
-    if (mustBeAlone(this.#options)) await waitUntilAlone(this.#engine)
+    await waitUntilAlone(this.#engine)
     await this.#consumer.start()
+  }
+
+  /** A topic that cannot be asked at the moment must not keep the service from the others. */
+  async #learnTopics(names: readonly string[]): Promise<void> {
+    const { topics, tell, clock } = this.#engine
+    const learning = topics.learn(names).catch((error) => tell?.({ kind: 'trouble', where: 'log', error }))
+    await new StopTime(clock, 0).sees(learning)
   }
 
   /** Who hears that a start has failed sees nothing to stop, and closes the database: what has begun must not go on. */
@@ -307,13 +326,14 @@ class ServiceRuntime implements Runtime {
       claims: this.#consumer.claims,
       held: this.#lanes.held,
       parked: this.#parking.count,
-      outboxPending: this.#relay.pending,
+      relay: this.#relay,
     })
   }
 
   #reload(): void {
     if (this.#starting === undefined || this.#stopping !== undefined) return
-    this.#parking.reload().catch((error) => this.#engine.tell?.({ kind: 'trouble', where: 'database', error }))
+    const reloads = [this.#parking.reload(), this.#relay.decided()]
+    Promise.all(reloads).catch((error) => this.#engine.tell?.({ kind: 'trouble', where: 'database', error }))
   }
 
   #halt(error: Error): void {
