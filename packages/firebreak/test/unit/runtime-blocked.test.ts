@@ -355,6 +355,7 @@ test('a transaction refuses what its topic does not take, and takes it when the 
   const publish = (definition: typeof Large): Promise<void> =>
     runtime.transaction(async (_sql, out) => out(definition, { id, n: 1 }))
   await publish(Followed)
+  await clock.settle()
   await assert.rejects(publish(Large), (error) => isFirebreakError(error, 'FB_RECORD_TOO_LARGE'))
   assert.equal((await database.query('select seq from fb_outbox')).length, 0)
   limits['large.events'] = 6000
