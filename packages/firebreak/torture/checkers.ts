@@ -1,11 +1,20 @@
+import { hostileActs } from 'firebreak/testing'
 import type { Effect, Evidence, ServiceEvidence } from './evidence.ts'
 
-/** The four figures that must be zero, each with what was found, in words. */
+/** The figures that must be zero, each with what was found, in words. */
 export interface Findings {
   readonly lost: readonly string[]
   readonly doubleEffects: readonly string[]
   readonly keyInversions: readonly string[]
   readonly ledgerImbalance: readonly string[]
+  /** Events of units of work that are not there. */
+  readonly ghostEvents: readonly string[]
+  readonly halts: readonly string[]
+  /** Dead letters of records that nobody has anything against. */
+  readonly innocentLetters: readonly string[]
+  readonly unsettled: readonly string[]
+  /** Orders that ended otherwise than their act says. */
+  readonly wrongEnds: readonly string[]
 }
 
 export function check(evidence: Evidence): Findings {
@@ -22,6 +31,11 @@ export function check(evidence: Evidence): Findings {
       ...named('second', keyInversions(second.effects, skipped)),
     ],
     ledgerImbalance: [...named('first', first.ledger.problems), ...named('second', second.ledger.problems)],
+    ghostEvents: ghostEvents(evidence),
+    halts: evidence.halts,
+    innocentLetters: [...named('first', first.innocentLetters), ...named('second', second.innocentLetters)],
+    unsettled: evidence.unsettled,
+    wrongEnds: wrongEnds(evidence),
   }
 }
 
@@ -63,4 +77,25 @@ function keyInversions(effects: readonly Effect[], skipped: ReadonlySet<string>)
     else highest.set(key, seq)
   }
   return found
+}
+
+/** A unit of work has one effect and one follow-up. Copies of one in the log have its id. */
+function ghostEvents({ causes, first }: Evidence): string[] {
+  const done = new Set(first.effects.map(({ eventId }) => eventId))
+  const eventsOf = new Map<string, Set<string>>()
+  for (const { event, cause } of causes) eventsOf.set(cause, (eventsOf.get(cause) ?? new Set()).add(event))
+  return [...eventsOf].flatMap(([cause, events]) => {
+    const ghosts = events.size - (done.has(cause) ? 1 : 0)
+    return ghosts > 0 ? [`${cause}: ${ghosts} follow-ups of a unit that is not there`] : []
+  })
+}
+
+function wrongEnds({ hostile, first }: Evidence): string[] {
+  const ends = new Map(hostileActs.map((act) => [act.name, act.ends]))
+  const done = new Set(first.effects.map(({ uid }) => uid))
+  return [...hostile].flatMap(([uid, act]) => {
+    if (ends.get(act) === 'done' && first.dead.has(uid)) return [`${uid}: ${act} is a dead letter`]
+    if (ends.get(act) === 'dead-letter' && done.has(uid)) return [`${uid}: ${act} has an effect`]
+    return []
+  })
 }

@@ -32,6 +32,8 @@ export interface ChildPlace {
   readonly seed: number
   /** How long the pauses of a producer are, as a multiple of those that suit the embedded engine. */
   readonly pace: number
+  /** Producers send orders that are handled with hostility. */
+  readonly hostile: boolean
   readonly spec: EngineSpec
 }
 

@@ -45,6 +45,8 @@ export interface CrewOptions {
   readonly seed: number
   readonly slots: readonly Slot[]
   readonly pace: number
+  /** Default false. */
+  readonly hostile?: boolean
   readonly specOf: (slot: Slot) => EngineSpec
   /** How long a place stays empty. */
   readonly restartDelayMs: () => number
@@ -233,11 +235,11 @@ export class Crew {
 
   #spawn(slot: Slot): void {
     if (this.#closing) return
-    const { folder, seed, pace, specOf } = this.#options
+    const { folder, seed, pace, hostile = false, specOf } = this.#options
     const generation = (this.#generations.get(slot) ?? 0) + 1
     this.#generations.set(slot, generation)
     const entry = join(import.meta.dirname, entries[slot.split('-')[0] ?? ''] ?? 'consumer.ts')
-    const place = { folder, slot, generation, seed, pace, spec: specOf(slot) }
+    const place = { folder, slot, generation, seed, pace, hostile, spec: specOf(slot) }
     const child = fork(entry, childArguments(place), {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Without the cache each of some hundred starts would compile everything again.

@@ -11,6 +11,8 @@ export interface EngineSpec {
     | { readonly kind: 'sqlite'; readonly folder: string }
     /** The server; each service has a database of its own name on it. */
     | { readonly kind: 'postgres'; readonly url: string }
+  /** How long a unit may hold the transaction; the default of the library when absent. */
+  readonly transactionMaxMs?: number
 }
 
 interface KafkaSpec {
@@ -34,10 +36,11 @@ export async function openLog({ log }: EngineSpec): Promise<Log> {
   return kafkaLog({ brokers, sessionTimeoutMs, ...(instanceId === null ? {} : { instanceId }) })
 }
 
-export async function openDatabase({ database }: EngineSpec, name: string): Promise<Database> {
-  if (database.kind === 'sqlite') return sqliteDatabase({ path: join(database.folder, `${name}.db`) })
+export async function openDatabase({ database, transactionMaxMs }: EngineSpec, name: string): Promise<Database> {
+  const limits = transactionMaxMs === undefined ? {} : { transactionMaxMs }
+  if (database.kind === 'sqlite') return sqliteDatabase({ path: join(database.folder, `${name}.db`), ...limits })
   const { postgresDatabase } = await import('firebreak/postgres')
   const url = new URL(database.url)
   url.pathname = `/${name}`
-  return postgresDatabase({ url: url.href })
+  return postgresDatabase({ url: url.href, ...limits })
 }

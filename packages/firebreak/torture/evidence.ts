@@ -3,8 +3,8 @@ import type { Log } from 'firebreak'
 import { partitionId } from '../src/contracts/log.ts'
 import { verifyLedger } from '../src/ledger/verify.ts'
 import type { GroupEnd, Observed, Stored } from './anomaly.ts'
-import type { Stores } from './drain.ts'
-import { followedTopic, identityOf, ignoredType, ordersTopic } from './events.ts'
+import { type Stores, unfinished } from './drain.ts'
+import { actOf, followedTopic, identityOf, ignoredType, isInnocent, ordersTopic } from './events.ts'
 import { historyFolder, type Op, readHistory } from './history.ts'
 import { sendIdOf } from './recorded-log.ts'
 import { sendsIn } from './sends.ts'
@@ -28,6 +28,8 @@ export interface ServiceEvidence {
   readonly letterEvents: readonly string[]
   readonly parkedEvents: readonly string[]
   readonly crashLetters: number
+  /** Identities of records in open dead letters that nobody has anything against. */
+  readonly innocentLetters: readonly string[]
   readonly letters: number
   /** How far the conservation ledger is from balance, and where, in words. */
   readonly ledger: { readonly imbalance: number; readonly problems: readonly string[] }
@@ -44,6 +46,14 @@ export interface Evidence {
   readonly uncertain: ReadonlySet<string>
   readonly first: ServiceEvidence
   readonly second: ServiceEvidence
+  /** Follow-ups in the log: what each is, and the record whose unit of work has published it. */
+  readonly causes: readonly { readonly event: string; readonly cause: string }[]
+  /** Identity of every order in the log that asks for hostility -> name of the act. */
+  readonly hostile: ReadonlyMap<string, string>
+  /** Whose runtime has halted, and why. */
+  readonly halts: readonly string[]
+  /** What has not come to rest, in words. */
+  readonly unsettled: readonly string[]
   /** For the checker of anomalies. */
   readonly observed: Observed
 }
@@ -67,9 +77,13 @@ export async function readEvidence(stores: Stores, folder: string, acked: Iterab
     uncertain: uncertainIn(ops, orders),
     first,
     second,
+    causes: followed.flatMap(({ event, cause, isIgnored }) => (isIgnored ? [] : [{ event, cause }])),
+    hostile: new Map(orders.flatMap(({ uid, act }) => (act === null ? [] : [[uid, act]]))),
+    halts: ops.flatMap((op) => (op.f === 'halt' ? [`${op.group} in ${op.process}: ${op.value}`] : [])),
+    unsettled: await unfinished(stores),
     observed: {
       ops,
-      log: [...orders, ...followed].map(({ uid, ...stored }) => stored),
+      log: [...orders, ...followed].map(({ uid, act, cause, ...stored }) => stored),
       groups: [endOf('first', ordersTopic, first), endOf('second', followedTopic, second)],
     },
   }
@@ -77,6 +91,8 @@ export async function readEvidence(stores: Stores, folder: string, acked: Iterab
 
 interface Found extends Stored {
   readonly uid: string
+  readonly act: string | null
+  readonly cause: string
 }
 
 async function recordsIn(log: Log, topic: string): Promise<readonly Found[]> {
@@ -93,6 +109,8 @@ async function recordsIn(log: Log, topic: string): Promise<readonly Found[]> {
           event: entry.headers['ce_id'] ?? 'nameless',
           isIgnored: entry.headers['ce_type'] === ignoredType,
           uid: identityOf(entry),
+          act: actOf(entry),
+          cause: entry.headers['ce_causationid'] ?? 'nothing',
         })
       }
       offset = (entries.at(-1)?.offset ?? next) + 1
@@ -131,6 +149,7 @@ async function serviceEvidence({ log, databases }: Stores, name: ServiceName): P
     letterEvents: records.map(({ headers }) => headers['ce_id'] ?? 'nameless'),
     parkedEvents: parked.map(({ headers }) => JSON.parse(headers)['ce_id'] ?? 'nameless'),
     letters: dead.length,
+    innocentLetters: records.filter(isInnocent).map(identityOf),
     crashLetters: dead.filter(({ crash }) => crash === 1).length,
     ledger: await verifyLedger(database, { inspection: log.inspect(), group: name }),
   }

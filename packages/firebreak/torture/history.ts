@@ -92,13 +92,29 @@ export type HandleOp =
     }
   | { readonly f: 'handle'; readonly type: 'ok' | 'fail'; readonly group: string; readonly call: number }
 
+/** Code of the service is about to behave badly: which act, for which order. */
+export interface ActOp {
+  readonly f: 'act'
+  readonly type: 'info'
+  readonly group: string
+  readonly value: { readonly act: string; readonly uid: string }
+}
+
+/** The runtime of a service has halted, and why. */
+export interface HaltOp {
+  readonly f: 'halt'
+  readonly type: 'info'
+  readonly group: string
+  readonly value: string
+}
+
 /** The history has reached its bound: what comes after is missing, so that nothing can be said about it. */
 interface CutOp {
   readonly f: 'cut'
   readonly type: 'info'
 }
 
-type Said = SendOp | PollOp | AssignOp | CommitOp | ClaimOp | HandleOp | CutOp
+type Said = SendOp | PollOp | AssignOp | CommitOp | ClaimOp | HandleOp | ActOp | HaltOp | CutOp
 export type Op = Said & OfAll
 
 /** What one process writes. */

@@ -1,23 +1,30 @@
 /** Entry of a process that publishes: some keys straight to the log, some through its outbox, and bad records between. */
 import { setMaxListeners } from 'node:events'
 import { createRuntime, isFirebreakError, type Log, type LogRecord, type Runtime, service } from 'firebreak'
+import { type Act, actsOn, drawAct } from 'firebreak/testing'
 import { type ChildPlace, fail, runChild, tell, type Work } from './child.ts'
 import { openDatabase, openLog } from './engines.ts'
 import {
   followedTopic,
+  type HostileOrder,
   identityOf,
   ignoredType,
   type Order,
   OrderDoomed,
+  type OrderEvent,
+  OrderHostile,
   OrderLethal,
   OrderPlaced,
   ordersTopic,
 } from './events.ts'
 import { historyFolder, openHistory } from './history.ts'
+import { isClosed } from './open-acts.ts'
 import { type Random, seeded } from './random.ts'
 import { recordedLog } from './recorded-log.ts'
 
 const keysOfEachKind = 12
+/** Of the orders of a hostile run. */
+const hostileShare = 0.08
 const pauseMs = { least: 40, more: 240 } as const
 /** Orders of one life stay below it, so that a restarted producer goes on above everything it may have sent before. */
 const seqPerGeneration = 1_000_000
@@ -30,6 +37,8 @@ interface Producer {
   /** Publishes straight to the log. */
   readonly direct: Runtime
   readonly random: Random
+  /** What its orders ask the service to do to itself. */
+  readonly acts: readonly Act[]
   readonly stopped: AbortSignal
 }
 
@@ -39,7 +48,7 @@ async function start(place: ChildPlace): Promise<Work> {
   const { folder, slot, generation, seed, spec } = place
   const log = recordedLog(await openLog(spec), openHistory(historyFolder(folder), `${slot}/${generation}`))
   const database = await openDatabase(spec, slot)
-  const definition = service({ name: slot, publishes: [OrderPlaced, OrderDoomed, OrderLethal] })
+  const definition = service({ name: slot, publishes: [OrderPlaced, OrderDoomed, OrderLethal, OrderHostile] })
   const quiet = new AbortController()
   // One listener for each line that pauses.
   setMaxListeners(0, quiet.signal)
@@ -48,7 +57,8 @@ async function start(place: ChildPlace): Promise<Work> {
   await runtime.start()
   await direct.start()
   const random = seeded(seed * 7919 + generation * 104_729 + slot.charCodeAt(slot.length - 1))
-  const producer = { place, log, runtime, direct, random, stopped: quiet.signal }
+  const acts = place.hostile ? actsOn(database.capabilities.dialect).filter(isClosed) : []
+  const producer = { place, log, runtime, direct, random, acts, stopped: quiet.signal }
   const lines = Promise.all([...linesOf(producer), duplicateLine(producer), oversizeLine(producer)])
   lines.catch(fail)
   return {
@@ -88,7 +98,7 @@ function linesOf(producer: Producer): Promise<void>[] {
   ]).flat()
 }
 
-type Send = (producer: Producer, event: typeof OrderPlaced, order: Order) => Promise<void>
+type Send = (producer: Producer, event: OrderEvent, order: Order) => Promise<void>
 
 // One line per key: nothing else publishes under it, so that its order is known.
 async function keyLine(producer: Producer, key: string, send: Send): Promise<void> {
@@ -98,23 +108,36 @@ async function keyLine(producer: Producer, key: string, send: Send): Promise<voi
     for (let left = 1 + random.below(3); left > 0; left--) {
       const seq = place.generation * seqPerGeneration + n++
       const order = { uid: `${key}:${seq}`, key, seq }
-      under.push(settled(random.chance(0.985) ? send(producer, kindOf(random), order) : sendBad(producer, order)))
+      under.push(settled(random.chance(0.985) ? sendGood(producer, send, order) : sendBad(producer, order)))
     }
     await Promise.all(under)
     await pause(producer)
   }
 }
 
-function kindOf(random: Random): typeof OrderPlaced {
-  return random.chance(0.01) ? OrderDoomed : OrderPlaced
+function sendGood(producer: Producer, send: Send, order: Order): Promise<void> {
+  const { acts, random } = producer
+  if (acts.length > 0 && random.chance(hostileShare)) {
+    const hostile: HostileOrder = { ...order, act: drawCalmly(acts, random).name }
+    return send(producer, OrderHostile, hostile)
+  }
+  return send(producer, random.chance(0.01) ? OrderDoomed : OrderPlaced, order)
 }
 
-async function publishDirect({ direct }: Producer, event: typeof OrderPlaced, order: Order): Promise<void> {
+/** Seldom one that makes everybody wait: a run of nothing else would stand still and show nothing. */
+function drawCalmly(acts: readonly Act[], random: Random): Act {
+  for (;;) {
+    const act = drawAct(acts, { random: random.next })
+    if (act.holds !== true || random.chance(0.05)) return act
+  }
+}
+
+async function publishDirect({ direct }: Producer, event: OrderEvent, order: Order): Promise<void> {
   await direct.publish(event, order)
   tell({ acked: [order.uid] })
 }
 
-async function publishThroughOutbox({ runtime }: Producer, event: typeof OrderPlaced, order: Order): Promise<void> {
+async function publishThroughOutbox({ runtime }: Producer, event: OrderEvent, order: Order): Promise<void> {
   await runtime.transaction(async (sql, publish) => {
     await sql.query('INSERT INTO sent (uid) VALUES ($1)', [order.uid])
     publish(event, order)

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Context, type Database, handle, type ServiceDefinition, service } from 'firebreak'
+import { type Hostility, hostileTables } from 'firebreak/testing'
 import { partitionOfKey } from '../src/contracts/partitioner.ts'
 import {
   followedTopic,
+  type HostileOrder,
   type Order,
   OrderDoomed,
   OrderFollowed,
@@ -12,6 +14,7 @@ import {
   ordersTopic,
 } from './events.ts'
 import type { History } from './history.ts'
+import { hostileHandler } from './hostile-orders.ts'
 
 /** Exit code of a process that a lethal order has killed: planned, so nobody's failure. */
 export const lethalExitCode = 86
@@ -23,6 +26,8 @@ export type ServiceName = (typeof serviceNames)[number]
 export interface Scene {
   readonly folder: string
   readonly history: History
+  /** Handles the orders that ask for it. */
+  readonly hostility?: Hostility<HostileOrder>
 }
 
 const effects = (id: string): string => `CREATE TABLE IF NOT EXISTS effects (
@@ -39,6 +44,7 @@ export async function createTables(database: Database): Promise<void> {
     effects(isPostgres ? 'BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY' : 'INTEGER PRIMARY KEY AUTOINCREMENT'),
   )
   await database.query('CREATE TABLE IF NOT EXISTS sent (uid TEXT NOT NULL)')
+  await hostileTables(database)
 }
 
 /** Where the torturer says which keys fail at the moment: `service:key` per line. */
@@ -68,6 +74,7 @@ export function firstService(scene: Scene): ServiceDefinition {
   return service({
     name: 'first',
     handlers: [
+      ...(scene.hostility === undefined ? [] : [hostileHandler(scene.hostility)]),
       handle(OrderPlaced, place, { retry: patient }),
       handle(OrderDoomed, doom, { retry: impatient }),
       handle(OrderLethal, () => process.exit(lethalExitCode)),

@@ -30,6 +30,8 @@ export interface Site {
 export interface SiteOptions {
   readonly engine: EngineName
   readonly folder: string
+  /** Of every database, where the default would be too long. */
+  readonly transactionMaxMs?: number
   readonly signal: AbortSignal
   readonly onProgress: (line: string) => void
 }
@@ -46,9 +48,10 @@ const brokerSettings = { 'broker.session.timeout.ms': '5000', 'broker.heartbeat.
 
 /** Starts what the engine needs. **Errors** InfraError where a server cannot be started; then nothing is left running. */
 export async function openSite(options: SiteOptions): Promise<Site> {
-  const { engine, folder } = options
+  const { engine, folder, transactionMaxMs } = options
+  const limits = transactionMaxMs === undefined ? {} : { transactionMaxMs }
   if (engine === 'embedded') {
-    const own: EngineSpec = { log: { kind: 'embedded', folder }, database: { kind: 'sqlite', folder } }
+    const own: EngineSpec = { log: { kind: 'embedded', folder }, database: { kind: 'sqlite', folder }, ...limits }
     return {
       slots: slotsOnOneMachine,
       pace: 1,
@@ -71,16 +74,19 @@ export async function openSite(options: SiteOptions): Promise<Site> {
 }
 
 async function onServers(
-  { engine, folder, signal, onProgress }: SiteOptions,
+  { engine, folder, transactionMaxMs, signal, onProgress }: SiteOptions,
   started: { stop(): Promise<unknown> }[],
 ): Promise<Omit<Site, 'stop'>> {
   const { startPostgres } = await import('../../../scripts/infra/postgres-server.ts')
   const postgres = await startPostgres({ folder: join(folder, 'postgres'), signal, onProgress })
   started.push({ stop: () => postgres.kill() })
   await createDatabases(postgres.url)
-  const database = { kind: 'postgres', url: postgres.url } as const
+  const database = {
+    database: { kind: 'postgres', url: postgres.url } as const,
+    ...(transactionMaxMs === undefined ? {} : { transactionMaxMs }),
+  }
   if (engine === 'embedded-postgres') {
-    const own: EngineSpec = { log: { kind: 'embedded', folder }, database }
+    const own: EngineSpec = { log: { kind: 'embedded', folder }, ...database }
     const servers = { kafka: undefined, proxies: [], postgres }
     return { slots: slotsOnServers, pace: paceOnServers, specOf: () => own, own, servers }
   }
@@ -111,8 +117,8 @@ async function onServers(
   return {
     slots: slotsOnServers,
     pace: paceOnServers,
-    specOf: (slot) => ({ log: log(slot), database }),
-    own: { log: { kind: 'kafka', brokers: cluster.brokers, instanceId: null }, database },
+    specOf: (slot) => ({ log: log(slot), ...database }),
+    own: { log: { kind: 'kafka', brokers: cluster.brokers, instanceId: null }, ...database },
     servers: { kafka: cluster, proxies, postgres },
   }
 }

@@ -8,6 +8,8 @@ import { Crew, type Tally } from './crew.ts'
 import { type Stores, unfinished } from './drain.ts'
 import { databaseNames, type EngineName, type EngineSpec, openDatabase, openLog } from './engines.ts'
 import { type Evidence, readEvidence } from './evidence.ts'
+import type { Op } from './history.ts'
+import { hostileTransactionMaxMs } from './hostile-orders.ts'
 import { heal, torment } from './nemesis.ts'
 import { seeded } from './random.ts'
 import { countRebalances } from './rebalances.ts'
@@ -21,6 +23,8 @@ export interface TortureOptions {
   readonly engine?: EngineName
   readonly seed: number
   readonly kills: number
+  /** Orders now and then make the service behave badly: acts of `firebreak/testing`. Default false. */
+  readonly hostile?: boolean
   /** Keeps the folder also where nothing was found; its path is in the report. */
   readonly keep?: boolean
   readonly signal?: AbortSignal
@@ -43,6 +47,17 @@ export interface Report {
   readonly doubleEffects: number
   readonly keyInversions: number
   readonly ledgerImbalance: number
+  /** Events of units of work that are not there. */
+  readonly ghostEvents: number
+  readonly halts: number
+  /** Dead letters of records that nobody has anything against. */
+  readonly innocentLetters: number
+  /** What has not come to rest. */
+  readonly unsettled: number
+  /** Orders that were handled with hostility, each counted once; kinds of acts; and how many orders of each. */
+  readonly hostileActs: number
+  readonly hostileKinds: number
+  readonly hostileActsByKind: Readonly<Record<string, number>>
   /** What the history of operations shows and must not; `anomalies.ts` has the list. */
   readonly anomalies: number
   /** Operations in the history. */
@@ -104,7 +119,10 @@ export async function torture(options: TortureOptions): Promise<Report | undefin
   let crew: Crew | undefined
   let isKept = options.keep === true
   try {
-    site = await openSite({ engine: options.engine ?? 'embedded', folder, signal, onProgress })
+    site = await openSite({
+      ...{ engine: options.engine ?? 'embedded', folder, signal, onProgress },
+      ...(options.hostile === true ? { transactionMaxMs: hostileTransactionMaxMs } : {}),
+    })
     const run: Run = { options, folder, site, signal, onProgress, faults: noFaults() }
     crew = crewOf(run)
     await torn(run, crew)
@@ -136,10 +154,10 @@ interface Run {
   readonly faults: ServerFaults
 }
 
-function crewOf({ options: { seed }, folder, site }: Run): Crew {
+function crewOf({ options: { seed, hostile = false }, folder, site }: Run): Crew {
   const random = seeded(seed * 65_537)
   const restartDelayMs = (): number => (random.chance(0.7) ? 0 : random.below(400))
-  return new Crew({ folder, seed, slots: site.slots, pace: site.pace, specOf: site.specOf, restartDelayMs })
+  return new Crew({ folder, seed, hostile, slots: site.slots, pace: site.pace, specOf: site.specOf, restartDelayMs })
 }
 
 /** From the first process to the last one: kills, faults of the servers beside them, and then rest. */
@@ -248,6 +266,11 @@ function reportOf({ options, faults }: Run, tally: Tally, { evidence, durationMs
     doubleEffects: findings.doubleEffects.length,
     keyInversions: findings.keyInversions.length,
     ledgerImbalance: evidence.first.ledger.imbalance + evidence.second.ledger.imbalance,
+    ghostEvents: findings.ghostEvents.length,
+    halts: findings.halts.length,
+    innocentLetters: findings.innocentLetters.length,
+    unsettled: findings.unsettled.length,
+    ...hostileFigures(evidence.observed.ops),
     anomalies: anomalies.length,
     operations: evidence.observed.ops.length,
     rebalances: countRebalances(evidence.observed.ops),
@@ -266,6 +289,22 @@ function reportOf({ options, faults }: Run, tally: Tally, { evidence, durationMs
       ...words,
       ...anomalies.slice(0, wordsMax).map(({ name, says }) => `${name}: ${says}`),
     ],
+  }
+}
+
+/** What was played, by the history: a record that never got to its turn is none. */
+function hostileFigures(ops: readonly Op[]): Pick<Report, 'hostileActs' | 'hostileKinds' | 'hostileActsByKind'> {
+  const orders = new Map<string, Set<string>>()
+  for (const op of ops) {
+    if (op.f !== 'act') continue
+    const { act, uid } = op.value
+    orders.set(act, (orders.get(act) ?? new Set()).add(uid))
+  }
+  const counts = [...orders].map(([act, uids]) => [act, uids.size] as const).sort(([a], [b]) => (a < b ? -1 : 1))
+  return {
+    hostileActs: counts.reduce((sum, [, count]) => sum + count, 0),
+    hostileKinds: counts.length,
+    hostileActsByKind: Object.fromEntries(counts),
   }
 }
 

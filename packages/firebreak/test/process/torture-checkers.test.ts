@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import test, { after, before } from 'node:test'
 import { createRuntime, type Runtime, type ServiceDefinition, service, sqliteDatabase, sqliteLog } from 'firebreak'
-import { check } from '../../torture/checkers.ts'
+import { check, type Findings } from '../../torture/checkers.ts'
 import { unfinished } from '../../torture/drain.ts'
 import type { EngineSpec } from '../../torture/engines.ts'
 import { OrderDoomed, OrderPlaced } from '../../torture/events.ts'
-import { readEvidence } from '../../torture/evidence.ts'
+import { type Evidence, readEvidence } from '../../torture/evidence.ts'
 import { historyFolder, openHistory } from '../../torture/history.ts'
 import { createTables, firstService, secondService } from '../../torture/services.ts'
 import { inStores } from '../../torture/torture.ts'
@@ -60,12 +60,15 @@ async function runQuietly(folder: string): Promise<void> {
   for (const database of databases) await database.close()
 }
 
-interface Figures {
-  readonly lost: number
-  readonly doubleEffects: number
-  readonly keyInversions: number
-  readonly ledgerImbalance: number
+type Figures = Readonly<Record<keyof Findings, number>>
+
+const countsOf = (findings: Findings): Figures => {
+  const counts = Object.entries(findings).map(([name, found]: [string, readonly string[]]) => [name, found.length])
+  return Object.fromEntries(counts)
 }
+
+const evidenceIn = (folder: string): Promise<Evidence> =>
+  inStores(specIn(folder), (stores) => readEvidence(stores, folder, []))
 
 async function figuresAfter(database: string, anomaly: string): Promise<Figures> {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-anomaly-'))
@@ -74,28 +77,32 @@ async function figuresAfter(database: string, anomaly: string): Promise<Figures>
     const db = new DatabaseSync(join(folder, `${database}.db`))
     db.exec(anomaly)
     db.close()
-    const found = check(await inStores(specIn(folder), (stores) => readEvidence(stores, folder, [])))
-    return {
-      lost: found.lost.length,
-      doubleEffects: found.doubleEffects.length,
-      keyInversions: found.keyInversions.length,
-      ledgerImbalance: found.ledgerImbalance.length,
-    }
+    return countsOf(check(await evidenceIn(folder)))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-const sound: Figures = { lost: 0, doubleEffects: 0, keyInversions: 0, ledgerImbalance: 0 }
+const sound: Figures = {
+  lost: 0,
+  doubleEffects: 0,
+  keyInversions: 0,
+  ledgerImbalance: 0,
+  ghostEvents: 0,
+  halts: 0,
+  innocentLetters: 0,
+  unsettled: 0,
+  wrongEnds: 0,
+}
 const again = 'INSERT INTO effects (event_id, uid, lane, seq, run) SELECT event_id, uid, lane, seq, run FROM effects'
 
 const cases: readonly { claim: string; database: string; anomaly: string; expected: Figures }[] = [
   { claim: 'a quiet run is sound', database: 'first', anomaly: '', expected: sound },
   {
-    claim: 'an effect that is missing is lost',
+    claim: 'an effect that is missing is lost, and its follow-up is the ghost of a unit that is not there',
     database: 'first',
     anomaly: "DELETE FROM effects WHERE uid = 'a:3'",
-    expected: { ...sound, lost: 1 },
+    expected: { ...sound, lost: 1, ghostEvents: 1 },
   },
   {
     claim: 'a follow-up without an effect is lost',
@@ -115,7 +122,7 @@ const cases: readonly { claim: string; database: string; anomaly: string; expect
     anomaly: `DELETE FROM effects WHERE uid = 'a:3';
       UPDATE fb_dead_letters SET value = CAST(replace(CAST(value AS TEXT), 'a:7', 'a:3') AS BLOB)`,
     // And the order that the letter was about has none any more.
-    expected: { ...sound, lost: 2 },
+    expected: { ...sound, lost: 2, ghostEvents: 1 },
   },
   {
     claim: 'what a producer committed and never published is lost',
@@ -155,8 +162,53 @@ const cases: readonly { claim: string; database: string; anomaly: string; expect
       AND part = (SELECT min(part) FROM fb_partitions WHERE next_position > 0)`,
     expected: { ...sound, ledgerImbalance: 1 },
   },
+  {
+    claim: 'a dead letter of an order that nobody has anything against is found',
+    database: 'first',
+    anomaly: "UPDATE fb_dead_letters SET headers = replace(headers, 'order.doomed', 'order.placed') WHERE lane = '=a'",
+    expected: { ...sound, innocentLetters: 1 },
+  },
+  {
+    claim: 'a record that still waits for its date has not come to rest',
+    database: 'second',
+    anomaly: `INSERT INTO fb_parked (topic, part, position, lane, headers, log_at_ms, attempts)
+      VALUES ('torture.followed', (SELECT min(part) FROM fb_partitions), 9999, '=a', '{}', 0, '[]')`,
+    expected: { ...sound, ledgerImbalance: 1, unsettled: 1 },
+  },
 ]
 
 for (const { claim, database, anomaly, expected } of cases) {
   test(claim, async () => assert.deepEqual(await figuresAfter(database, anomaly), expected))
 }
+
+test('a runtime that has halted is found', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-anomaly-'))
+  try {
+    cpSync(clean, folder, { recursive: true })
+    const history = openHistory(historyFolder(folder), 'first-1/2')
+    history.note({ f: 'halt', type: 'info', group: 'first', value: 'planted' })
+    history.close()
+    assert.deepEqual(countsOf(check(await evidenceIn(folder))), { ...sound, halts: 1 })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('an order that ends otherwise than its act says is found, both ways', async () => {
+  const evidence = await evidenceIn(clean)
+  const ends = (uid: string, act: string): Figures => countsOf(check({ ...evidence, hostile: new Map([[uid, act]]) }))
+  assert.deepEqual(ends('a:3', 'throws-after-its-commit'), sound)
+  assert.deepEqual(ends('a:3', 'never-ends'), { ...sound, wrongEnds: 1 })
+  assert.deepEqual(ends('a:7', 'never-ends'), sound)
+  assert.deepEqual(ends('a:7', 'throws-after-its-commit'), { ...sound, wrongEnds: 1 })
+})
+
+test('a second follow-up of one order is a ghost, and a copy of the first is none', async () => {
+  const evidence = await evidenceIn(clean)
+  const [first] = evidence.causes
+  assert.ok(first !== undefined)
+  const withMore = (event: string): Figures =>
+    countsOf(check({ ...evidence, causes: [...evidence.causes, { ...first, event }] }))
+  assert.deepEqual(withMore(first.event), sound)
+  assert.deepEqual(withMore('planted'), { ...sound, ghostEvents: 1 })
+})

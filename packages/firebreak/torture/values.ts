@@ -1,0 +1,119 @@
+/** Random values in virtual time: thrown, returned, and bound to SQL, one a record. What halts, stays or grows is a fault. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { type Context, event, handle, type Schema, service } from 'firebreak'
+import { createTestRuntime, type TestRuntime } from 'firebreak/testing'
+import { drawOddValue } from '../src/testing/hostile/values.ts'
+import { seededEntropy } from '../src/testing/seeded-entropy.ts'
+
+export interface ValuesOptions {
+  readonly values: number
+  readonly seed: number
+  readonly onProgress?: (line: string) => void
+}
+
+export interface ValuesReport {
+  readonly seed: number
+  readonly values: number
+  readonly thrown: number
+  readonly returned: number
+  readonly bound: number
+  readonly halts: number
+  /** Records that are neither done nor a dead letter. */
+  readonly unsettled: number
+  readonly done: number
+  readonly deadLettered: number
+  /** MiB after a collection: once a tenth of the values has been handled, and in the end. */
+  readonly heapEarlyMiB: number
+  readonly heapLateMiB: number
+}
+
+interface Try {
+  readonly id: string
+  readonly n: number
+}
+
+const schema: Schema<Try> = {
+  '~standard': { version: 1, vendor: 'values', validate: (value) => ({ value: value as Try }) },
+}
+// Kept for a minute of virtual time: what this run measures is what the runtime keeps.
+const channel = { retentionMs: 60_000 }
+const Tried = event({ type: 'value.tried', topic: 'values', key: 'id', schema, channel })
+const name = 'values'
+const retry = { attemptsMax: 2, baseMs: 10, capMs: 10, ageMaxMs: 1000, laneWaitMaxMs: 50 } as const
+const batch = 500
+const settleMs = 5000
+
+/** Tries so many values, each in a record of its own. Bounded: nothing of a record stays but its rows, and they are removed. */
+export async function tryValues({ values, seed, onProgress }: ValuesOptions): Promise<ValuesReport> {
+  const counts = { thrown: 0, returned: 0, bound: 0, done: 0, deadLettered: 0, halts: 0 }
+  const entropy = seededEntropy(seed)
+  const handler = (_: Try, ctx: Context): unknown => {
+    const { value } = drawOddValue(entropy.random)
+    const way = entropy.random()
+    if (way < 0.4) {
+      counts.thrown++
+      throw value
+    }
+    if (way < 0.6) {
+      counts.returned++
+      return value
+    }
+    counts.bound++
+    return ctx.transaction(async (sql) => void (await sql.query(...statement(value, way))))
+  }
+  const trying = service({ name, handlers: [handle(Tried, handler as never, { retry, deadlineMs: 1000 })] })
+  const app = await createTestRuntime({
+    services: [trying],
+    seed,
+    prepare: (database) => database.query('create table bound (a text, b text)'),
+    observe: ({ kind }) => {
+      if (kind === 'done') counts.done++
+      if (kind === 'dead-lettered') counts.deadLettered++
+      if (kind === 'halted') counts.halts++
+    },
+  })
+  let heapEarlyMiB = 0
+  for (let n = 0; n < values; n += batch) {
+    await feed(app, n, Math.min(batch, values - n))
+    if (heapEarlyMiB === 0 && n >= values / 10) heapEarlyMiB = heapMiB()
+    onProgress?.(`${n + batch} values, ${counts.done} done, ${counts.deadLettered} dead letters, ${counts.halts} halts`)
+  }
+  const heapLateMiB = heapMiB()
+  await app.stop()
+  const { halts, done, deadLettered, ...ways } = counts
+  const unsettled = values - done - deadLettered
+  return { seed, values, ...ways, halts, unsettled, done, deadLettered, heapEarlyMiB, heapLateMiB }
+}
+
+type Statement = readonly [text: string, values: never]
+
+/** At the first place, behind another value, or instead of the list. */
+function statement(value: unknown, way: number): Statement {
+  const text = 'insert into bound (a, b) values ($1, $2)'
+  if (way < 0.75) return [text, [value, 'b'] as never]
+  if (way < 0.95) return [text, ['a', value] as never]
+  return [text, value as never]
+}
+
+async function feed(app: TestRuntime, from: number, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) void app.log.append([recordOf(from + i)])
+  await app.advance(settleMs)
+  // What is decided would fill the memory that this run measures.
+  for (const table of ['fb_dead_letters', 'fb_inbox', 'bound']) await app.database(name).query(`delete from ${table}`)
+}
+
+function recordOf(n: number): Parameters<TestRuntime['log']['append']>[0][number] {
+  return {
+    topic: Tried.topic,
+    key: `k${n % 97}`,
+    value: Buffer.from(JSON.stringify({ id: `k${n % 97}`, n })),
+    headers: { ce_id: `v-${n}`, ce_type: Tried.type, ce_source: '/values', ce_specversion: '1.0' },
+  }
+}
+
+function heapMiB(): number {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  return Math.round(process.memoryUsage().heapUsed / 2 ** 20)
+}
