@@ -35,3 +35,6 @@ export const systemClock: Clock = {
 
 /** RFC 3339 in UTC with milliseconds. */
 export const toRfc3339 = (epochMs: number): string => new Date(epochMs).toISOString()
+
+/** A Date, for those whose callers deal in them. */
+export const dateAt = (ms: number): Date => new Date(ms)
