@@ -235,6 +235,16 @@ export const catalogue = {
     message: 'there is no topic {topic}',
     remedy: 'Declare it through an event of a service, or create it.',
   },
+  FB_TRANSACTION_NESTED: {
+    kind: 'bug',
+    message: '{what} inside a transaction would wait for it, or commit without it, once for every attempt',
+    remedy: 'Use the handle that the transaction gives you, or do it before or after the transaction.',
+  },
+  FB_TRANSACTION_SHARED: {
+    kind: 'transient',
+    message: 'a statement needs a transaction of its own, and this one is shared: {statement}',
+    remedy: "Nothing to do: its unit is run alone. Say transaction: 'own' on the handler to spare the first try.",
+  },
   FB_TRANSACTION_TIMEOUT: {
     kind: 'transient',
     message: 'a transaction was held open for more than {limitMs} ms',

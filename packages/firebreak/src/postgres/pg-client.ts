@@ -49,11 +49,14 @@ class UnitClient {
   async query(given: string | Config, values?: readonly unknown[]): Promise<QueryResult> {
     const config = typeof given === 'string' ? { text: given } : given
     const { text, before } = this.#withinUnit(config?.text, values ?? config?.values)
+    // A savepoint of its own by name could be taken for that of a neighbour.
+    const isNamed = setsOrReleases.test(text) || rollsBackTo.test(text)
+    this.#handle.admit(text, isNamed && !innerName.test(text) ? 'session' : isNamed ? 'none' : undefined)
     // Without its name: the driver takes a statement that was skipped behind a failed one for prepared, and so one that the
     // schema has made stale, and keeps names without a bound.
     const { name: _, ...unnamed } = config
     const answer = await this.#run({ ...unnamed, text, queryMode: 'extended' }, values, before)
-    if (before.length > 0 || rollsBackTo.test(text)) this.#handle.failure = undefined
+    if (before.length > 0 || rollsBackTo.test(text)) this.#handle.unit.failure = undefined
     return answer
   }
 
@@ -91,4 +94,5 @@ class UnitClient {
   }
 }
 
+const innerName = /\bfirebreak_inner_\d+\s*$/
 const inner = (depth: number): string => `firebreak_inner_${depth}`

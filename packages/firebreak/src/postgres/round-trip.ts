@@ -149,9 +149,10 @@ export class RoundTrip {
   /** From the server, which then skips what is left; or because the connection is gone. */
   handleError(error: unknown, connection?: Connection): void {
     this.#last?.handleError(error, connection)
-    const failed = this.#prepared[this.answers.length]
-    if (isStalePlan(error) && failed !== undefined) this.#statements.forget(failed)
+    // Whatever has taken one of them away may have taken others.
+    if (isStalePlan(error)) this.#statements.forgetAll()
     for (const prepared of new Set(this.#prepared)) if (prepared.state === 'sent') this.#statements.forget(prepared)
+    const failed = this.#prepared[this.answers.length]
     this.#settle(failed === undefined ? error : statementError(error, failed.text))
   }
 

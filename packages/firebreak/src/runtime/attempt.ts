@@ -49,9 +49,9 @@ export async function runAttempt(engine: Engine, message: Message, before: Befor
   } catch (error) {
     return (await outcomeAfter(engine, message, { error, unit, number }))
       ? undefined
-      : { error: unit?.failure ?? error ?? new Error('the handler threw nothing'), startedAtMs }
+      : { error: unit?.failure?.error ?? error ?? new Error('the handler threw nothing'), startedAtMs }
   } finally {
-    unit?.end(unit.failure)
+    unit?.end(unit.failure?.error)
     if (unit !== undefined) engine.watch.remove(unit)
   }
 }

@@ -28,7 +28,7 @@ export function finalUnit(
   const suspected = partition.suspects.has(entry.offset)
   if (parked === null && !suspected && own === undefined) {
     const delta = account === 'done' ? doneOnce : { [account]: 1 }
-    return { partition, position: entry.offset, delta, inboxId: marks, body: null, settle: null, records: null }
+    return { ...bareUnit, partition, position: entry.offset, delta, inboxId: marks }
   }
   return {
     ...bareUnit,
@@ -47,7 +47,12 @@ export function finalUnit(
 
 /** Commits, and tries until it works: an outcome that is known must not be lost. **Errors** `FB_FENCED`, and what no time heals. */
 export async function commitUntilDone(engine: Engine, unit: Unit): Promise<UnitOutcome> {
-  const outcome = await persist(engine, unit.partition?.signal, () => engine.committer.commit(unit))
+  const outcome = await persist(engine, unit.partition?.signal, async () => {
+    const end = await engine.committer.commit(unit)
+    // Nothing of the user's is in it.
+    if (typeof end === 'object') throw end.failed
+    return end
+  })
   // A partition that went away while the database was: nobody waits for this outcome here any more.
   if (outcome === undefined) throw new FirebreakError('FB_FENCED', { partition: unit.partition?.id })
   return outcome

@@ -272,7 +272,7 @@ export class Relay {
     const { committer, tell } = this.#engine
     tell?.({ kind: 'published', count: rows.length })
     // Not awaited: the next batch need not wait for the broom. A failure leaves rows that are sent again, as duplicates.
-    committer.commit({ ...bareUnit, settle: (sql) => removeFromOutbox(sql, rows) }).then(
+    committer.commit({ ...bareUnit, settle: (ledger) => removeFromOutbox(ledger, rows) }).then(
       () => this.#removed(rows),
       () => {
         this.#removed(rows)

@@ -12,6 +12,7 @@ import { inLedger } from '../ledger/ledger-place.ts'
 import { openLedger } from '../ledger/schema.ts'
 import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
+import { inContextOfNow, isInsideUnit, outsideUnits } from '../node/open-units.ts'
 import { nextTurn } from '../node/turn.ts'
 import { DeadlineWatch } from '../policy/deadline-watch.ts'
 import { bootProblems, mustBeAlone, waitUntilAlone } from './boot-checks.ts'
@@ -197,7 +198,7 @@ class ServiceRuntime implements Runtime {
   }
 
   start(): Promise<void> {
-    this.#starting ??= this.#start().catch((error) => this.#startFailed(error))
+    this.#starting ??= outsideUnits(() => this.#start().catch((error) => this.#startFailed(error)))
     return this.#starting
   }
 
@@ -227,7 +228,7 @@ class ServiceRuntime implements Runtime {
   }
 
   stop(options: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#stopping ??= this.#stop(options.drainMs ?? this.#engine.limits.drainMs)
+    this.#stopping ??= outsideUnits(() => this.#stop(options.drainMs ?? this.#engine.limits.drainMs))
     return this.#stopping
   }
 
@@ -259,6 +260,7 @@ class ServiceRuntime implements Runtime {
 
   async transaction<T>(body: (sql: Sql, publish: Publish) => Promise<T>, cause?: Partial<Cause>): Promise<T> {
     this.#refuseWhenStopped()
+    if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'runtime.transaction' })
     const { committer, publisher, limits } = this.#engine
     if (this.#relay.pending >= limits.outboxMax)
       throw new FirebreakError('FB_OUTBOX_FULL', { rows: this.#relay.pending })
@@ -273,12 +275,14 @@ class ServiceRuntime implements Runtime {
       return Promise.all(records)
     }
     let result: { value: T } | undefined
+    const inContext = inContextOfNow((sql: Sql) => body(sql, publish))
     const run = async (sql: Sql): Promise<void> => {
       taken = false
       records.length = 0
-      result = { value: await body(sql, publish) }
+      result = { value: await inContext(sql) }
     }
-    await committer.commit({ ...bareUnit, body: run, records: take })
+    const outcome = await committer.commit({ ...bareUnit, body: run, records: take })
+    if (typeof outcome === 'object') throw outcome.failed
     return (result as unknown as { value: T }).value
   }
 

@@ -6,10 +6,19 @@ import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, PayloadInput } from '../contracts/event.ts'
 import type { LogRecord } from '../contracts/log.ts'
 import type { Handler } from '../define/handle.ts'
+import { inContextOfNow, isInsideUnit } from '../node/open-units.ts'
 import type { Expiring } from '../policy/deadline-watch.ts'
 import { AttemptCalls } from './attempt-calls.ts'
 import type { Engine } from './engine.ts'
 import type { Unit, UnitOutcome } from './unit.ts'
+
+type SettledOutcome = Exclude<UnitOutcome, object>
+
+/** Why the commit came to nothing, and who is to blame. */
+export interface CommitFailure {
+  readonly by: 'handler' | 'engine'
+  readonly error: unknown
+}
 
 /** What one attempt is about. */
 export interface AttemptSpec {
@@ -24,7 +33,7 @@ export interface AttemptSpec {
  * The context of one attempt. Modes:
  *
  *     open -> committing -> committed     the one commit succeeded; what the handler does now is outside of it
- *     open -> committing -> failed        the commit failed; `failure` holds why, even if the handler hides it
+ *     open -> committing -> failed        the commit failed; `failure` says why and by whom, even if the handler hides it
  *     open -> committing                  for good: the handler is through and wants nothing, so only `complete` waits
  *     open -> ended                       deadline, fence or an error of the handler; every call is refused from here on
  *
@@ -43,9 +52,9 @@ export class UnitOfWork implements Context, Expiring {
   #slotHeld = true
   #taken = false
   #isLate = false
-  #committing: Promise<UnitOutcome> | undefined
-  failure: unknown
-  outcome: UnitOutcome | undefined
+  #committing: Promise<SettledOutcome> | undefined
+  failure: CommitFailure | undefined
+  outcome: SettledOutcome | undefined
   /** Set by whoever waits for the handler; called at most once. */
   onExpire: ((error: unknown) => void) | undefined
 
@@ -86,9 +95,11 @@ export class UnitOfWork implements Context, Expiring {
   }
 
   async #transact<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
+    if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'ctx.transaction' })
     let result: { value: T } | undefined
+    const run = inContextOfNow(body)
     const outcome = await this.#commit(async (sql) => {
-      result = { value: await body(sql) }
+      result = { value: await run(sql) }
     })
     // Somebody else has handled this event meanwhile: the handler has nothing left to do.
     if (outcome === 'duplicate' || result === undefined) throw new AlreadyHandled()
@@ -120,12 +131,12 @@ export class UnitOfWork implements Context, Expiring {
   }
 
   /** Ends the attempt after its handler has: commits what it has not committed itself. */
-  complete(): Promise<UnitOutcome> {
+  complete(): Promise<SettledOutcome> {
     if (this.#mode === 'open') return this.#records === undefined ? this.#commitBare() : this.#commit(null)
     // The handler did not await its transaction: its outcome is still the outcome of the attempt.
     if (this.#mode === 'committing' && this.#committing !== undefined) return this.#committing
     if (this.#mode === 'committed' && this.outcome !== undefined) return Promise.resolve(this.outcome)
-    return Promise.reject(this.failure ?? this.#ended())
+    return Promise.reject(this.failure === undefined ? this.#ended() : this.failure.error)
   }
 
   /** The deadline has passed. A commit under way decides by itself: its outcome is known soon and is the truth. */
@@ -167,19 +178,17 @@ export class UnitOfWork implements Context, Expiring {
   }
 
   // What adds nothing of its own is spared the closures and the promise of `#commit`: they are garbage per event.
-  #commitBare(): Promise<UnitOutcome> {
+  #commitBare(): Promise<SettledOutcome> {
     this.#startCommit()
     this.#taken = true
-    const committing = this.#engine.committer.commit(this.#spec.unit)
-    if (this.#abort === undefined) return committing
-    // Something of the handler may go on with the signal: it ends with the attempt.
-    return committing.catch((error) => {
-      this.failure = error
+    return this.#engine.committer.commit(this.#spec.unit).then(settledOf, (error) => {
+      // Something of the handler may go on with the signal: it ends with the attempt.
+      this.failure = { by: 'engine', error }
       throw error
     })
   }
 
-  #commit(body: ((sql: Sql) => Promise<void>) | null): Promise<UnitOutcome> {
+  #commit(body: ((sql: Sql) => Promise<void>) | null): Promise<SettledOutcome> {
     if (this.#mode !== 'open') return Promise.reject(this.#ended())
     this.#startCommit()
     const { unit } = this.#spec
@@ -195,21 +204,25 @@ export class UnitOfWork implements Context, Expiring {
             this.#records?.splice(publishedBefore)
             return body(sql)
           }
-    this.#committing = this.#engine.committer.commit({ ...unit, body: again, records }).then(
+    const own = body !== null && this.#spec.handler.transaction === 'own'
+    this.#committing = this.#engine.committer.commit({ ...unit, body: again, records, own }).then(
       (outcome) => {
+        if (typeof outcome === 'object') return this.#commitFailed({ by: 'handler', error: outcome.failed })
         this.#mode = 'committed'
         this.outcome = outcome
         if (this.#isLate) this.expire()
         return outcome
       },
-      (error) => {
-        this.#mode = 'failed'
-        this.failure = error
-        if (this.#isLate) this.expire()
-        throw error
-      },
+      (error) => this.#commitFailed({ by: 'engine', error }),
     )
     return this.#committing
+  }
+
+  #commitFailed(failure: CommitFailure): never {
+    this.#mode = 'failed'
+    this.failure = failure
+    if (this.#isLate) this.expire()
+    throw failure.error
   }
 
   #made(): readonly LogRecord[] | Promise<readonly LogRecord[]> {
@@ -230,6 +243,12 @@ export class UnitOfWork implements Context, Expiring {
 }
 
 const none: readonly never[] = []
+
+/** A unit without code of the user cannot be failed by it. */
+function settledOf(outcome: UnitOutcome): SettledOutcome {
+  if (typeof outcome === 'object') throw outcome.failed
+  return outcome
+}
 
 /** Not an error of anybody: leaves a handler whose event was handled elsewhere while it ran. */
 export class AlreadyHandled extends Error {

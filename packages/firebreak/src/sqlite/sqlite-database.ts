@@ -7,6 +7,7 @@
  *     ':memory:' database has no second connection, so there it waits.
  * I3  Waiting for a lock of another process is done on the clock; SQLite itself blocks for 5 ms at most.
  * I4  A connection whose transaction could not be ended is thrown away.
+ * I5  What would wait for the unit that calls it is refused at once.
  */
 import { resolve } from 'node:path'
 import { type Clock, sleep } from '../contracts/clock.ts'
@@ -16,6 +17,7 @@ import { FirebreakError } from '../contracts/errors.ts'
 import type { SqlText } from '../contracts/sql-text.ts'
 import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
+import { isInsideUnit } from '../node/open-units.ts'
 import { boundValues, isBytes } from '../node/sql-values.ts'
 import { type Connection, openReader, openWriter } from './database-connection.ts'
 import { databaseError, isBusy } from './database-errors.ts'
@@ -51,6 +53,8 @@ const noValues: readonly SqlParam[] = Object.freeze([])
 class SqliteDatabase implements Database {
   readonly capabilities: DatabaseCapabilities
   readonly #options: Required<SqliteDatabaseOptions>
+  /** Equal for two handles on one file. */
+  readonly #place: string | symbol
   readonly #texts = sqliteTexts()
   #writer: Connection | undefined
   #reader: Connection | undefined
@@ -76,11 +80,13 @@ class SqliteDatabase implements Database {
       ...options,
       path: inMemory ? options.path : resolve(options.path),
     }
+    this.#place = inMemory ? Symbol('memory') : this.#options.path
   }
 
   async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
     this.#open()
     const text = this.#texts.read(sql)
+    if (!(this.capabilities.durable && readsOnly(text))) this.#refuseInside('a statement of its own')
     // It may have to wait, and bytes belong to their caller.
     const values = boundValues(text, params).map((value) => (isBytes(value) ? new Uint8Array(value) : value))
     const rows = this.#besideCommit(text)
@@ -89,13 +95,14 @@ class SqliteDatabase implements Database {
     return rows as readonly Row[]
   }
 
-  async commit(units: readonly SqlUnit[]): Promise<readonly Verdict[]> {
+  async commit<T>(units: readonly SqlUnit<T>[]): Promise<readonly Verdict<T>[]> {
     this.#open()
+    this.#refuseInside('a commit')
     return this.#alone(async () => {
-      const { clock, transactionMaxMs } = this.#options
+      const { clock, transactionMaxMs: maxMs } = this.#options
       const writer = await this.#patiently(() => this.#begin())
       try {
-        return await runUnits(writer, units, clock, transactionMaxMs)
+        return await runUnits(writer, units, { clock, maxMs, database: this.#place })
       } finally {
         if (writer.raw.isTransaction) this.#abandon(writer)
       }
@@ -112,6 +119,11 @@ class SqliteDatabase implements Database {
       throw new FirebreakError('FB_CLOSED', {
         what: `database ${this.#options.path}`,
       })
+  }
+
+  /** I5. */
+  #refuseInside(what: string): void {
+    if (isInsideUnit(this.#place)) throw new FirebreakError('FB_TRANSACTION_NESTED', { what })
   }
 
   #besideCommit(text: SqlText): boolean {

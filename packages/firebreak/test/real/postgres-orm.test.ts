@@ -69,7 +69,7 @@ test('plain pg: values and rows are those of pg, in the transaction of the unit'
     assert.equal(rowCount, 1)
     assert.deepEqual(await ids('pg-1'), [], 'nobody else sees it yet')
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   assert.deepEqual(await ids('pg-1'), ['pg-1'])
 })
 
@@ -81,7 +81,7 @@ test('Drizzle: inserts, selects and updates in the transaction of the unit', { s
     const [found] = await db.select().from(invoices).where(eq(invoices.id, 'drizzle-1'))
     assert.deepEqual(found, { id: 'drizzle-1', lines: ['toll', 'fuel'], paidAt: epoch })
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   const undone = await commitOne(async (sql) => {
     await drizzle(pgClient(sql)).insert(invoices).values({ id: 'drizzle-2' })
     throw new Error('no')
@@ -110,7 +110,7 @@ test('Drizzle: a transaction inside the unit is undone alone', { skip }, async (
     )
     await db.insert(invoices).values({ id: 'nested-4' })
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   assert.deepEqual(await ids('nested'), ['nested-1', 'nested-4'])
 })
 
@@ -140,7 +140,7 @@ test('Kysely: inserts, returning and counts, in the transaction of the unit', { 
       .transaction()
       .execute((tx) => tx.insertInto('invoices').values({ id: 'kysely-3', paid_at: null }).execute())
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   assert.deepEqual(await ids('kysely'), ['kysely-1', 'kysely-3'])
 })
 
@@ -170,7 +170,7 @@ test('the unit stays the one that commits: isolation and COMMIT of its own are r
     await client.query('commit')
     assert.deepEqual(await ids('refused'), [], 'nothing was committed')
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   assert.deepEqual(await ids('refused'), ['refused-1'])
 })
 
@@ -188,7 +188,7 @@ test('a transaction inside the unit may carry a comment, and savepoints of its o
     await add('tagged-3')
     await client.query(';release mine')
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   assert.deepEqual(await ids('tagged'), ['tagged-3'])
 })
 
@@ -219,7 +219,7 @@ test('a value that the driver cannot send fails its statement and nothing else',
     await assert.rejects(client.query({ text, values: noList }), /an array of values/)
     await client.query({ text, values: ['unsent-2'] })
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   assert.deepEqual(await ids('unsent'), ['unsent-1', 'unsent-2'])
 })
 
@@ -239,7 +239,7 @@ test('Drizzle: a statement with a name survives a failure in front of it', { ski
   const looking: SqlUnit = async (sql) => void (await named(sql, 'named-1'))
   const [first, second] = await one.commit([failing, looking])
   assert.ok(first?.ok === false && (first.error as { code?: string }).code === '23505')
-  assert.deepEqual(second, { ok: true })
+  assert.deepEqual(second, { ok: true, value: undefined })
   await one.close()
 })
 

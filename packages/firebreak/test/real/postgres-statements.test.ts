@@ -63,9 +63,9 @@ test('a statement whose rows look different since the schema was changed is prep
   await database.query('create table widening (n integer)')
   await database.query('insert into widening values (1)')
   assert.deepEqual(await database.query('select * from widening'), [{ n: 1 }])
-  await database.query("alter table widening add column name text default 'new'")
+  await scene.rows("alter table widening add column name text default 'new'")
   assert.deepEqual(await database.query('select * from widening'), [{ n: 1, name: 'new' }])
-  await database.query('alter table widening drop column n')
+  await scene.rows('alter table widening drop column n')
   const unit: SqlUnit = async (sql) => void (await sql.query('select * from widening'))
   await rejectsWithCode(database.commit([unit]), 'FB_DATABASE_UNAVAILABLE')
   assert.deepEqual(outcomes(await database.commit([unit])), ['ok'])
@@ -108,7 +108,7 @@ test('a batch is one round trip, whatever its statement', options, async () => {
   const move = 'update counted set n = n + 1 where id < $1'
   const remove = 'delete from counted where id = $1'
   try {
-    await proxied.query('select 1 as one')
+    await inUnit((sql) => sql.query('select 1 as one'), proxied)
     proxy.onAnswer = (data) => {
       trips += tripsIn(data)
     }

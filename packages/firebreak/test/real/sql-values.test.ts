@@ -126,7 +126,8 @@ async function playOn(engine: Database, insert: string, rows: readonly SqlParam[
     for (const [i, row] of rows.entries())
       told.push(await outcome(i % 3 === 0 ? sql.run(insert, [row]) : sql.query(insert, row)))
   }
-  assert.deepEqual(await engine.commit([unit]), [{ ok: true }])
+  const [verdict] = await engine.commit([unit])
+  assert.ok(verdict?.ok)
   return told
 }
 

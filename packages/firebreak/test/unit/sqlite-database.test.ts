@@ -12,6 +12,7 @@ import type { SqlText } from '../../src/contracts/sql-text.ts'
 import { systemClock } from '../../src/node/clock.ts'
 import { readsOnly, StatementCache, sqliteTexts, withNumbers } from '../../src/sqlite/database-statement.ts'
 import { sqliteDatabase } from '../../src/sqlite/sqlite-database.ts'
+import { outcomes } from '../../src/testing/database-scene.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-database-unit-'))
 const children: ChildProcess[] = []
@@ -247,7 +248,7 @@ test('a file held for longer than busyTimeoutMs is FB_DATABASE_BUSY, without a t
   await rejection(database.query('insert into t values (1)'), 'FB_DATABASE_BUSY')
   assert.deepEqual(await database.query('select a from t'), [])
   holder.exec('rollback')
-  assert.deepEqual(await database.commit([unit]), [{ ok: true }])
+  assert.deepEqual(outcomes(await database.commit([unit])), ['ok'])
   holder.close()
   await database.close()
 })
