@@ -2,6 +2,7 @@ import { beginTries, endTries, type Refusal } from '../../ledger/blocked-events.
 import { type OutboxRow, readOutbox } from '../../ledger/outbox.ts'
 import type { Engine } from '../engine.ts'
 import { describeError } from '../fingerprint.ts'
+import { recordSize } from '../record-size.ts'
 import { bareUnit } from '../unit.ts'
 import { fateOf } from './append-fate.ts'
 import type { BlockedLane } from './blocked-lanes.ts'
@@ -40,13 +41,22 @@ export class Prober {
       const refusals: Refusal[] = []
       // The first one alone: where nothing is taken at all, the others need not hear it too.
       const [first, ...others] = waiting
-      if (first !== undefined && (await this.#try(first, refusals)) !== 'away')
-        await Promise.all(others.map((one) => this.#try(one, refusals)))
+      const outcome = first === undefined ? 'away' : await this.#try(first, refusals)
+      // Where the first is still refused, those that are known to be too large are too: each comes first in its turn.
+      const hopeful = outcome === 'refused' ? others.filter(({ row }) => this.#mayFit(row)) : others
+      if (outcome !== 'away') await Promise.all(hopeful.map((one) => this.#try(one, refusals)))
       await this.#end(waiting, refusals)
     } finally {
       queue.blocked.tried(lanes, engine.clock.now())
       for (const lane of lanes) if (!queue.blocked.has(lane.lane)) free(lane)
     }
+  }
+
+  #mayFit({ record }: OutboxRow): boolean {
+    const { topics } = this.#deps.engine
+    const fits = recordSize(record) <= topics.recordBytesMax(record.topic)
+    if (!fits) topics.askAgain()
+    return fits
   }
 
   async #begin(lanes: readonly BlockedLane[]): Promise<readonly Tried[]> {
