@@ -1,6 +1,7 @@
 import type { Database } from '../contracts/database.ts'
 import { partitionId } from '../contracts/log.ts'
 import type { Accounts } from './accounts.ts'
+import { forgottenMarks } from './inbox-tables.ts'
 import type { KeptProgress } from './verify-positions.ts'
 
 export interface LedgerRow extends Accounts, KeptProgress {}
@@ -16,10 +17,12 @@ export interface LedgerSnapshot {
   readonly lost: number
   readonly strays: number
   readonly marks: number
+  /** Marks that were taken away when their window was over; undefined where nobody has counted from the start. */
+  readonly forgotten: number | undefined
 }
 
 interface Row extends LedgerRow {
-  readonly kind: 'partition' | 'state' | 'outbox' | 'blocked' | 'lost' | 'stray' | 'mark'
+  readonly kind: 'partition' | 'state' | 'outbox' | 'blocked' | 'lost' | 'stray' | 'mark' | 'forgotten'
   readonly state: string
 }
 
@@ -45,6 +48,8 @@ const everything = [
   counted('stray', `FROM fb_parked x WHERE ${unclaimed}`),
   counted('stray', `FROM fb_dead_letters x WHERE ${unclaimed}`),
   counted('mark', 'FROM fb_inbox'),
+  `SELECT 'forgotten' AS kind, '' AS topic, 0 AS part, '' AS state, NULL AS first_position,
+   CAST(value AS BIGINT) AS next_position, '' AS above, 0 AS gaps, ${zeros} FROM fb_meta WHERE name = '${forgottenMarks}'`,
 ].join('\nUNION ALL ')
 
 export async function ledgerSnapshot(database: Database): Promise<LedgerSnapshot> {
@@ -63,5 +68,6 @@ export async function ledgerSnapshot(database: Database): Promise<LedgerSnapshot
     lost: sum('lost'),
     strays: sum('stray'),
     marks: sum('mark'),
+    forgotten: found.some(({ kind }) => kind === 'forgotten') ? sum('forgotten') : undefined,
   }
 }

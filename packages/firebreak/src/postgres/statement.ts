@@ -1,5 +1,4 @@
 import type { SqlParam, SqlRow } from '../contracts/database.ts'
-import { scanSql } from '../contracts/sql-scan.ts'
 import { readSql, type SqlRules, type SqlText, SqlTexts, steering } from '../contracts/sql-text.ts'
 import { boundValues } from '../node/sql-values.ts'
 import type { Answer, Step } from './round-trip.ts'
@@ -35,14 +34,6 @@ export function readWithinUnit(text: string): { readonly statement: SqlText; rea
 /** One statement with values of its own: a caller may change what it has passed. **Errors** `FB_STATEMENT_INVALID`. */
 export function stepOf(statement: SqlText, params: readonly SqlParam[], row?: number): Step {
   return { text: statement.text, values: boundValues(statement, params, row).map(toWire) }
-}
-
-/** The statement from its first word on, without what the server skips too: white space, comments, empty statements. */
-export function fromFirstWord(text: string): string {
-  // Nearly all begin with it.
-  if (/^[a-z]/i.test(text)) return text
-  const start = scanSql(text, 'postgres').code.search(/[^\s;]/)
-  return start === -1 ? '' : text.slice(start)
 }
 
 /** It certainly changes nothing, as far as its own words go. */
