@@ -72,8 +72,9 @@ export class UnitHandle implements Sql {
   }
 
   async run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
+    const steps = this.#carrier.inserts.steps(sql, rows)
     this.admit(sql)
-    const answers = await this.send(this.#carrier.inserts.steps(sql, rows))
+    const answers = await this.send(steps)
     return answers.reduce((sum, answer) => sum + changedRows(answer), 0)
   }
 

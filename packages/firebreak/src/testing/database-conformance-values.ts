@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Database, SqlParam, SqlValue } from '../contracts/database.ts'
 import { type FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { dateAt } from '../node/clock.ts'
 import { type DatabaseCase, databaseCase, insert, names, plain, rejectsWithCode } from './database-scene.ts'
 
 interface Kept {
@@ -10,7 +11,7 @@ interface Kept {
 }
 
 const kept: readonly Kept[] = [
-  { type: 'text', given: new Date(Date.UTC(2026, 0, 2, 3, 4, 5, 6)), read: '2026-01-02T03:04:05.006Z' },
+  { type: 'text', given: dateAt(Date.UTC(2026, 0, 2, 3, 4, 5, 6)), read: '2026-01-02T03:04:05.006Z' },
   { type: 'text', given: 4711, read: '4711' },
   { type: 'text', given: -0, read: '0' },
   { type: 'text', given: 2 ** 60, read: '1152921504606846976' },
@@ -43,8 +44,8 @@ const refused: readonly (readonly [unknown, RegExp])[] = [
   [Number.NEGATIVE_INFINITY, /-Infinity, write null/],
   [2n ** 63n, /beyond 64 bits, pass it as text/],
   ['a\0b', /character NUL/],
-  [new Date(Number.NaN), /a date without a time/],
-  [new Date(Date.UTC(10_000, 0)), /outside of the years/],
+  [dateAt(Number.NaN), /a date without a time/],
+  [dateAt(Date.UTC(10_000, 0)), /outside of the years/],
   [{}, /an object, write JSON\.stringify/],
   [{ toString: hostile, toJSON: hostile, valueOf: hostile, [Symbol.toPrimitive]: hostile }, /an object/],
   [Object.create(null), /an object/],

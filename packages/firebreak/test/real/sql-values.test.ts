@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Database, Sql, SqlParam } from '../../src/contracts/database.ts'
 import { isFirebreakError } from '../../src/contracts/errors.ts'
+import { dateAt } from '../../src/node/clock.ts'
 import { postgresDatabase } from '../../src/postgres/postgres-database.ts'
 import { sqliteDatabase } from '../../src/sqlite/sqlite-database.ts'
 import { seededEntropy } from '../../src/testing/seeded-entropy.ts'
@@ -52,7 +53,7 @@ const whole = (): number =>
 const big = (): bigint => BigInt.asIntN(64, BigInt(Math.floor(random() * 2 ** 64)) * oneOf([1n, 3n]) + oneOf([0n, 1n]))
 const fraction = (): number =>
   oneOf([random(), -random() * 1e-300, random() * 1e300, 5e-324, 1.7976931348623157e308, 0.1])
-const day = (): Date => new Date(Date.UTC(2026, below(12)) + below(1e10) - oneOf([0, 6e13]))
+const day = (): Date => dateAt(Date.UTC(2026, below(12)) + below(1e10) - oneOf([0, 6e13]))
 const bytes = (): Uint8Array => oneOf([Buffer, Uint8Array]).from(Array.from({ length: below(5) }, () => below(256)))
 /** What each column of the table is given, by its place. */
 const good: readonly (readonly (() => SqlParam)[])[] = [
@@ -67,7 +68,7 @@ const bad: readonly (() => unknown)[] = [
   () => oneOf([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]),
   () => 2n ** 63n + BigInt(below(9)),
   () => `${text()}\0`,
-  () => new Date(oneOf([Number.NaN, 8.64e15, -8.64e15])),
+  () => dateAt(oneOf([Number.NaN, 8.64e15, -8.64e15])),
   () => oneOf([{}, [], { a: 1 }, [1], new Map(), /x/, new Error('x')]),
   () => oneOf([() => 1, Symbol('x'), Promise.resolve(1), Object(1), Object(true)]),
   () => oneOf([new Proxy({}, {}), new Float32Array(2), new ArrayBuffer(2), new DataView(new ArrayBuffer(2))]),
@@ -125,7 +126,8 @@ async function playOn(engine: Database, insert: string, rows: readonly SqlParam[
     for (const [i, row] of rows.entries())
       told.push(await outcome(i % 3 === 0 ? sql.run(insert, [row]) : sql.query(insert, row)))
   }
-  assert.deepEqual(await engine.commit([unit]), [{ ok: true }])
+  const [verdict] = await engine.commit([unit])
+  assert.ok(verdict?.ok)
   return told
 }
 

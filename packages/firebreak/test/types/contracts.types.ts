@@ -79,7 +79,7 @@ handle(Moved, () => {}, { retry: { attempts: 3 } })
 handle(Moved, () => {}, { onExhausted: 'drop' })
 
 const database: Database = {} as Database
-void database.query('select $1', [true, new Date(), 1n, null, new Uint8Array()])
+void database.query('select $1', [true, {} as Date, 1n, null, new Uint8Array()])
 // @ts-expect-error undefined is no value of a statement
 void database.query('select $1', [undefined])
 // @ts-expect-error an object is no value of a statement
