@@ -190,9 +190,16 @@ const unmarked: Entry = { is: 'unmarked' }
 
 /** A statement of the ledger failed in a unit that may hold code of the user too. */
 class SettlementFailed {
-  readonly error: unknown
+  readonly #error: unknown
+
   constructor(error: unknown) {
-    this.error = error
+    this.#error = error
+  }
+
+  /** Not by `instanceof`: that runs a trap where a body has thrown a proxy, and what the trap throws would be the ledger's. */
+  static in(thrown: unknown): { readonly error: unknown } | undefined {
+    const isOne = typeof thrown === 'object' && thrown !== null && #error in thrown
+    return isOne ? { error: thrown.#error } : undefined
   }
 }
 
@@ -212,7 +219,8 @@ function endOf(unit: Unit, entry: Entry, verdict: Verdict<Records> | undefined):
   if (verdict?.ok === false) {
     const { error, alone } = verdict
     if (alone === true && !unit.own) return { is: 'alone' }
-    if (error instanceof SettlementFailed) return { is: 'failed', error: error.error, ours: true }
+    const settlement = SettlementFailed.in(error)
+    if (settlement !== undefined) return { is: 'failed', error: settlement.error, ours: true }
     return { is: 'failed', error, ours: unit.body === null && unit.records === null }
   }
   return { is: entry.is === 'known' ? 'duplicate' : 'committed', records: verdict?.value ?? none }

@@ -291,7 +291,10 @@ class ServiceRuntime implements Runtime {
     let taken = false
     const publish: Publish = (event, payload) => {
       if (taken) throw new FirebreakError('FB_UNIT_ENDED', { what: 'this transaction' })
-      records.push(publisher.record(event, payload, causeOf(cause)))
+      const made = publisher.record(event, payload, causeOf(cause))
+      // What it comes to is asked for at the commit, which may never be reached.
+      if (made instanceof Promise) made.catch(() => undefined)
+      records.push(made)
     }
     const take = (): Promise<LogRecord[]> => {
       taken = true

@@ -20,7 +20,7 @@ const retry = { attemptsMax: 2, baseMs: 100, capMs: 400, laneWaitMaxMs: 200, jit
 
 type Play = (value: () => unknown, ctx: Context, clock: Clock) => unknown
 
-/** The ways in which a value reaches the runtime. Bodies that pass on codes of the database are played by other tests. */
+/** The ways in which a value reaches the runtime. */
 const plays: readonly Play[] = [
   (value) => {
     throw value()
@@ -35,6 +35,7 @@ const plays: readonly Play[] = [
   (value, ctx) => ctx.publish(value() as never, { id: 'k', n: 1 } as never),
   (value, ctx) => ctx.transaction(async (sql) => void (await sql.query(value() as string))),
   (value, ctx) => void ctx.transaction(value() as never),
+  (value, ctx) => ctx.transaction(() => Promise.reject(value())),
   (value, ctx) => ctx.call(value() as never, value() as never, value() as never),
 ]
 
