@@ -30,13 +30,34 @@ export function outsideUnits<T>(run: () => T): T {
   return open.run(undefined, run)
 }
 
-/** The same function for later, in the async context of now: whoever calls it must not lend it a trace or a tenant. */
-export function inContextOfNow<A, R>(run: (argument: A) => R): (argument: A) => R {
-  const context = AsyncLocalStorage.snapshot()
-  return (argument) => {
-    const unit = open.getStore()
-    return context(() => open.run(unit, run, argument))
+/**
+ * The same function for later, in the async context of now: whoever calls it must not lend it a trace or a tenant. May be
+ * called again when the call before has ended.
+ *
+ * What waits for a promise goes on in the context in which it began to wait; binding a function to a context costs twenty
+ * times as much.
+ */
+export function inContextOfNow<A, R>(run: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
+  let next: Call<A, R>
+  const arm = (): void => {
+    const { promise, resolve } = Promise.withResolvers<{ argument: A; unit: OpenUnit | undefined }>()
+    const end = promise.then(({ argument, unit }) => {
+      arm()
+      return open.run(unit, run, argument)
+    })
+    next = { start: (argument) => resolve({ argument, unit: open.getStore() }), end }
   }
+  arm()
+  return (argument) => {
+    const { start, end } = next
+    start(argument)
+    return end
+  }
+}
+
+interface Call<A, R> {
+  readonly start: (argument: A) => void
+  readonly end: Promise<R>
 }
 
 /** The context of whoever makes it, for code that serves many and must belong to none of them. */

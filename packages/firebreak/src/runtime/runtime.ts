@@ -301,7 +301,7 @@ class ServiceRuntime implements Runtime {
       return Promise.all(records)
     }
     let result: { value: T } | undefined
-    const inContext = inContextOfNow((sql: Sql) => body(sql, publish))
+    const inContext = inContextOfNow(async (sql: Sql) => body(sql, publish))
     const run = async (sql: Sql): Promise<void> => {
       taken = false
       records.length = 0

@@ -100,10 +100,12 @@ export class UnitOfWork implements Expiring {
   async #transact<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
     if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'ctx.transaction' })
     let result: { value: T } | undefined
-    const run = inContextOfNow(body)
+    const run = inContextOfNow(async (sql: Sql): Promise<{ value: T }> => {
+      const made = body(sql)
+      return { value: made instanceof Promise ? await made : await resultOf<T>(made) }
+    })
     const outcome = await this.#commit(async (sql) => {
-      const made = run(sql)
-      result = { value: made instanceof Promise ? await made : await resultOf<T>(made) }
+      result = await run(sql)
     })
     // Somebody else has handled this event meanwhile: the handler has nothing left to do.
     if (outcome === 'duplicate' || result === undefined) throw new AlreadyHandled()
