@@ -2,6 +2,7 @@ import type { Context } from '../contracts/context.ts'
 import { seconds } from '../contracts/duration.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, Payload } from '../contracts/event.ts'
+import { textOf } from '../contracts/text-of.ts'
 import { type RetryPolicy, retryDefaults, retryProblems } from '../policy/retry.ts'
 import type { AnyCall } from './call.ts'
 import { callDisagreements } from './call-agreement.ts'
@@ -52,6 +53,7 @@ export function handle<E extends AnyEvent>(
   const deadlineMs = options.deadlineMs ?? seconds(30)
   const calls = Object.freeze([...(options.calls ?? [])])
   const problems = [...retryProblems(retry), ...callDisagreements(calls), ...layerProblems(retry, calls)]
+  if (typeof run !== 'function') problems.push(`it needs a function that takes the payload, not ${textOf(run, 100)}`)
   if (!(deadlineMs > 0)) problems.push(`deadlineMs must be above 0, not ${deadlineMs}`)
   if (options.transaction !== undefined && !transactions.includes(options.transaction))
     problems.push(`transaction must be 'shared' or 'own', not ${String(options.transaction)}`)

@@ -46,18 +46,18 @@ class UnitClient {
     this.#handle = handle
   }
 
-  async query(given: string | Config, values?: readonly unknown[]): Promise<QueryResult> {
-    const config = typeof given === 'string' ? { text: given } : given
-    const { text, before } = this.#withinUnit(config?.text, values ?? config?.values)
-    // A savepoint of its own by name could be taken for that of a neighbour.
-    const isNamed = setsOrReleases.test(text) || rollsBackTo.test(text)
-    this.#handle.admit(text, isNamed && !innerName.test(text) ? 'session' : isNamed ? 'none' : undefined)
-    // Without its name: the driver takes a statement that was skipped behind a failed one for prepared, and so one that the
-    // schema has made stale, and keeps names without a bound.
-    const { name: _, ...unnamed } = config
-    const answer = await this.#run({ ...unnamed, text, queryMode: 'extended' }, values, before)
-    if (before.length > 0 || rollsBackTo.test(text)) this.#handle.unit.failure = undefined
-    return answer
+  query(given: string | Config, values?: readonly unknown[]): Promise<QueryResult> {
+    return this.#handle.quietly(() => {
+      const config = typeof given === 'string' ? { text: given } : given
+      const { text, before } = this.#withinUnit(config?.text, values ?? config?.values)
+      // A savepoint of its own by name could be taken for that of a neighbour.
+      const isNamed = setsOrReleases.test(text) || rollsBackTo.test(text)
+      this.#handle.admit(text, isNamed && !innerName.test(text) ? 'session' : isNamed ? 'none' : undefined)
+      // Without its name: the driver takes a statement that was skipped behind a failed one for prepared, and so one that the
+      // schema has made stale, and keeps names without a bound.
+      const { name: _, ...unnamed } = config
+      return this.#run({ ...unnamed, text, queryMode: 'extended' }, values, before)
+    })
   }
 
   release(): void {}
@@ -90,6 +90,7 @@ class UnitClient {
     }
     // The statement stands; what failed is reading its values, or writing them.
     if (outcome?.result === undefined) throw outcome?.error ?? new Error('the driver gave no result')
+    if (before.length > 0 || rollsBackTo.test(config.text)) this.#handle.unit.failure = undefined
     return outcome.result
   }
 }

@@ -23,6 +23,7 @@
  */
 import type { CommitScope, SqlUnit, Verdict } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { fieldOf } from '../contracts/text-of.ts'
 import { insideUnit } from '../node/open-units.ts'
 import { TransactionWatch } from '../node/transaction-watch.ts'
 import { nextTurn } from '../node/turn.ts'
@@ -71,6 +72,7 @@ const restore = ['RESET SESSION AUTHORIZATION', 'RESET ROLE', 'RESET ALL'].map(c
 const deferredMax = 256
 const deferredBytesMax = 256 * 1024
 const statementShown = 200
+const inFailedTransaction = '25P02'
 
 /** The units have to run again from the start. `instead`: the one that must not, and what is said of it. */
 export class RunAgain extends Error {
@@ -187,9 +189,12 @@ export class Transaction implements Carrier {
     await Promise.allSettled(state.underWay)
   }
 
-  #verdictOf<T>({ refused, failure }: UnitState, ended: Verdict<T>): Verdict<T> {
-    if (ended.ok && refused === undefined && failure === undefined) return ended
-    const thrown = ended.ok ? failure?.error : ended.error
+  #verdictOf<T>({ refused, failure, unheard }: UnitState, ended: Verdict<T>): Verdict<T> {
+    const silent = failure ?? unheard.first
+    if (ended.ok && refused === undefined && silent === undefined) return ended
+    // Code that went on behind a failed statement is told what failed, not that the server refuses the rest.
+    const goesOn = !ended.ok && silent !== undefined && fieldOf(ended.error, 'code') === inFailedTransaction
+    const thrown = ended.ok || goesOn ? silent?.error : ended.error
     const error = refused ?? thrown
     const isSuspect = failure?.by === 'user' || isFirebreakError(error, 'FB_TRANSACTION_SHARED')
     return isSuspect && !this.#mode.own ? { ok: false, error, alone: true } : { ok: false, error }

@@ -1,5 +1,6 @@
 import type { Sql, SqlParam, SqlRow } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { quieted, Unheard } from '../node/unheard.ts'
 import type { BatchInserts } from './batch-insert.ts'
 import type { Answer, DriverQuery, Step } from './round-trip.ts'
 import { answersNothing, changedRows, rowsOf } from './statement.ts'
@@ -41,6 +42,8 @@ export class UnitState {
   /** What has to be put back behind it. */
   effect: StatementEffect = 'none'
   ended = false
+  /** What was refused before it was sent; what failed on the server is `failure`. */
+  readonly unheard: Unheard = new Unheard()
   readonly underWay: Set<Promise<unknown>> = new Set()
 }
 
@@ -58,9 +61,32 @@ export class UnitHandle implements Sql {
     this.#by = by
   }
 
-  async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
-    const step = this.#carrier.inserts.step(sql, params)
-    this.admit(sql)
+  query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
+    return this.quietly(() => {
+      const step = this.#carrier.inserts.step(sql, params)
+      this.admit(sql)
+      return this.#query(sql, step) as Promise<readonly Row[]>
+    })
+  }
+
+  run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
+    return this.quietly(() => {
+      const steps = this.#carrier.inserts.steps(sql, rows)
+      this.admit(sql)
+      return this.#runAll(steps)
+    })
+  }
+
+  /** Nobody has to wait for a statement: `void sql.query(…)` that fails ends no process, and its unit fails. */
+  quietly<T>(statement: () => Promise<T>): Promise<T> {
+    try {
+      return quieted(statement())
+    } catch (error) {
+      return this.unit.unheard.add(error)
+    }
+  }
+
+  async #query(sql: string, step: Step): Promise<readonly SqlRow[]> {
     // After a failure the server refuses what comes: whoever goes on is told so.
     const mayWait = this.unit.failure === undefined && answersNothing(sql)
     if (mayWait && this.#carrier.defer(step)) {
@@ -68,12 +94,10 @@ export class UnitHandle implements Sql {
       return []
     }
     const [answer] = await this.send([step])
-    return answer === undefined ? [] : (rowsOf(answer) as readonly Row[])
+    return answer === undefined ? [] : rowsOf(answer)
   }
 
-  async run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
-    const steps = this.#carrier.inserts.steps(sql, rows)
-    this.admit(sql)
+  async #runAll(steps: readonly Step[]): Promise<number> {
     const answers = await this.send(steps)
     return answers.reduce((sum, answer) => sum + changedRows(answer), 0)
   }

@@ -1,6 +1,7 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent } from '../contracts/event.ts'
 import { fieldOf, textOf } from '../contracts/text-of.ts'
+import type { Cause } from './envelope-codec.ts'
 import { isThenable, settled } from './thenable.ts'
 import { type Validated, validated } from './validated.ts'
 
@@ -47,6 +48,17 @@ export function keyOf(event: AnyEvent, payload: unknown): string {
   const key = fieldOf(payload, event.key)
   if (typeof key === 'string' || typeof key === 'number') return String(key)
   throw violated(event, `${event.key}: is the key, and must be text, not ${textOf(key, reasonMax)}`)
+}
+
+/** What an event inherits, as somebody gives it. **Errors** `FB_CONTRACT_VIOLATED` for what no header can carry. */
+export function causeOf(event: AnyEvent, given: Partial<Cause> | undefined): Cause | null {
+  if (given?.correlationId === undefined) return null
+  const { correlationId, causationId = null, traceparent = null } = given
+  for (const [name, value] of Object.entries({ correlationId, causationId, traceparent })) {
+    if (typeof value !== 'string' && (value !== null || name === 'correlationId'))
+      throw violated(event, `${name} of its cause must be text, not ${textOf(value, reasonMax)}`)
+  }
+  return { correlationId, causationId, traceparent }
 }
 
 const violated = ({ type, version }: AnyEvent, issues: string, cause?: unknown): FirebreakError =>

@@ -6,6 +6,7 @@ import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, PayloadInput } from '../contracts/event.ts'
 import type { Observer } from '../contracts/journal.ts'
 import type { Log, LogRecord, StartFrom } from '../contracts/log.ts'
+import { statementInvalid } from '../contracts/sql-text.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import { topicsOf } from '../define/topics-of.ts'
 import { ledgerId } from '../ledger/ledger-id.ts'
@@ -22,6 +23,7 @@ import type { Caller } from './caller.ts'
 import { ChangeWatch } from './change-watch.ts'
 import { Committer } from './committer.ts'
 import { Consumer } from './consumer.ts'
+import { causeOf } from './contract.ts'
 import { deliver } from './deliver.ts'
 import { type Engine, type Limits, limitDefaults } from './engine.ts'
 import type { Cause } from './envelope-codec.ts'
@@ -38,6 +40,7 @@ import { quietly } from './quietly.ts'
 import { Slots } from './slots.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
 import { StopTime } from './stop-time.ts'
+import { resultOf } from './thenable.ts'
 import { TopicSettings } from './topic-settings.ts'
 import { bareUnit } from './unit.ts'
 
@@ -275,7 +278,7 @@ class ServiceRuntime implements Runtime {
 
   async publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>, cause?: Partial<Cause>): Promise<string> {
     this.#refuseWhenStopped()
-    const made = this.#engine.publisher.record(event, payload, causeOf(cause))
+    const made = this.#engine.publisher.record(event, payload, causeOf(event, cause))
     const record = made instanceof Promise ? await made : made
     await this.#engine.log.append([record])
     return record.headers['ce_id'] as string
@@ -284,6 +287,7 @@ class ServiceRuntime implements Runtime {
   async transaction<T>(body: (sql: Sql, publish: Publish) => Promise<T>, cause?: Partial<Cause>): Promise<T> {
     this.#refuseWhenStopped()
     if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'runtime.transaction' })
+    if (typeof body !== 'function') throw statementInvalid('its body is no function', 'runtime.transaction(body)')
     const { committer, publisher, limits } = this.#engine
     if (this.#relay.pending >= limits.outboxMax)
       throw new FirebreakError('FB_OUTBOX_FULL', { rows: this.#relay.pending })
@@ -291,7 +295,7 @@ class ServiceRuntime implements Runtime {
     let taken = false
     const publish: Publish = (event, payload) => {
       if (taken) throw new FirebreakError('FB_UNIT_ENDED', { what: 'this transaction' })
-      const made = publisher.record(event, payload, causeOf(cause))
+      const made = publisher.record(event, payload, causeOf(event, cause))
       // What it comes to is asked for at the commit, which may never be reached.
       if (made instanceof Promise) made.catch(() => undefined)
       records.push(made)
@@ -305,7 +309,7 @@ class ServiceRuntime implements Runtime {
     const run = async (sql: Sql): Promise<void> => {
       taken = false
       records.length = 0
-      result = { value: await inContext(sql) }
+      result = { value: await resultOf(inContext(sql)) }
     }
     const outcome = await committer.commit({ ...bareUnit, body: run, records: take })
     if (typeof outcome === 'object') throw outcome.failed
@@ -352,14 +356,5 @@ class ServiceRuntime implements Runtime {
   #refuseWhenStopped(): void {
     if (this.#stopping !== undefined)
       throw new FirebreakError('FB_CLOSED', { what: `the runtime of ${this.#engine.service.name}` })
-  }
-}
-
-function causeOf(cause: Partial<Cause> | undefined): Cause | null {
-  if (cause?.correlationId === undefined) return null
-  return {
-    correlationId: cause.correlationId,
-    causationId: cause.causationId ?? null,
-    traceparent: cause.traceparent ?? null,
   }
 }

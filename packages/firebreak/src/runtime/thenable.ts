@@ -18,3 +18,10 @@ export function settled(thenable: PromiseLike<unknown>): Promise<Settled> {
     thenable.then((value) => resolve({ value }), reject)
   })
 }
+
+/** What code of others resolves to. A promise of a promise is no result: whoever awaits it would go round forever. */
+export async function resultOf<T>(result: T | PromiseLike<T>): Promise<T> {
+  if (!isThenable(result)) return result
+  const { value } = await settled(result)
+  return isThenable(value) ? (undefined as T) : (value as T)
+}

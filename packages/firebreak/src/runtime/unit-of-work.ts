@@ -4,12 +4,13 @@ import type { Envelope } from '../contracts/envelope.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, PayloadInput } from '../contracts/event.ts'
 import type { LogRecord } from '../contracts/log.ts'
+import { statementInvalid } from '../contracts/sql-text.ts'
 import type { Handler } from '../define/handle.ts'
 import { inContextOfNow, isInsideUnit } from '../node/open-units.ts'
 import type { Expiring } from '../policy/deadline-watch.ts'
 import { AttemptCalls } from './attempt-calls.ts'
 import type { Engine } from './engine.ts'
-import { isThenable, settled } from './thenable.ts'
+import { resultOf } from './thenable.ts'
 import type { Unit, UnitOutcome } from './unit.ts'
 
 /** Who raised an error: the code of the user, or firebreak for this unit. */
@@ -99,6 +100,7 @@ export class UnitOfWork implements Expiring {
 
   async #transact<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
     if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'ctx.transaction' })
+    if (typeof body !== 'function') throw statementInvalid('its body is no function', 'ctx.transaction(body)')
     let result: { value: T } | undefined
     const run = inContextOfNow(async (sql: Sql): Promise<{ value: T }> => {
       const made = body(sql)
@@ -262,13 +264,6 @@ const none: readonly never[] = []
 function settledOf(outcome: UnitOutcome): SettledOutcome {
   if (typeof outcome === 'object') throw outcome.failed
   return outcome
-}
-
-/** What a body resolves to. A promise of a promise is no result: whoever awaits it would go round for ever. */
-async function resultOf<T>(result: T | PromiseLike<T>): Promise<T> {
-  if (!isThenable(result)) return result
-  const { value } = await settled(result)
-  return isThenable(value) ? (undefined as T) : (value as T)
 }
 
 /** Not an error of anybody: leaves a handler whose event was handled elsewhere while it ran. */

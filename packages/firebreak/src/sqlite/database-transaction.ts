@@ -14,6 +14,7 @@ import type { CommitScope, Sql, SqlParam, SqlRow, SqlUnit, Verdict } from '../co
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { insideUnit } from '../node/open-units.ts'
 import { TransactionWatch } from '../node/transaction-watch.ts'
+import { Unheard } from '../node/unheard.ts'
 import type { Connection } from './database-connection.ts'
 
 const noValues: readonly SqlParam[] = Object.freeze([])
@@ -46,6 +47,7 @@ type Failed = (transaction: Transaction, cause: unknown) => unknown
 
 class UnitHandle implements Sql {
   ended = false
+  readonly unheard = new Unheard()
   readonly #transaction: Transaction
   readonly #failed: Failed
 
@@ -62,13 +64,14 @@ class UnitHandle implements Sql {
     return this.#run(({ connection }) => connection.run(sql, rows))
   }
 
-  async #run<T>(statement: (transaction: Transaction) => T): Promise<T> {
-    if (this.ended) throw new FirebreakError('FB_UNIT_ENDED', { what: 'this handle' })
-    if (this.#transaction.lost !== undefined) throw this.#transaction.lost.error
+  #run<T>(statement: (transaction: Transaction) => T): Promise<T> {
+    const { lost } = this.#transaction
+    if (this.ended) return this.unheard.add(new FirebreakError('FB_UNIT_ENDED', { what: 'this handle' }))
+    if (lost !== undefined) return this.unheard.add(lost.error)
     try {
-      return statement(this.#transaction)
+      return Promise.resolve(statement(this.#transaction))
     } catch (cause) {
-      throw this.#failed(this.#transaction, cause)
+      return this.unheard.add(this.#failed(this.#transaction, cause))
     }
   }
 }
@@ -124,7 +127,9 @@ async function runUnit<T>(
   savepoint.run()
   const verdict = await insideUnit(transaction.limits.database, async (open): Promise<Verdict<T>> => {
     try {
-      return { ok: true, value: await transaction.watch.run(() => unit(own, scope)) }
+      const value = await transaction.watch.run(() => unit(own, scope))
+      const failure = own.unheard.first
+      return failure === undefined ? { ok: true, value } : { ok: false, error: failure.error }
     } catch (error) {
       return { ok: false, error }
     } finally {

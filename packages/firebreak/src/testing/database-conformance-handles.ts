@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Database, SqlUnit } from '../contracts/database.ts'
+import type { Database, Sql, SqlUnit } from '../contracts/database.ts'
 import {
   type DatabaseCase,
   databaseCase,
@@ -12,6 +12,42 @@ import {
 } from './database-scene.ts'
 
 export const handleCases: readonly DatabaseCase[] = [
+  databaseCase(
+    'a statement that fails while nobody waits for it fails its unit, and ends no process',
+    async (scene) => {
+      const ways: readonly ((sql: Sql) => void)[] = [
+        (sql) => void sql.query('insrt into items'),
+        (sql) => void sql.query('insert into missing (id) values (1)'),
+        (sql) => void sql.query(insert, [1]),
+        (sql) => void sql.run(insert, [[1, 'a', 'too many']]),
+      ]
+      const units = ways.map((way, i): SqlUnit => {
+        return async (sql) => {
+          await sql.query(insert, [i, `beside ${i}`])
+          way(sql)
+        }
+      })
+      const good: SqlUnit = async (sql) => void sql.query(insert, [9, 'good'])
+      const verdicts = await scene.database.commit([...units, good])
+      assert.deepEqual(
+        verdicts.map(({ ok }) => ok),
+        [false, false, false, false, true],
+      )
+      assert.deepEqual(await names(scene.database), ['good'])
+    },
+  ),
+  databaseCase('a statement that comes after its unit is refused, and ends no process', async ({ database }) => {
+    let kept: Sql | undefined
+    const verdicts = await database.commit([
+      async (sql) => {
+        kept = sql
+      },
+    ])
+    void kept?.query(insert, [1, 'late'])
+    void kept?.run(insert, [[2, 'late']])
+    if (kept !== undefined) await rejectsWithCode(kept.query('select 1 as one'), 'FB_UNIT_ENDED')
+    assert.deepEqual([outcomes(verdicts), await names(database)], [['ok'], []])
+  }),
   databaseCase(
     'two handles write one database, and each sees what the other has committed',
     async (scene) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { pgClient } from 'firebreak/postgres'
 import { oddValues } from '../../src/testing/hostile/values.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
 
@@ -39,5 +40,34 @@ test('a unit that throws whatever there is to throw is undone alone, and its nei
   const rows = await database.query<{ name: string }>('select name from kept')
   assert.equal(rows.length, oddValues.length * 2)
   assert.ok(rows.every(({ name }) => name !== 'bad'))
+  await database.close()
+})
+
+test('code that goes on behind a failed statement is told what failed, waited for or not', {
+  skip: needsPostgres,
+}, async () => {
+  const database = scene.open()
+  await database.query('create table told (name text)')
+  const insert = "insert into told values ('behind')"
+  const verdicts = await database.commit([
+    async (sql) => {
+      await sql.query('insert into missing values (1)').catch(() => undefined)
+      await sql.query(insert)
+    },
+    async (sql) => {
+      void sql.query('insert into missing values (1)')
+      await sql.query(insert)
+    },
+    async (sql) => {
+      void pgClient(sql).query('insert into told values ($1)', [])
+      void pgClient(sql).query(insert)
+    },
+    async (sql) => void pgClient(sql).query(insert),
+  ])
+  const told = verdicts.map((verdict) => (verdict.ok ? 'ok' : (verdict.error as Error).message))
+  const missing = 'relation "missing" does not exist'
+  const count = `a statement cannot be run as written: 1 placeholder, 0 values; it is: insert into told values ($1)`
+  assert.deepEqual(told, [missing, missing, count, 'ok'])
+  assert.deepEqual(await database.query('select count(*) as n from told'), [{ n: 1 }])
   await database.close()
 })

@@ -114,7 +114,7 @@ test(
   'a unit that the server has undone in the middle is told so by the committer, and leaves no mark',
   options,
   async () => {
-    const database = scene.open({ transactionMaxMs: 200 })
+    const database = scene.open({ transactionMaxMs: 2000 })
     await outOfTime(database, async () => undefined)
     await database.close()
   },

@@ -8,9 +8,12 @@ import type { Schema } from '../../src/contracts/schema.ts'
 import { event } from '../../src/define/event.ts'
 import { handle } from '../../src/define/handle.ts'
 import { service } from '../../src/define/service.ts'
-import { oddThenables, oddValues } from '../../src/testing/hostile/values.ts'
+import { type OddValue, oddThenables, oddValues } from '../../src/testing/hostile/values.ts'
 import { Followed, Happened, laneRetry, publishAll, type Scene, scene, type Thing } from '../thing-scene.ts'
 
+const half = (): number => 0.5
+
+type Body = (body: never) => Promise<unknown>
 type Run = (thing: Thing, ctx: Context) => unknown
 
 // Somebody who asks for a pause is not counted: its age ends it.
@@ -273,5 +276,64 @@ test('each attempt gets the payload as it was published, whatever the attempt be
   await publishAll(set.app, [['k', 1]])
   await set.app.advance(5000)
   assert.deepEqual(seen, [1, 1, 1])
+  await set.app.stop()
+})
+
+test('a transaction without a body, and one whose body returns a promise of itself, end at once', async () => {
+  const itself = (): object =>
+    (oddThenables.find(({ name }) => name === 'then-resolves-to-itself') as OddValue).make(half) as object
+  const bodies: Record<string, unknown> = { none: undefined, text: 'select 1', itself }
+  const set: Scene = await scene([
+    raw(async (it, ctx) => {
+      const [where = '', what = ''] = it.id.split(' ')
+      const transaction: Body = where === 'ctx' ? ctx.transaction : set.app.runtime('one').transaction
+      await transaction.call(set.app.runtime('one'), bodies[what] as never)
+    }),
+  ])
+  const { app, told } = set
+  const kinds = ['ctx', 'runtime'].flatMap((where) => Object.keys(bodies).map((what) => `${where} ${what}`))
+  await publishAll(
+    app,
+    kinds.map((kind) => [kind, 1]),
+  )
+  await app.advance(5000)
+  for (const where of ['ctx', 'runtime']) {
+    const message = `a statement cannot be run as written: its body is no function; it is: ${where}.transaction(body)`
+    for (const what of ['none', 'text'])
+      assert.deepEqual(await letterOf(set, `${where} ${what}`), { reason: 'permanent', message, attempts: 1 })
+    assert.deepEqual(told(`${where} itself`), ['done'])
+  }
+  await assertAlive(set)
+  await app.stop()
+})
+
+test('a cause that no header can carry is a contract error, and no failure of the database', async () => {
+  const set: Scene = await scene([
+    raw((it) => {
+      const odd = {
+        a: { correlationId: 7n },
+        b: { correlationId: 'c', causationId: {} },
+        c: { correlationId: Symbol('c') },
+      }
+      const cause = odd[it.id as 'a'] as never
+      const runtime = set.app.runtime('one')
+      if (it.n === 1) return runtime.publish(Followed, it, cause)
+      return runtime.transaction(async (_, publish) => publish(Followed, it), cause)
+    }),
+  ])
+  await publishAll(set.app, [
+    ['a', 1],
+    ['b', 2],
+    ['c', 2],
+  ])
+  await set.app.advance(5000)
+  const messages = await Promise.all(['a', 'b', 'c'].map(async (key) => (await letterOf(set, key)).message))
+  const said = 'thing.followed v1 does not fit its schema:'
+  assert.deepEqual(messages, [
+    `${said} correlationId of its cause must be text, not 7`,
+    `${said} causationId of its cause must be text, not {}`,
+    `${said} correlationId of its cause must be text, not Symbol(c)`,
+  ])
+  await assertAlive(set)
   await set.app.stop()
 })
