@@ -16,6 +16,8 @@ export interface Placeholder {
 export interface ScannedSql {
   /** The text with spaces for comments and for what is inside of quotes: every other character stands where it stood. */
   readonly code: string
+  /** The same with what is inside of quotes. */
+  readonly uncommented: string
   readonly placeholders: readonly Placeholder[]
   /** The first that is written in another way, as in `?`, `:name`, `@name`, `$name`; of PostgreSQL it may be an operator. */
   readonly otherPlaceholder: string | undefined
@@ -39,13 +41,16 @@ export function scanSql(text: string, dialect: SqlDialect): ScannedSql {
   const placeholders: Placeholder[] = []
   let otherPlaceholder: string | undefined
   let code = ''
+  let uncommented = ''
   let copied = 0
   for (let found = start.exec(text); found !== null; found = start.exec(text)) {
     const [mark] = found
     const at = found.index
     const end = endOfQuoted(text, at, mark, dialect)
     if (end !== undefined) {
-      code += text.slice(copied, at) + blank(mark, end - at)
+      const blanked = blank(mark, end - at)
+      code += text.slice(copied, at) + blanked
+      uncommented += text.slice(copied, at) + (isComment(mark) ? blanked : text.slice(at, end))
       copied = start.lastIndex = end
     } else if (/^[$?@]|^:$/.test(mark)) {
       const near = text.slice(at, at + nameMax)
@@ -56,7 +61,8 @@ export function scanSql(text: string, dialect: SqlDialect): ScannedSql {
       start.lastIndex = at + (own ?? other ?? mark).length
     }
   }
-  return { code: code + text.slice(copied), placeholders, otherPlaceholder }
+  const rest = text.slice(copied)
+  return { code: code + rest, uncommented: uncommented + rest, placeholders, otherPlaceholder }
 }
 
 // The first; but what begins with $ is an operator nowhere.
@@ -66,9 +72,10 @@ function surer(first: string | undefined, next: string | undefined): string | un
 
 /** A literal or a name keeps its first quote, so that it stays a word of its own; of a comment nothing stays. */
 function blank(mark: string, length: number): string {
-  const isComment = mark === '--' || mark === '/*'
-  return isComment ? ' '.repeat(length) : `'${' '.repeat(length - 1)}`
+  return isComment(mark) ? ' '.repeat(length) : `'${' '.repeat(length - 1)}`
 }
+
+const isComment = (mark: string): boolean => mark === '--' || mark === '/*'
 
 function endOfQuoted(text: string, at: number, mark: string, dialect: SqlDialect): number | undefined {
   const isPostgres = dialect === 'postgres'

@@ -4,14 +4,16 @@
  * I1  The schema of the ledger exists before the first connection is handed out.
  * I2  A broken connection is thrown away; the next one asked for is new.
  * I3  Waiting for a connection is bounded by `connectTimeoutMs`.
- * I4  `effects` is no older than the newest function and trigger that a transaction has seen, nor than what was defined
- *     through this database; a function that another program replaces is known a second later.
+ * I4  `effects` is no older than the newest function, trigger, rule, policy, default and constraint that a transaction has
+ *     seen, nor than what was defined through this database; what another program changes besides is known a second later.
+ * I5  A connection that was used before its statements could be judged as they are now begins a new session.
  */
 import { Pool, type PoolClient } from 'pg'
 import { FirebreakError, invariant } from '../contracts/errors.ts'
 import { BatchInserts } from './batch-insert.ts'
+import { readCatalogue, readState } from './catalogue.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
-import { FunctionEffects, readFunctionEffects } from './function-effects.ts'
+import { FunctionEffects } from './function-effects.ts'
 import { Link } from './link.ts'
 import { postgresError } from './postgres-errors.ts'
 import { ensureSchema } from './schema.ts'
@@ -24,9 +26,12 @@ export class Connections {
   readonly inserts: BatchInserts = new BatchInserts()
   /** Equal for two handles on one database. */
   readonly place: string
-  #effects: FunctionEffects = new FunctionEffects('', [], [])
+  #effects: FunctionEffects = new FunctionEffects({ version: '', functions: [], direct: [], dependences: [] })
+  /** Of the catalogue that they were read from. */
+  #state = ''
   #effectsAtMs = Number.NEGATIVE_INFINITY
   readonly #pool: Pool
+  readonly #judged = new WeakMap<Link, FunctionEffects>()
   readonly #links = new WeakMap<PoolClient, Link>()
   /** Those whose socket is open. */
   readonly #live = new Set<Link>()
@@ -60,15 +65,26 @@ export class Connections {
     this.#effectsAtMs = Number.NEGATIVE_INFINITY
   }
 
-  /** I4. Where there are functions of somebody's own, one may have been replaced: that changes no version. */
-  async refreshEffects(link: Link, version?: string): Promise<void> {
-    const { clock } = this.settings
-    const isOld = clock.monotonic() - this.#effectsAtMs > (this.#effects.hasFunctions ? effectsKeptMs : Infinity)
-    const isOther = version !== undefined && version !== this.#effects.version
-    if (!isOld && !isOther && this.#effectsAtMs !== Number.NEGATIVE_INFINITY) return
-    const atMs = clock.monotonic()
-    this.#effects = await readFunctionEffects(link)
+  /** I4. Not all that changes what statements do changes the version. */
+  async refreshEffects(link: Link): Promise<void> {
+    await this.#look(link)
+    await this.#judge(link)
+  }
+
+  async #look(link: Link): Promise<void> {
+    const atMs = this.settings.clock.monotonic()
+    if (atMs - this.#effectsAtMs <= effectsKeptMs) return
+    const state = await readState(link)
+    if (state !== this.#state) this.#effects = new FunctionEffects(await readCatalogue(link))
+    this.#state = state
     this.#effectsAtMs = atMs
+  }
+
+  /** I5. */
+  async #judge(link: Link): Promise<void> {
+    if (this.#judged.get(link) === this.#effects) return
+    if (this.#judged.has(link)) await link.discard()
+    this.#judged.set(link, this.#effects)
   }
 
   outOfTime(): FirebreakError {

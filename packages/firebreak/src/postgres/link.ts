@@ -73,6 +73,12 @@ export class Link implements TripCarrier {
     return trip.answers
   }
 
+  /** Gives it the session that it had when it began. */
+  async discard(): Promise<void> {
+    await this.answers([{ text: 'DISCARD ALL', values: [] }])
+    this.statements.forgetAll()
+  }
+
   async askRun(): Promise<void> {
     const [answer] = await this.answers([{ text: `SELECT ${serverRun}`, values: [] }])
     this.run = answer?.rows[0]?.[0] ?? 'unknown'

@@ -16,8 +16,9 @@ import type {
   SqlUnit,
   Verdict,
 } from '../contracts/database.ts'
-import { FirebreakError } from '../contracts/errors.ts'
+import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { isInsideUnit } from '../node/open-units.ts'
+import { catalogueVersion } from './catalogue.ts'
 import { settleDoubt } from './commit-fate.ts'
 import { type ConnectionSettings, connectionSettings, type PostgresDatabaseOptions } from './connection-settings.ts'
 import { Connections } from './connections.ts'
@@ -43,7 +44,7 @@ const noValues: readonly SqlParam[] = Object.freeze([])
 const guardedAfterFailure = 100
 // A run ends early for want of savepoints, or for a new function; neither is met often.
 const runsMax = 5
-const discard: Step = { text: 'DISCARD ALL', values: [] }
+const askVersion: Step = { text: `SELECT ${catalogueVersion}`, values: [] }
 
 class PostgresDatabase implements Database {
   readonly capabilities: DatabaseCapabilities
@@ -68,13 +69,18 @@ class PostgresDatabase implements Database {
     if (!readsOnly(this.#connections.inserts.read(sql))) this.#refuseInside('a statement of its own')
     return this.#track(() =>
       this.#connections.lend(async (link) => {
+        await this.#refreshEffects(link)
         const effect = this.#connections.effects.of(sql)
+        let isKnown = effect === 'none'
         try {
-          return rowsOf(await askOnce(link, step)) as readonly Row[]
+          // Not behind what does more than read and write: some of that runs by itself or not at all.
+          const [answer, now] = await askOnce(link, isKnown ? [step, askVersion] : [step])
+          isKnown &&= now?.rows[0]?.[0] === this.#connections.effects.version
+          return rowsOf(answer as Answer) as readonly Row[]
         } catch (error) {
           throw this.#queryError(error)
         } finally {
-          if (effect !== 'none') await this.#clean(link)
+          if (!isKnown) await this.#clean(link)
         }
       }),
     )
@@ -113,7 +119,8 @@ class PostgresDatabase implements Database {
         if (!(error instanceof RunAgain) || run === runsMax) throw error
         running = without(running, error.instead)
         if (error instanceof Outdated) this.#connections.effectsChanged()
-        else {
+        // In a transaction of its own what is new no longer matters to a unit that is guarded.
+        if (own || !(error instanceof Outdated)) {
           this.#guardedCommits = guardedAfterFailure
           isGuarded = true
         }
@@ -127,7 +134,11 @@ class PostgresDatabase implements Database {
     try {
       await this.#connections.refreshEffects(link)
     } catch (error) {
-      throw postgresError(error, this.#connections.settings.path)
+      const { path } = this.#connections.settings
+      const mapped = postgresError(error, path)
+      if (isFirebreakError(mapped)) throw mapped
+      // Whatever it is, no unit is to blame for it.
+      throw new FirebreakError('FB_DATABASE_UNAVAILABLE', { path, reason: errorMessage(error) }, error)
     }
   }
 
@@ -136,8 +147,7 @@ class PostgresDatabase implements Database {
     this.#connections.effectsChanged()
     if (link.broken !== undefined) return
     try {
-      await link.answers([discard])
-      link.statements.forgetAll()
+      await link.discard()
     } catch (error) {
       link.cut(error)
     }
@@ -167,16 +177,12 @@ class PostgresDatabase implements Database {
 }
 
 /** The schema may have changed since the statement was prepared: then nothing has run, and the link has forgotten it. */
-async function askOnce(link: Link, step: Step): Promise<Answer> {
-  const ask = async (): Promise<Answer> => {
-    const [answer] = await link.answers([step])
-    return answer as Answer
-  }
+async function askOnce(link: Link, steps: readonly Step[]): Promise<readonly Answer[]> {
   try {
-    return await ask()
+    return await link.answers(steps)
   } catch (error) {
     if (!isStalePlan(error)) throw error
-    return ask()
+    return link.answers(steps)
   }
 }
 

@@ -19,7 +19,8 @@
  * I9  With savepoints every unit may wait for its own locks. When they hold the transaction for too long all together, it
  *     ends as busy, and smaller groups get past each other; but not while a body is going that would be run again (I8).
  * I10 What a unit can change for those behind it is put back where its effect is `settings`, and needs a transaction of its
- *     own where it is `session`. Both need the unit's savepoint, which alone ends read-only mode.
+ *     own where it is `session`. Both need the unit's savepoint, which alone ends read-only mode. In a transaction of its own
+ *     what it has deferred runs before that, with the settings it was meant to have.
  */
 import type { CommitScope, SqlUnit, Verdict } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
@@ -28,8 +29,8 @@ import { insideUnit } from '../node/open-units.ts'
 import { TransactionWatch } from '../node/transaction-watch.ts'
 import { nextTurn } from '../node/turn.ts'
 import type { BatchInserts } from './batch-insert.ts'
+import { catalogueVersion } from './catalogue.ts'
 import type { Connections } from './connections.ts'
-import { catalogueVersion } from './function-effects.ts'
 import type { Link } from './link.ts'
 import { isConnectionError, isDatabaseCode, postgresError, userError } from './postgres-errors.ts'
 import type { Answer, Step } from './round-trip.ts'
@@ -64,6 +65,7 @@ const rollback = control('ROLLBACK')
 const savepoint = control('SAVEPOINT firebreak_unit')
 const undo = control('ROLLBACK TO firebreak_unit')
 const release = control('RELEASE firebreak_unit')
+const runDeferred = control('SET CONSTRAINTS ALL IMMEDIATE')
 const askId = control(`SELECT pg_current_xact_id(), ${catalogueVersion}`)
 /** In this order: a role is that of a session, and what is reset under a foreign one may be kept by it. */
 const restore = ['RESET SESSION AUTHORIZATION', 'RESET ROLE', 'RESET ALL'].map(control)
@@ -107,6 +109,8 @@ export class Transaction implements Carrier {
   #lost: { readonly error: unknown } | undefined
   /** The largest of its units. */
   #effect: StatementEffect = 'none'
+  /** The catalogue is not that of the effects. */
+  #isOutdated = false
   /** The unit that is running. */
   #place = 0
 
@@ -203,6 +207,7 @@ export class Transaction implements Carrier {
   /** Ends a unit's savepoint, and puts back what it has changed (I10). */
   #leave({ opened, effect }: UnitState, succeeded: boolean): void {
     if (!opened || !this.#mode.guarded) return
+    if (succeeded && effect !== 'none' && this.#mode.own) this.#ahead.push(runDeferred)
     this.#ahead.push(...(succeeded ? [release] : [undo, release]))
     if (effect === 'none') return
     // It may have dropped prepared statements, ours too.
@@ -211,7 +216,7 @@ export class Transaction implements Carrier {
   }
 
   admit(unit: UnitState, text: string, given?: StatementEffect): void {
-    const effect = given ?? this.#connections.effects.of(text)
+    const effect = this.#isOutdated ? 'session' : (given ?? this.#connections.effects.of(text))
     if (effect === 'none') return
     if (effect === 'session' && !this.#mode.own) throw this.#refuse(unit, text)
     if (!this.#mode.guarded) throw this.#runAgain(new Unguarded())
@@ -246,9 +251,10 @@ export class Transaction implements Carrier {
     try {
       await this.#link.send(trip)
     } catch (cause) {
-      throw this.#failed(cause, trip.answers.length < ahead.length ? 'ahead' : by)
+      const step = ahead[trip.answers.length]
+      throw this.#failed(cause, step === undefined ? by : step === runDeferred ? 'deferred' : 'ahead')
     } finally {
-      if (ahead[0] === begin) this.#hasBegun(trip.answers)
+      if (ahead[0] === begin) this.#hasBegun(unit, trip.answers)
     }
     this.#refuseWhenLost()
     return trip.answers.slice(ahead.length)
@@ -260,13 +266,14 @@ export class Transaction implements Carrier {
   }
 
   /** What a failed statement means for the transaction (I4); the error as its sender is to see it. */
-  #failed(cause: unknown, whose: Origin | 'ahead'): unknown {
+  #failed(cause: unknown, whose: Origin | 'ahead' | 'deferred'): unknown {
     const { path } = this.#connections.settings
     // I6: it was deferred, and nobody who waits here has sent it.
     if (whose === 'ahead' && !this.#mode.guarded && !isConnectionError(cause))
       return this.#runAgain(new Unguarded(cause))
-    const error = whose === 'user' ? userError(cause, path) : postgresError(cause, path)
-    if (whose === 'ahead' || isDatabaseCode(error)) this.#lost ??= { error }
+    const isUsers = whose === 'user' || whose === 'deferred'
+    const error = isUsers ? userError(cause, path) : postgresError(cause, path)
+    if (whose === 'ahead' || whose === 'deferred' || isDatabaseCode(error)) this.#lost ??= { error }
     return error
   }
 
@@ -283,14 +290,16 @@ export class Transaction implements Carrier {
     return this.#connections.cancel(this.#link)
   }
 
-  #hasBegun(answers: readonly Answer[]): void {
+  #hasBegun(unit: UnitState, answers: readonly Answer[]): void {
     this.#begun = true
     const [id = '', version] = answers[1]?.rows[0] ?? []
     this.#transactionId = id ?? ''
     if (version === undefined || version === this.#connections.effects.version) return
-    // A statement may have run that nobody could judge.
+    // A statement may have run that nobody could judge. Where no neighbour is, it may have done anything.
     this.#effect = 'session'
-    this.#lost ??= { error: new Outdated() }
+    this.#isOutdated = true
+    unit.effect = 'session'
+    if (!(this.#mode.own && this.#mode.guarded)) this.#lost ??= { error: new Outdated() }
   }
 
   #takeAhead(): readonly Step[] {

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { Database, Sql } from '../../src/contracts/database.ts'
-import type { Committer } from '../../src/runtime/committer.ts'
-import { bareUnit, type Unit } from '../../src/runtime/unit.ts'
-import { committerOn, isFailed } from '../commit-scene.ts'
-import { needsPostgres, PostgresScene } from './postgres-scene.ts'
+import { groupSize, IsolationScene } from './isolation-scene.ts'
+import { needsPostgres } from './postgres-scene.ts'
 
 const options = { skip: needsPostgres, timeout: 60_000 }
-const groupSize = 200
 
 /** What a unit may do to its session or its transaction, as one statement. */
 const acts: Readonly<Record<string, string>> = {
@@ -42,26 +38,12 @@ const acts: Readonly<Record<string, string>> = {
   'a seed': 'SELECT setseed(0.5)',
 }
 
-const probe = `INSERT INTO public.seen SELECT $1, coalesce(current_setting('app.tenant', true), ''), current_user,
-  current_setting('search_path'), current_setting('transaction_read_only'), current_setting('statement_timeout')`
-const add = 'INSERT INTO seen (k) VALUES ($1)'
-
-let scene: PostgresScene
-let database: Database
-let committer: Committer
+let scene: IsolationScene
 const functions = new Map<string, string>()
 
 before(async () => {
   if (needsPostgres !== false) return
-  scene = await PostgresScene.start()
-  await scene.rows('CREATE SCHEMA elsewhere')
-  await scene.rows('CREATE TABLE seen (k text, tenant text, role text, path text, read_only text, time_limit text)')
-  await scene.rows('CREATE TABLE elsewhere.seen (LIKE seen)')
-  await scene.rows('CREATE TABLE guarded (k text)')
-  await scene.rows(
-    `DO $$ BEGIN CREATE ROLE tenant_role; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$`,
-  )
-  await scene.rows('GRANT INSERT ON seen, elsewhere.seen TO tenant_role')
+  scene = await IsolationScene.start()
   let n = 0
   for (const [name, text] of Object.entries(acts)) {
     const called = `act_${n++}`
@@ -73,75 +55,23 @@ before(async () => {
     $f$ BEGIN PERFORM set_config('app.tenant', 'A', true); RETURN NEW; END $f$`)
   await scene.rows('CREATE TRIGGER sets_tenant BEFORE INSERT ON guarded FOR EACH ROW EXECUTE FUNCTION sets_tenant()')
   await scene.rows('CREATE VIEW through AS SELECT k FROM guarded')
-  database = scene.open()
-  committer = await committerOn(database)
 })
-after(async () => {
-  await database?.close()
-  await scene?.end()
-})
-
-const unit = (id: string, body: (sql: Sql) => Promise<unknown>): Unit => ({
-  ...bareUnit,
-  inboxId: id,
-  body: async (sql) => void (await body(sql)),
-})
-
-let groups = 0
-
-/** A group of which every tenth unit acts, before and after a write of its own. Resolves to what is wrong with the others. */
-async function neighboursOf(act: (sql: Sql, k: string) => Promise<unknown>): Promise<readonly unknown[]> {
-  await scene.rows('TRUNCATE seen, elsewhere.seen, guarded')
-  const group = ++groups
-  const units = Array.from({ length: groupSize }, (_, i) => {
-    const k = `${group}-${i}`
-    if (i % 10 !== 5) return unit(k, (sql) => sql.query(probe, [k]))
-    return unit(k, async (sql) => {
-      if (i % 20 === 5) await sql.query(add, [k])
-      await act(sql, k)
-    })
-  })
-  const ends = await Promise.all(units.map((one) => committer.commit(one)))
-  const wrong: unknown[] = []
-  for (const [i, end] of ends.entries())
-    if (i % 10 !== 5 && end !== 'committed') wrong.push(isFailed(end) ? end.failed : end)
-  const innocents = groupSize - groupSize / 10
-  const rows = await scene.rows(`SELECT * FROM seen WHERE time_limit IS NOT NULL`)
-  if (rows.length !== innocents) wrong.push(`${rows.length} rows of ${innocents}`)
-  for (const row of rows) {
-    const { k: _, ...session } = row
-    const kind = JSON.stringify(session)
-    if (kind !== (await clean())) wrong.push(kind)
-  }
-  return [...new Set(wrong)]
-}
-
-let cleanSession: string | undefined
-async function clean(): Promise<string> {
-  if (cleanSession === undefined) {
-    const fresh = scene.open()
-    const [row] = await fresh.query(`SELECT '' AS tenant, current_user AS role, current_setting('search_path') AS path,
-      current_setting('transaction_read_only') AS read_only, current_setting('statement_timeout') AS time_limit`)
-    await fresh.close()
-    cleanSession = JSON.stringify(row)
-  }
-  return cleanSession
-}
+after(() => scene?.end())
 
 for (const [name, text] of Object.entries(acts)) {
   test(
     `of ${groupSize} units that share a commit every tenth does this, and no other notices: ${name}`,
     options,
     async () => {
-      assert.deepEqual(await neighboursOf((sql) => sql.query(text)), [])
+      assert.deepEqual(await scene.neighboursOf((sql) => sql.query(text)), [])
     },
   )
   test(`nor from inside a function: ${name}`, options, async () => {
-    assert.deepEqual(await neighboursOf((sql) => sql.query(`SELECT ${functions.get(name)}()`)), [])
+    assert.deepEqual(await scene.neighboursOf((sql) => sql.query(`SELECT ${functions.get(name)}()`)), [])
   })
 }
 
 test('nor when it is a trigger that does it, on the table or behind a view', options, async () => {
-  assert.deepEqual(await neighboursOf((sql, k) => sql.query('INSERT INTO guarded VALUES ($1)', [k])), [])
-  assert.deepEqual(await neighboursOf((sql, k) => sql.query('INSERT INTO through VALUES ($1)', [k])), [])
+  assert.deepEqual(await scene.neighboursOf((sql, k) => sql.query('INSERT INTO guarded VALUES ($1)', [k])), [])
+  assert.deepEqual(await scene.neighboursOf((sql, k) => sql.query('INSERT INTO through VALUES ($1)', [k])), [])
 })
