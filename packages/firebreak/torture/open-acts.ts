@@ -12,12 +12,14 @@ const open: readonly RegExp[] = [
   // Units beside or beyond their time.
   /^writes-through/,
   /^(waits-in-its-unit-for-too-long|writes-when-its-unit-is-out-of-time|never-ends-its-unit)$/,
-  // SQL.
+  // SQL, the settings of its connection, and its values.
   /^(passes-(too|no-values|no-list|a-function$)|writes-(question|a-named|two)|skips|begins|commits$|ends$|rolls-back|sets-a-savepoint)/,
   /^(releases-a-savepoint|runs-(rows|no-rows)|changes-the-writing-mode|limits-the-pages)/,
+  /^(binds|passes-undefined-as-sql|passes-a-symbol)/,
   // Observers and definitions.
   /^observer-rejects/,
   /^(validator-never-ends|upcaster-throws-an-object-without-prototype|upcaster-returns-a-promise-that-rejects)$/,
 ]
 
-export const isClosed = ({ name }: Act): boolean => !open.some((one) => one.test(name))
+// What a unit does to its session reaches its neighbours.
+export const isClosed = ({ name, group }: Act): boolean => group !== 'session' && !open.some((one) => one.test(name))
