@@ -9,7 +9,16 @@ export type {
 } from './contracts/call.ts'
 export type { Clock, Timer } from './contracts/clock.ts'
 export type { Context } from './contracts/context.ts'
-export type { Database, DatabaseCapabilities, Sql, SqlRow, SqlUnit, SqlValue, Verdict } from './contracts/database.ts'
+export type {
+  Database,
+  DatabaseCapabilities,
+  Sql,
+  SqlParam,
+  SqlRow,
+  SqlUnit,
+  SqlValue,
+  Verdict,
+} from './contracts/database.ts'
 export type { Attempt, DeadReason, Disposition } from './contracts/disposition.ts'
 export { hours, minutes, seconds } from './contracts/duration.ts'
 export type { Entropy } from './contracts/entropy.ts'
@@ -20,6 +29,7 @@ export type { AnyEvent, EventDefinition, Payload, PayloadInput } from './contrac
 export type { Fact, Observer } from './contracts/journal.ts'
 export type {
   Cursor,
+  GroupMember,
   Log,
   LogCapabilities,
   LogEntry,
@@ -30,6 +40,7 @@ export type {
   TopicInfo,
   TopicSpec,
 } from './contracts/log.ts'
+export { havingStored, storedOf } from './contracts/log.ts'
 export type { Schema } from './contracts/schema.ts'
 export { type AsyncApi, type AsyncApiInfo, asyncApiOf } from './define/asyncapi.ts'
 export {
@@ -41,6 +52,7 @@ export {
   type PlainRequest,
 } from './define/call.ts'
 export { type EventSpec, event } from './define/event.ts'
+export type { FinalAnswers } from './define/final-answers.ts'
 export { type Handler, type HandlerOptions, handle } from './define/handle.ts'
 export {
   type Manifest,
@@ -52,6 +64,7 @@ export {
   manifestOf,
 } from './define/manifest-of.ts'
 export { type ServiceDefinition, type ServiceSpec, service } from './define/service.ts'
+export type { BlockedAction, BlockedEvent, BlockedFilter, BlockedState } from './ledger/blocked-events.ts'
 export type { DeadLetter, LetterAction, LetterFilter, LetterState } from './ledger/letters.ts'
 export { type LedgerReport, type LogView, type PartitionLedger, verifyLedger } from './ledger/verify.ts'
 export type { Fetch } from './node/fetch.ts'
@@ -65,11 +78,12 @@ export {
   type PolicySpec,
   policy,
 } from './policy/policy.ts'
-export type { RetryPolicy } from './policy/retry.ts'
+export type { RetryPolicy, RetryTime } from './policy/retry.ts'
 export { type Caller, type CallerOptions, createCaller } from './runtime/caller.ts'
 export type { DependencyState, Endpoint } from './runtime/dependencies.ts'
 export type { Limits } from './runtime/engine.ts'
 export type { Decision, LetterDesk } from './runtime/letter-desk.ts'
+export type { OutboxDesk } from './runtime/outbox/outbox-desk.ts'
 export { createRuntime, type Publish, type Runtime, type RuntimeOptions } from './runtime/runtime.ts'
 export type { RuntimeStats } from './runtime/stats.ts'
 export { type SqliteDatabaseOptions, sqliteDatabase } from './sqlite/sqlite-database.ts'

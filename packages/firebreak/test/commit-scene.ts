@@ -1,40 +1,73 @@
 import assert from 'node:assert/strict'
-import type { Database } from '../src/contracts/database.ts'
+import type { Database, Sql } from '../src/contracts/database.ts'
 import { isFirebreakError } from '../src/contracts/errors.ts'
+import type { LogRecord } from '../src/contracts/log.ts'
 import { openLedger } from '../src/ledger/schema.ts'
 import { systemClock } from '../src/node/clock.ts'
 import { Committer } from '../src/runtime/committer.ts'
-import { bareUnit, type Unit } from '../src/runtime/unit.ts'
+import { bareUnit, type Unit, type UnitOutcome } from '../src/runtime/unit.ts'
 import { gate } from '../src/testing/database-scene.ts'
 
 const nothing = (): void => {}
 
-/** A body that is still going when its unit is out of time, between two that are not; `wait` lets time pass. */
-export async function outOfTime(database: Database, wait: (ms: number) => Promise<unknown>): Promise<void> {
+/** A committer on a ledger of its own, with a table for effects. */
+export async function committerOn(database: Database): Promise<Committer> {
   await openLedger(database, 'one', 0)
   await database.query('create table effects (n bigint)')
   const rest = { clock: systemClock, inboxWindowMs: 1000, random: () => 0.5, onTrouble: nothing, onOutbox: nothing }
-  const committer = new Committer({ database, ...rest })
-  const goOn = gate()
-  const unit = (n: number, before = Promise.resolve()): Unit => ({
+  return new Committer({ database, ...rest })
+}
+
+/** A unit that marks its event, writes a row, publishes an event, and then does what `before` says. */
+function effectUnit(n: number, before: (sql: Sql) => Promise<unknown> = async () => {}): Unit {
+  const record: LogRecord = { topic: 'followed', key: `${n}`, value: new Uint8Array(), headers: {} }
+  return {
     ...bareUnit,
     inboxId: `id-${n}`,
     body: async (sql) => {
       await sql.query('insert into effects (n) values ($1)', [n])
-      await before
+      await before(sql)
     },
+    records: () => [record],
+  }
+}
+
+/** What is left of units: their rows, marks and events, by number. */
+async function leftOf(database: Database, committer: Committer, numbers: readonly number[]): Promise<unknown> {
+  const marks = await committer.inbox.find(numbers.map((n) => `id-${n}`))
+  const { schema } = database.capabilities
+  const outbox = schema === null ? 'fb_outbox' : `"${schema}".fb_outbox`
+  const rows = await database.query<{ n: number }>('select n from effects order by n')
+  const events = await database.query<{ n: string }>(`select msg_key as n from ${outbox} order by msg_key`)
+  return {
+    rows: rows.map(({ n }) => n),
+    marks: [...marks].map((id) => Number(id.slice(3))).sort((a, b) => a - b),
+    events: events.map(({ n }) => Number(n)),
+  }
+}
+
+/**
+ * A body that is out of time, between two that are not, and that ends while the last of them still runs; `wait` lets time
+ * pass.
+ */
+export async function outOfTime(database: Database, wait: (ms: number) => Promise<unknown>): Promise<void> {
+  const committer = await committerOn(database)
+  const [goOn, ended] = [gate(), gate()]
+  const late = effectUnit(2, async () => {
+    await goOn.reached
+    ended.open()
   })
-  const ends = Promise.allSettled([unit(1), unit(2, goOn.reached), unit(3)].map((one) => committer.commit(one)))
+  const last = effectUnit(3, async () => {
+    goOn.open()
+    await ended.reached
+  })
+  const ends = Promise.all([effectUnit(1), late, last].map((unit) => committer.commit(unit)))
   await wait(1000)
   const [first, second, third] = await ends
-  assert.deepEqual([first?.status, third?.status], ['fulfilled', 'fulfilled'])
-  assert.ok(second?.status === 'rejected' && isFirebreakError(second.reason, 'FB_TRANSACTION_TIMEOUT'))
-  goOn.open()
-  const marks = await committer.inbox.find(['id-1', 'id-2', 'id-3'])
-  assert.deepEqual([...marks].sort(), ['id-1', 'id-3'])
-  const rows = await database.query<{ n: number }>('select n from effects order by n')
-  assert.deepEqual(
-    rows.map(({ n }) => n),
-    [1, 3],
-  )
+  assert.deepEqual([first, third], ['committed', 'committed'])
+  assert.ok(isFailed(second) && isFirebreakError(second.failed, 'FB_TRANSACTION_TIMEOUT'))
+  assert.deepEqual(await leftOf(database, committer, [1, 2, 3]), { rows: [1, 3], marks: [1, 3], events: [1, 3] })
 }
+
+export const isFailed = (outcome: UnitOutcome | undefined): outcome is { readonly failed: unknown } =>
+  typeof outcome === 'object'

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { errorMessage, isFirebreakError } from '../contracts/errors.ts'
+import { fieldOf, textOf } from '../contracts/text-of.ts'
 import type { Io } from '../node/process.ts'
 import { type Arguments, globalOptions, type OptionSpec, readArguments } from './args.ts'
 import type { Command } from './command.ts'
@@ -10,6 +11,8 @@ import { loadConfig } from './load-config.ts'
 import { type Output, outputOf } from './output.ts'
 import { openSession } from './session.ts'
 import { didYouMean } from './suggest.ts'
+
+const shownMax = 16 * 1024
 
 /** Runs one command line; never throws. */
 export async function runCli(argv: readonly string[], io: Io): Promise<ExitCode> {
@@ -104,8 +107,6 @@ function report(error: unknown, output: Output): void {
     return
   }
   const isOurs = error instanceof CommandError || isFirebreakError(error)
-  output.note(
-    `firebreak: ${isOurs || !(error instanceof Error) ? errorMessage(error) : (error.stack ?? error.message)}`,
-  )
+  output.note(`firebreak: ${isOurs ? errorMessage(error) : textOf(fieldOf(error, 'stack') ?? error, shownMax)}`)
   if (hint !== undefined) output.note(hint)
 }

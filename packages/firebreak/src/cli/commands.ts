@@ -10,6 +10,11 @@ import { labRun } from './lab-run.ts'
 import { labSweep } from './lab-sweep.ts'
 import { labTools } from './lab-tools.ts'
 import { labValidate } from './lab-validate.ts'
+import { outboxDiscard } from './outbox-discard.ts'
+import { outboxEdit } from './outbox-edit.ts'
+import { outboxList } from './outbox-list.ts'
+import { outboxRetry } from './outbox-retry.ts'
+import { outboxShow } from './outbox-show.ts'
 import { tailCommand } from './tail.ts'
 import { topicsCommand } from './topics.ts'
 import { verifyCommand } from './verify.ts'
@@ -21,6 +26,11 @@ export const commands: readonly Command[] = [
   dlqReplay,
   dlqEdit,
   dlqDiscard,
+  outboxList,
+  outboxShow,
+  outboxRetry,
+  outboxEdit,
+  outboxDiscard,
   verifyCommand,
   topicsCommand,
   tailCommand,

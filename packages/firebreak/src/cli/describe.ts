@@ -1,5 +1,7 @@
 import { asyncApiOf } from '../define/asyncapi.ts'
+import { retriedInWords } from '../define/final-answers.ts'
 import { type Manifest, type ManifestHandler, manifestOf } from '../define/manifest-of.ts'
+import type { RetryPolicy, RetryTime } from '../policy/retry.ts'
 import type { Call, Command } from './command.ts'
 import { exit } from './exit.ts'
 import { duration } from './output.ts'
@@ -44,10 +46,18 @@ function show({ output }: Call, manifest: Manifest): void {
   output.line(style.bold('Services'))
   for (const service of manifest.services) {
     output.line(`  ${style.cyan(service.name)}${service.description === '' ? '' : `  ${service.description}`}`)
-    for (const handler of service.handles)
-      output.line(`    handles    ${handler.type}  ${style.dim(policyOf(handler))}`)
+    for (const handler of service.handles) {
+      output.line(`    handles    ${handler.type}`)
+      for (const line of retriesOf(handler)) output.line(`               ${style.dim(line)}`)
+    }
     for (const type of service.publishes) output.line(`    publishes  ${type}`)
-    for (const name of service.calls) output.line(`    calls      ${name}`)
+    for (const name of service.calls) {
+      output.line(`    calls      ${name}`)
+      for (const call of manifest.calls.filter((one) => one.name === name))
+        output.line(
+          `               ${style.dim(`tried again after ${retriedInWords(call.final)}; other failures are final`)}`,
+        )
+    }
   }
   output.line()
   output.line(style.bold('Events'))
@@ -87,8 +97,36 @@ function show({ output }: Call, manifest: Manifest): void {
   )
 }
 
-function policyOf({ retry, deadlineMs, onExhausted }: ManifestHandler): string {
-  const tries =
-    retry.attemptsMax === 1 ? '1 attempt' : `${retry.attemptsMax} attempts within ${duration(retry.ageMaxMs)}`
-  return `${tries}, ${duration(deadlineMs)} each, then ${onExhausted === 'hold' ? 'the key waits' : 'the key goes on'}`
+/** How often a handler is tried, how long that lasts, where the record waits, and what happens then. */
+export function retriesOf({ retry, retryTime, deadlineMs, onExhausted }: ManifestHandler): readonly string[] {
+  const each = `of ${duration(deadlineMs)} each`
+  const end = `then a dead letter, and the key ${onExhausted === 'hold' ? 'waits for a person' : 'goes on'}`
+  if (retry.attemptsMax === 1) return [`1 attempt of ${duration(deadlineMs)}`, end]
+  return [
+    `${retry.attemptsMax} attempts ${each}, ${lengthOf(retryTime, retry.ageMaxMs)}`,
+    placeOf(retry, retryTime),
+    end,
+  ]
+}
+
+function lengthOf({ averageMs, maxMs, endsBy }: RetryTime, ageMaxMs: number): string {
+  if (endsBy === 'age') return `as many as start within ${lasting(ageMaxMs)}`
+  return `over ${lasting(averageMs)} on average, ${lasting(maxMs)} at most; pauses asked for may make it ${lasting(ageMaxMs)}`
+}
+
+function placeOf({ laneWaitMaxMs }: RetryPolicy, { parksAfter }: RetryTime): string {
+  if (parksAfter === null) return 'waits in its lane'
+  return `waits above ${lasting(laneWaitMaxMs)} are parked in fb_parked, from attempt ${parksAfter} on`
+}
+
+/** With one decimal, so that 53.7 minutes are not 53: `700 ms`, `40.2 min`. */
+function lasting(ms: number): string {
+  const units = [
+    [86_400_000, 'd'],
+    [3_600_000, 'h'],
+    [60_000, 'min'],
+    [1000, 's'],
+  ] as const
+  const [size, name] = units.find(([unit]) => ms >= unit) ?? [1, 'ms']
+  return `${Math.round((ms / size) * 10) / 10} ${name}`
 }

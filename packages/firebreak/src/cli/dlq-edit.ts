@@ -5,8 +5,9 @@ import { changeOptions } from './bulk.ts'
 import type { Call, Command } from './command.ts'
 import { type ExitCode, exit, usageError } from './exit.ts'
 import { type Pick, pickById, refuseUnlessOpen, serviceOption } from './letter-pick.ts'
-import { cut, type Output } from './output.ts'
-import { type FieldChange, fieldChanges, parseExact, textOf, withSet } from './payload.ts'
+import type { Output } from './output.ts'
+import { fieldChanges, parseExact, textOf, withSet } from './payload.ts'
+import { showChanges } from './payload-changes.ts'
 
 export const dlqEdit: Command = {
   name: 'dlq edit',
@@ -93,20 +94,6 @@ async function refuseUnlessFitting(event: AnyEvent, payload: unknown): Promise<v
     if (!isFirebreakError(error, 'FB_CONTRACT_VIOLATED')) throw error
     const detail = { type: event.type, version: event.version, issues: error.detail['issues'] }
     throw new FirebreakError('FB_REPLAY_INVALID', detail, error)
-  }
-}
-
-const shownMax = 60
-
-function showChanges({ style, line, safe }: Output, changes: readonly FieldChange[]): void {
-  const width = Math.max(...changes.map(({ path }) => path.length))
-  for (const { path, before, after } of changes) {
-    const name = safe(path.padEnd(width))
-    const old = before === undefined ? '' : style.red(safe(cut(before, shownMax)))
-    const now = after === undefined ? '' : style.green(safe(cut(after, shownMax)))
-    if (before === undefined) line(`+ ${name}  ${now}`)
-    else if (after === undefined) line(`- ${name}  ${old}`)
-    else line(`~ ${name}  ${old} -> ${now}`)
   }
 }
 

@@ -28,11 +28,13 @@ export class CommandError extends Error {
 
 export const usageError = (message: string, hint?: string): CommandError => new CommandError(exit.usage, message, hint)
 
+const notFound: ReadonlySet<string> = new Set(['FB_BLOCKED_NOT_FOUND', 'FB_LETTER_NOT_FOUND', 'FB_TOPIC_UNKNOWN'])
+const conflicts: ReadonlySet<string> = new Set(['FB_BLOCKED_STATE', 'FB_LETTER_STATE', 'FB_REPLAY_INVALID'])
+
 /** The exit code that belongs to an error. */
 export function exitOf(error: unknown): ExitCode {
   if (error instanceof CommandError) return error.exit
-  if (isFirebreakError(error, 'FB_LETTER_NOT_FOUND') || isFirebreakError(error, 'FB_TOPIC_UNKNOWN'))
-    return exit.notFound
-  if (isFirebreakError(error, 'FB_LETTER_STATE') || isFirebreakError(error, 'FB_REPLAY_INVALID')) return exit.conflict
-  return exit.failed
+  if (!isFirebreakError(error)) return exit.failed
+  if (notFound.has(error.code)) return exit.notFound
+  return conflicts.has(error.code) ? exit.conflict : exit.failed
 }

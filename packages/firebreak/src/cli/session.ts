@@ -5,6 +5,7 @@ import type { ServiceDefinition } from '../define/service.ts'
 import { ledgerOwner } from '../ledger/schema.ts'
 import type { Io } from '../node/process.ts'
 import { type LetterDesk, letterDesk } from '../runtime/letter-desk.ts'
+import { type OutboxDesk, outboxDesk } from '../runtime/outbox/outbox-desk.ts'
 import type { Config } from './config.ts'
 import { CommandError, exit } from './exit.ts'
 import { didYouMean } from './suggest.ts'
@@ -34,6 +35,7 @@ export interface ServiceLedger {
   readonly service: ServiceDefinition
   readonly database: Database
   readonly desk: LetterDesk
+  readonly outbox: OutboxDesk
 }
 
 export function openSession(io: Io, load: () => Promise<Config>): Session {
@@ -61,7 +63,8 @@ export function openSession(io: Io, load: () => Promise<Config>): Session {
         if (!(await hasLedger(database, service.name))) asleep.push(service.name)
         else {
           const { clock, entropy } = io
-          awake.push({ service, database, desk: letterDesk({ database, service, clock, entropy, onChange() {} }) })
+          const deps = { database, service, clock, entropy, onChange() {} }
+          awake.push({ service, database, desk: letterDesk(deps), outbox: outboxDesk(deps) })
         }
       }
       return { awake, asleep }

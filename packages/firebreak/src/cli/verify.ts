@@ -44,9 +44,12 @@ interface ServiceReport extends LedgerReport {
 
 function show({ output }: Call, reports: readonly ServiceReport[], asleep: readonly string[]): void {
   const { style } = output
-  for (const { service, ok, imbalance, partitions, outbox, problems } of reports) {
+  for (const { service, ok, imbalance, partitions, outbox, blocked, problems } of reports) {
     const verdict = ok ? style.green('balanced') : style.red(`off by ${grouped(imbalance)}`)
-    output.line(`${style.bold(service)}  ${verdict}${outbox > 0 ? `, ${counted(outbox, 'event')} in the outbox` : ''}`)
+    const stuck = blocked > 0 ? style.yellow(`, ${counted(blocked, 'event')} blocked: firebreak outbox list`) : ''
+    output.line(
+      `${style.bold(service)}  ${verdict}${outbox > 0 ? `, ${counted(outbox, 'event')} in the outbox` : ''}${stuck}`,
+    )
     if (partitions.length > 0) output.table(columns, partitions.map(equation))
     for (const problem of problems) output.line(`  ${style.red(problem)}`)
     output.line()

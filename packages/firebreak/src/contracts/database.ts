@@ -6,23 +6,47 @@
  */
 export interface Database {
   readonly capabilities: DatabaseCapabilities
-  /** One statement on its own, committed when it resolves. */
-  query<Row = SqlRow>(sql: string, params?: readonly SqlValue[]): Promise<readonly Row[]>
+  /**
+   * One statement on its own, committed when it resolves.
+   *
+   * **Errors** `FB_TRANSACTION_NESTED`, at once, for one that may write inside a unit of the same database.
+   */
+  query<Row = SqlRow>(sql: string, params?: readonly SqlParam[]): Promise<readonly Row[]>
   /**
    * Runs units of work one after the other in **one** transaction, each behind its own savepoint, and commits once.
    *
-   * A unit that throws is undone alone and gets `{ ok: false, error }`; the others stand. An error with a code
-   * `FB_DATABASE_…` is not the unit's own: it undoes all of them.
-   * **Guarantee** When this resolves, every unit with `ok: true` is durable. When it rejects (`FB_DATABASE_UNAVAILABLE`,
-   * `FB_DATABASE_BUSY`, `FB_DATABASE_FULL`, `FB_CLOSED`), no unit has left a trace; `FB_COMMIT_UNKNOWN` alone says that the
-   * commit may have taken effect and that nobody could be asked. A unit may be run again from the start before that.
+   * A unit that throws is undone alone and gets `{ ok: false, error }`; the others stand.
+   * **Guarantee** When this resolves, every unit with `ok: true` is durable, and none of the others has left a trace. When it
+   * rejects (`FB_DATABASE_UNAVAILABLE`, `FB_DATABASE_BUSY`, `FB_DATABASE_FULL`, `FB_CLOSED`, or what was abandoned), no unit
+   * has; `FB_COMMIT_UNKNOWN` alone says that the commit may have taken effect and that nobody could be asked. A unit may be
+   * run again from the start before that. What a unit does to its session or its transaction ends with it.
+   * **Errors** `FB_TRANSACTION_NESTED`, at once, inside a unit of the same database: it would wait for itself.
    */
-  commit(units: readonly SqlUnit[]): Promise<readonly Verdict[]>
+  commit<T>(units: readonly SqlUnit<T>[], options?: CommitOptions): Promise<readonly Verdict<T>[]>
   /** Idempotent; waits for the commit under way. */
   close(): Promise<void>
 }
 
-export type SqlUnit = (sql: Sql) => Promise<void>
+export interface CommitOptions {
+  /** The units belong to one piece of work that may do what others must not see: settings, roles, locks, temporary tables. */
+  readonly own?: boolean
+}
+
+/** What runs inside a transaction. What it resolves to is in its verdict, so nothing of a unit that was undone gets out. */
+export type SqlUnit<T = void> = (sql: Sql, commit: CommitScope<T>) => Promise<T>
+
+/** What the library itself needs of the commit that a unit is part of. User code never sees it. */
+export interface CommitScope<T = unknown> {
+  /**
+   * The same transaction for statements of the library's own. Where the engine is to blame for their failure, they undo the
+   * commit as a whole; what the user's statements raise is only ever the failure of their unit.
+   */
+  readonly ledger: Sql
+  /** The verdicts of the units before this one. They do not change any more. */
+  readonly before: readonly Verdict<T>[]
+  /** Undoes the commit as a whole, whatever becomes of this unit: it rejects with `error`. */
+  abandon(error: unknown): never
+}
 
 /** A handle on the open transaction; dead as soon as its unit has ended (`FB_UNIT_ENDED`). */
 export interface Sql {
@@ -33,15 +57,39 @@ export interface Sql {
    * that it will be in the commit or take the unit with it: an engine may send it with what follows. Whoever needs its
    * lock or its constraint checked at that moment asks for an answer: `RETURNING`, `run`, or `SELECT … FOR UPDATE`.
    */
-  query<Row = SqlRow>(sql: string, params?: readonly SqlValue[]): Promise<readonly Row[]>
+  query<Row = SqlRow>(sql: string, params?: readonly SqlParam[]): Promise<readonly Row[]>
   /** The same statement for many parameter rows, in order. Resolves to the number of rows changed by all of them. */
-  run(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number>
+  run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number>
 }
 
+/**
+ * What a statement takes in the place of `$1`. The same on every engine, checked before anything is sent
+ * (`FB_STATEMENT_INVALID`).
+ *
+ * **Shape** What each becomes:
+ * - text stays text; half of a surrogate pair becomes U+FFFD, and a character NUL is refused, for PostgreSQL cannot keep it
+ * - a number becomes a number; a whole one an integer, and -0 becomes 0; NaN and the infinities are refused
+ * - a bigint becomes an integer; one beyond 64 bits is refused
+ * - a boolean becomes 1 or 0
+ * - a Date becomes text, ISO 8601 in UTC with milliseconds; one without a time, or outside of the years 1 to 9999, is refused
+ * - a Uint8Array, and so a Buffer, becomes bytes: those of the moment of the call
+ * - null becomes NULL; `undefined` and a hole in the array are refused
+ * - everything else is refused: objects, arrays, functions, symbols, other views of bytes, proxies
+ */
+export type SqlParam = SqlValue | boolean | Date
+
+/** What a row holds. */
 export type SqlValue = string | number | bigint | Uint8Array | null
 export type SqlRow = Readonly<Record<string, SqlValue>>
 
-export type Verdict = { readonly ok: true } | { readonly ok: false; readonly error: unknown }
+export type Verdict<T = unknown> = { readonly ok: true; readonly value: T } | FailedVerdict
+
+export interface FailedVerdict {
+  readonly ok: false
+  readonly error: unknown
+  /** The units beside it may be the reason: only in a commit of its own does its failure count. */
+  readonly alone?: true
+}
 
 export interface DatabaseCapabilities {
   readonly name: string

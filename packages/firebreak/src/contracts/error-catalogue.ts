@@ -6,6 +6,21 @@ export type ErrorKind = 'transient' | 'permanent' | 'config' | 'bug'
  * docs/errors.md explains each; a test compares the two in both directions.
  */
 export const catalogue = {
+  FB_BLOCKED_NOT_FOUND: {
+    kind: 'permanent',
+    message: 'there is no blocked event {number}',
+    remedy: 'List them with: firebreak outbox list',
+  },
+  FB_BLOCKED_REASON: {
+    kind: 'permanent',
+    message: 'blocked event {number} is not discarded without a reason',
+    remedy: 'Say in the note why it may be given up.',
+  },
+  FB_BLOCKED_STATE: {
+    kind: 'permanent',
+    message: 'blocked event {number} is {state}, so it cannot be {action}',
+    remedy: 'Show its history with: firebreak outbox show {number}',
+  },
   FB_CALL_BUSY: {
     kind: 'transient',
     message: 'call of {dependency} refused: its {reason} has no place left',
@@ -220,6 +235,11 @@ export const catalogue = {
     message: 'the time of this request, {timeoutMs} ms, is over',
     remedy: 'Look at what it waited for; the caller sets the time, up to timeoutMaxMs.',
   },
+  FB_STATEMENT_INVALID: {
+    kind: 'bug',
+    message: 'a statement cannot be run as written: {problem}; it is: {statement}',
+    remedy: 'Write the statement or its values as the message says.',
+  },
   FB_TOPIC_MISMATCH: {
     kind: 'config',
     message: 'topic {topic} has {found} partitions, the definition says {expected}',
@@ -229,6 +249,16 @@ export const catalogue = {
     kind: 'config',
     message: 'there is no topic {topic}',
     remedy: 'Declare it through an event of a service, or create it.',
+  },
+  FB_TRANSACTION_NESTED: {
+    kind: 'bug',
+    message: '{what} inside a transaction would wait for it, or commit without it, once for every attempt',
+    remedy: 'Use the handle that the transaction gives you, or do it before or after the transaction.',
+  },
+  FB_TRANSACTION_SHARED: {
+    kind: 'transient',
+    message: 'a statement needs a transaction of its own, and this one is shared: {statement}',
+    remedy: "Nothing to do: its unit is run alone. Say transaction: 'own' on the handler to spare the first try.",
   },
   FB_TRANSACTION_TIMEOUT: {
     kind: 'transient',

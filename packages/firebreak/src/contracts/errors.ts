@@ -1,6 +1,9 @@
 import { catalogue, type ErrorCode, type ErrorKind } from './error-catalogue.ts'
+import { fieldOf, textOf } from './text-of.ts'
 
 const brand: unique symbol = Symbol.for('firebreak.error') as never
+const kinds: ReadonlySet<unknown> = new Set<ErrorKind>(['transient', 'permanent', 'config', 'bug'])
+const messageMax = 64 * 1024
 
 /**
  * Every error that firebreak raises itself.
@@ -26,10 +29,16 @@ export class FirebreakError extends Error {
   }
 }
 
-/** Recognises by brand, so that two copies of the package understand each other. */
+/**
+ * Recognises by brand, so that two copies of the package understand each other, and by the fields that the brand promises: a
+ * proxy, or an object that only carries the brand, is none.
+ */
 export function isFirebreakError(error: unknown, code?: ErrorCode): error is FirebreakError {
-  const branded = typeof error === 'object' && error !== null && brand in error
-  return branded && (code === undefined || (error as unknown as FirebreakError).code === code)
+  if (typeof error !== 'object' || error === null || fieldOf(error, brand) !== true) return false
+  const found = fieldOf(error, 'code')
+  if (typeof found !== 'string' || (code !== undefined && found !== code)) return false
+  const detail = fieldOf(error, 'detail')
+  return kinds.has(fieldOf(error, 'kind')) && typeof detail === 'object' && detail !== null
 }
 
 /** The message can never succeed: dead-letter it now instead of trying again. */
@@ -37,7 +46,11 @@ export function permanent(message: string, cause?: unknown): FirebreakError {
   return new FirebreakError('FB_HANDLER_PERMANENT', { message }, cause)
 }
 
-/** The other side asked for a pause: try again after `afterMs`, and do not count it as a failure of ours. */
+/**
+ * The other side asked for a pause: try again after `afterMs`, and do not count it as a failure of ours.
+ *
+ * **Units** ms. Less than 100 ms, and what is no number, counts as 100 ms; more than an hour as an hour.
+ */
 export function throttled(afterMs: number, message = 'asked to slow down', cause?: unknown): FirebreakError {
   return new FirebreakError('FB_HANDLER_THROTTLED', { message, afterMs }, cause)
 }
@@ -47,10 +60,12 @@ export function invariant(condition: unknown, claim: string): asserts condition 
   if (!condition) throw new FirebreakError('FB_INVARIANT', { claim })
 }
 
-export function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
+/** What an error says; of anything else what it is. Never throws. */
+export const errorMessage = (error: unknown): string => textOf(error, messageMax)
 
 function fill(template: string, detail: Readonly<Record<string, unknown>>): string {
-  return template.replace(/\{(\w+)\}/g, (_, name: string) => (name in detail ? String(detail[name]) : '?'))
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = fieldOf(detail, name)
+    return value === undefined && !Object.hasOwn(detail, name) ? '?' : textOf(value, messageMax)
+  })
 }

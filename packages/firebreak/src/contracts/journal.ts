@@ -26,6 +26,17 @@ export type Fact =
   | ({ readonly kind: 'late-error'; readonly error: unknown } & About)
   | { readonly kind: 'gap'; readonly partition: Partition; readonly from: number; readonly to: number }
   | { readonly kind: 'published'; readonly count: number }
+  /** The log has refused an event of the outbox for good: its key waits, and nothing else. Told once. */
+  | {
+      readonly kind: 'blocked'
+      /** In the outbox: what `outbox` of the runtime and of the command line calls it. */
+      readonly number: number
+      readonly topic: string
+      readonly key: string | null
+      readonly eventId: string | null
+      readonly eventType: string | null
+      readonly error: unknown
+    }
   /** Calls of a dependency, or of one shard of it, are refused for `forMs`; then single ones are let through. */
   | {
       readonly kind: 'breaker-opened'

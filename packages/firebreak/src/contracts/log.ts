@@ -1,3 +1,5 @@
+import { FirebreakError, isFirebreakError } from './errors.ts'
+
 /**
  * The `Log` port: event streams that are partitioned, append-only and replayable, read by consumer groups.
  *
@@ -11,11 +13,12 @@ export interface Log {
   /**
    * Appends records; records of one key keep the order of the array and of the calls.
    *
-   * **Guarantee** Every record is durable when this resolves; positions are in the order of the argument.
+   * **Guarantee** Every record is durable when this resolves; positions are in the order of the argument. It rejects when
+   * nothing of the call is under way any more, and `storedOf` the error says what is stored all the same: per partition the
+   * first records of the call, none behind one that failed.
    * **Errors** `FB_RECORD_TOO_LARGE`, `FB_TOPIC_UNKNOWN` (nothing was appended, where the log knows beforehand);
-   * `FB_RECORD_REFUSED`, and what only a broker finds out (others of the call may be stored, none behind the refused one of
-   * the same key); `FB_LOG_UNAVAILABLE` (unknown: appending the same records again may store them twice, with the same
-   * ids); `FB_LOG_FULL`; `FB_CLOSED`.
+   * `FB_RECORD_REFUSED`, and what only a broker finds out; `FB_LOG_UNAVAILABLE` (unknown: appending the same records again
+   * may store them twice, with the same ids); `FB_LOG_FULL`; `FB_CLOSED`.
    */
   append(records: readonly LogRecord[]): Promise<readonly Position[]>
   /**
@@ -58,8 +61,8 @@ export interface LogInspection {
   /** Committed positions of a group, for lag; empty when unknown. */
   committed(group: string): Promise<readonly Position[]>
   groups(): Promise<readonly string[]>
-  /** Ids of the members of a group; one that died is among them until the log has noticed. */
-  members(group: string): Promise<readonly string[]>
+  /** The members of a group; one that died is among them until the log has noticed. */
+  members(group: string): Promise<readonly GroupMember[]>
   /** Up to `max` records from `position.offset` on, in order. */
   read(position: Position, max: number): Promise<readonly LogEntry[]>
 }
@@ -92,6 +95,8 @@ export interface TopicSpec {
 }
 
 export interface TopicInfo extends Required<TopicSpec> {
+  /** Largest key + value + headers of one record of this topic, in bytes; no more than the log takes at all. */
+  readonly recordBytesMax: number
   /** Per partition: the oldest offset kept and the offset the next record will get. */
   readonly ends: readonly { readonly partition: number; readonly first: number; readonly next: number }[]
 }
@@ -119,7 +124,7 @@ export interface LogEntry extends Position {
   readonly key: string | null
   readonly value: Uint8Array | null
   readonly headers: Readonly<Record<string, string>>
-  /** Append time in ms since the epoch. */
+  /** Append time in ms since the epoch, as far as a `Date` reaches; foreign writers may say anything. */
   readonly atMs: number
 }
 
@@ -131,6 +136,14 @@ export interface PollLimit {
 
 export interface OpenOptions {
   readonly from?: StartFrom
+  /** Which ledger this member works on: told to whoever asks for the members of its group. */
+  readonly ledger?: string
+}
+
+export interface GroupMember {
+  readonly id: string
+  /** Null where it has not said so, or not yet. */
+  readonly ledger: string | null
 }
 
 /** Where a group without committed positions starts; `atMs`: at the first record appended then or later, by its time. */
@@ -138,3 +151,18 @@ export type StartFrom = 'earliest' | 'latest' | { readonly atMs: number }
 
 /** `topic/partition`, the key of maps over partitions. */
 export const partitionId = (p: Partition): string => `${p.topic}/${p.partition}`
+
+/** The place alone: whoever is told of a partition gets nothing else of it. */
+export const placeOf = ({ topic, partition }: Partition): Partition => ({ topic, partition })
+
+/** Indexes of the records that an `append` has stored although it rejected with this error. */
+export function storedOf(error: unknown): ReadonlySet<number> {
+  const stored = isFirebreakError(error) ? error.detail['stored'] : undefined
+  return new Set(Array.isArray(stored) ? stored : [])
+}
+
+/** The same error for one call of `append`, with what is stored of it. */
+export function havingStored(error: unknown, indexes: readonly number[]): unknown {
+  if (indexes.length === 0 || !isFirebreakError(error)) return error
+  return new FirebreakError(error.code, { ...error.detail, stored: indexes }, error)
+}

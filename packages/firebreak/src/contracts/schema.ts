@@ -1,3 +1,5 @@
+import { fieldOf, textOf } from './text-of.ts'
+
 /**
  * The part of the Standard Schema v1 interface that firebreak uses, so that zod, Valibot, ArkType and others fit
  * without an adapter and without a dependency.
@@ -33,12 +35,28 @@ export type SchemaOutput<S> = S extends {
   ? O
   : never
 
-/** One line for people: `stops.0.lat: expected number; eta: required`. */
-export function describeIssues(issues: readonly SchemaIssue[], max = 5): string {
-  const lines = issues.slice(0, max).map((issue) => {
-    const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
-    return path === '' ? issue.message : `${path}: ${issue.message}`
-  })
-  if (issues.length > max) lines.push(`and ${issues.length - max} more`)
-  return lines.join('; ')
+const messageMax = 300
+const partMax = 100
+const partsMax = 16
+
+/** One line for people: `stops.0.lat: expected number; eta: required`. A schema of others may report anything. */
+export function describeIssues(issues: unknown, max = 5): string {
+  const count = fieldOf(issues, 'length')
+  if (typeof issues !== 'object' || typeof count !== 'number') return `its schema reports ${textOf(issues, messageMax)}`
+  const lines: string[] = []
+  for (let i = 0; i < Math.min(count, max); i++) lines.push(describeIssue(fieldOf(issues, i)))
+  if (count > max) lines.push(`and ${count - max} more`)
+  return lines.length === 0 ? 'its schema gives no reason' : lines.join('; ')
+}
+
+function describeIssue(issue: unknown): string {
+  const parts: string[] = []
+  const path = fieldOf(issue, 'path')
+  const count = typeof path === 'object' ? fieldOf(path, 'length') : undefined
+  for (let i = 0; typeof count === 'number' && i < Math.min(count, partsMax); i++) {
+    const part = fieldOf(path, i)
+    parts.push(textOf(typeof part === 'object' && part !== null ? fieldOf(part, 'key') : part, partMax))
+  }
+  const message = textOf(issue, messageMax)
+  return parts.length === 0 ? message : `${parts.join('.')}: ${message}`
 }

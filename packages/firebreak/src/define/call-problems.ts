@@ -1,4 +1,5 @@
 import type { Policy } from '../policy/policy.ts'
+import { type FinalAnswers, finalProblems } from './final-answers.ts'
 
 /** What is judged of a call. */
 export interface CallShape {
@@ -8,6 +9,7 @@ export interface CallShape {
   readonly path: string
   readonly idempotent: boolean | 'key'
   readonly policy: Policy
+  readonly final: FinalAnswers
 }
 
 const methods = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'POST', 'PATCH'])
@@ -23,7 +25,7 @@ export function callProblems(call: CallShape): readonly string[] {
   if (!namePattern.test(call.name)) found.push('its name must be lower case, words separated by dots')
   if (!dependencyPattern.test(call.to)) found.push(`"${call.to}" names no dependency: lower-case kebab, 63 at most`)
   if (!methods.has(call.method)) found.push(`method ${call.method} is none of ${[...methods].join(', ')}`)
-  found.push(...pathProblems(call.path), ...repetitionProblems(call))
+  found.push(...pathProblems(call.path), ...repetitionProblems(call), ...finalProblems(call.final))
   return found
 }
 

@@ -3,6 +3,7 @@ import { FirebreakError } from '../contracts/errors.ts'
 import type { Schema, SchemaOutput } from '../contracts/schema.ts'
 import { type Policy, policy } from '../policy/policy.ts'
 import { callProblems } from './call-problems.ts'
+import type { FinalAnswers } from './final-answers.ts'
 
 export type CallMethod = 'GET' | 'HEAD' | 'PUT' | 'DELETE' | 'POST' | 'PATCH'
 
@@ -37,6 +38,12 @@ export interface CallSpec<Req extends Schema, Res extends Schema, Path extends s
   readonly idempotent?: boolean | 'key'
   /** Default: `policy()`; with a single attempt where a second one could do harm. */
   readonly policy?: Policy
+  /**
+   * Which answers are final, where that differs from the default: `{ 404: false, 501: true }`. A final answer says that the
+   * request is wrong: it is not sent again, and the record of a handler is a dead letter at once. Default: 3xx and 4xx, but
+   * 401, 403, 407, 408, 425 and 429.
+   */
+  readonly final?: FinalAnswers
   /** Answers when the call has failed, for any reason but that the request is wrong. */
   readonly fallback?: (request: SchemaOutput<Req>, error: unknown) => SchemaOutput<Res> | Promise<SchemaOutput<Res>>
   readonly description?: string
@@ -49,6 +56,7 @@ export interface CallDefinition<Req extends Schema = Schema, Res extends Schema 
   readonly path: string
   readonly idempotent: boolean | 'key'
   readonly policy: Policy
+  readonly final: FinalAnswers
   readonly fallback: ((request: never, error: unknown) => unknown) | null
   readonly description: string
 }
@@ -82,10 +90,12 @@ export function call<
     response: spec.response ?? (anything as Res),
     idempotent,
     policy: spec.policy ?? policy(idempotent === false ? { attemptsMax: 1 } : {}),
+    final: Object.freeze({ ...spec.final }),
     fallback: (spec.fallback as CallDefinition['fallback'] | undefined) ?? null,
     description: spec.description ?? '',
   })
-  const problems = callProblems(found)
+  // Judged as it was given: a copy of a list, or of a number, would look like an object.
+  const problems = callProblems({ ...found, final: spec.final ?? {} })
   if (problems.length > 0) {
     throw new FirebreakError('FB_CONFIG', { problems: problems.map((one) => `call ${spec.name}: ${one}`).join('\n') })
   }

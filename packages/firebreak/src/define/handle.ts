@@ -14,6 +14,11 @@ export interface HandlerOptions {
   /** After the last attempt: `skip` dead-letters and lets the key go on, `hold` lets the key wait for a person. */
   readonly onExhausted?: 'skip' | 'hold'
   /**
+   * `own`: its transaction shares a commit with no other, so it may hold locks or change its session without being run
+   * twice. `shared` (default): it shares one, unless a statement is seen that cannot; then it is run again alone.
+   */
+  readonly transaction?: 'shared' | 'own'
+  /**
    * Every call that it may make; anything else is refused. While the breaker of a dependency is open, the handlers that call
    * it wait, and no others; a call with a fallback makes nobody wait.
    */
@@ -28,6 +33,7 @@ export interface Handler {
   readonly retry: RetryPolicy
   readonly deadlineMs: number
   readonly onExhausted: 'skip' | 'hold'
+  readonly transaction: 'shared' | 'own'
   readonly calls: readonly AnyCall[]
 }
 
@@ -47,14 +53,27 @@ export function handle<E extends AnyEvent>(
   const calls = Object.freeze([...(options.calls ?? [])])
   const problems = [...retryProblems(retry), ...callDisagreements(calls), ...layerProblems(retry, calls)]
   if (!(deadlineMs > 0)) problems.push(`deadlineMs must be above 0, not ${deadlineMs}`)
+  if (options.transaction !== undefined && !transactions.includes(options.transaction))
+    problems.push(`transaction must be 'shared' or 'own', not ${String(options.transaction)}`)
   if (problems.length > 0) {
     throw new FirebreakError('FB_CONFIG', {
       problems: problems.map((p) => `handler of ${event.type}: ${p}`).join('\n'),
     })
   }
-  const onExhausted = options.onExhausted ?? 'skip'
-  return Object.freeze({ kind: 'handler', event, run, retry: Object.freeze(retry), deadlineMs, onExhausted, calls })
+  const { onExhausted = 'skip', transaction = 'shared' } = options
+  return Object.freeze({
+    kind: 'handler',
+    event,
+    run,
+    retry: Object.freeze(retry),
+    deadlineMs,
+    onExhausted,
+    transaction,
+    calls,
+  })
 }
+
+const transactions: readonly string[] = ['shared', 'own']
 
 // Attempts of two layers multiply, and a handler that is tried again sends everything again.
 function layerProblems({ attemptsMax }: RetryPolicy, calls: readonly AnyCall[]): readonly string[] {

@@ -1,7 +1,8 @@
 import type { AnyEvent } from '../contracts/event.ts'
 import type { Policy } from '../policy/policy.ts'
-import type { RetryPolicy } from '../policy/retry.ts'
+import { type RetryPolicy, type RetryTime, retryTime } from '../policy/retry.ts'
 import type { AnyCall, CallMethod } from './call.ts'
+import type { FinalAnswers } from './final-answers.ts'
 import type { ServiceDefinition } from './service.ts'
 import { topicsOf } from './topics-of.ts'
 
@@ -28,6 +29,8 @@ export interface ManifestService {
 export interface ManifestHandler {
   readonly type: string
   readonly retry: RetryPolicy
+  /** How long the attempts last, computed from `retry`. */
+  readonly retryTime: RetryTime
   readonly deadlineMs: number
   readonly onExhausted: 'skip' | 'hold'
   /** Names of calls. */
@@ -63,6 +66,8 @@ export interface ManifestCall {
   readonly path: string
   readonly idempotent: boolean | 'key'
   readonly policy: Policy
+  /** The statuses of answers that are final, or not, other than by default. */
+  readonly final: FinalAnswers
   readonly hasFallback: boolean
   readonly description: string
   /** Names of services. */
@@ -112,6 +117,7 @@ function serviceOf(service: ServiceDefinition): ManifestService {
       .map(({ event, retry, deadlineMs, onExhausted, calls }) => ({
         type: event.type,
         retry,
+        retryTime: retryTime(retry),
         deadlineMs,
         onExhausted,
         calls: namesOf(calls),
@@ -128,13 +134,14 @@ function callList(services: readonly ServiceDefinition[]): readonly ManifestCall
   const byName = new Map(services.flatMap((service) => [...service.calls].map((call) => [call.name, call])))
   return [...byName.values()]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map(({ name, to, method, path, idempotent, policy, fallback, description }) => ({
+    .map(({ name, to, method, path, idempotent, policy, final, fallback, description }) => ({
       name,
       to,
       method,
       path,
       idempotent,
       policy,
+      final,
       hasFallback: fallback !== null,
       description,
       calledBy: services.filter((service) => namesOf(service.calls).includes(name)).map((service) => service.name),

@@ -1,4 +1,5 @@
 import { type FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { askedPauseMs } from '../policy/pause.ts'
 import type { Refusal } from './ticket.ts'
 
 /** What a server says instead of the answer. */
@@ -52,7 +53,7 @@ const wasTriedAgain = ({ detail }: FirebreakError): boolean =>
   Number(detail['attempts']) > 1 || detail['budgetSpent'] === true
 
 const secondsOf = ({ detail }: FirebreakError): number =>
-  Math.max(roomAfterSec, Math.ceil((Number(detail['afterMs']) || 0) / 1000))
+  Math.max(roomAfterSec, Math.ceil(askedPauseMs(detail['afterMs']) / 1000))
 
 const busy = (detail: string, afterSec: number): FailureAnswer =>
   answer(503, detail, { 'retry-after': String(afterSec) })

@@ -5,7 +5,8 @@ import { topicConfigs } from './kafka-configs.ts'
 import { withPatience } from './kafka-patience.ts'
 import { batchHeaderBytes, encodedBytesMax, payloadBytes } from './record-batch-writer.ts'
 
-const limitKey = 'max.message.bytes'
+/** What a topic takes as one batch, in bytes. */
+export const limitKey = 'max.message.bytes'
 
 /**
  * What must be known before records may wait in line: that their topics exist, and that they are not too large.

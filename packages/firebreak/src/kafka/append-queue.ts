@@ -1,15 +1,17 @@
-import type { LogRecord, Position } from '../contracts/log.ts'
+import { havingStored, type LogRecord, type Position } from '../contracts/log.ts'
 import { BatchWriter, batchHeaderBytes, encodedBytesMax, type ProducerState } from './record-batch-writer.ts'
 
 const startBytes = 4096
 
-/** One call of `append`: resolves when every record of it has a position. */
+/**
+ * One call of `append`: resolves when every record of it has a position, and rejects with its first failure when nothing
+ * of it is under way any more.
+ */
 export class AppendCall {
   readonly done: Promise<readonly Position[]>
-  /** Its caller knows, and may append its records again. */
-  isFailed = false
   readonly #positions: Position[]
   #left: number
+  #failure: { readonly error: unknown } | undefined
   readonly #resolve: (positions: readonly Position[]) => void
   readonly #reject: (error: unknown) => void
 
@@ -22,14 +24,26 @@ export class AppendCall {
     this.#left = count
   }
 
-  stored(index: number, position: Position): void {
-    this.#positions[index] = position
-    if (--this.#left === 0) this.#resolve(this.#positions)
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure
   }
 
+  stored(index: number, position: Position): void {
+    this.#positions[index] = position
+    this.#settled()
+  }
+
+  /** One of its records will not be stored. */
   failed(error: unknown): void {
-    this.isFailed = true
-    this.#reject(error)
+    this.#failure ??= { error }
+    this.#settled()
+  }
+
+  #settled(): void {
+    if (--this.#left > 0) return
+    if (this.#failure === undefined) this.#resolve(this.#positions)
+    // What has no position is a hole in the array.
+    else this.#reject(havingStored(this.#failure.error, Object.keys(this.#positions).map(Number)))
   }
 }
 
@@ -68,11 +82,19 @@ export class Batch {
     return part
   }
 
-  /** What is left without the records of calls that have failed; itself where none has. */
-  withoutFailed(): Batch | undefined {
-    const failed = this.#calls.filter(({ isFailed }) => isFailed).length
-    if (failed === this.#calls.length) return undefined
-    return failed === 0 ? this : this.only((i) => this.#calls[i]?.isFailed === false)
+  /** Calls that have records here. */
+  get calls(): ReadonlySet<AppendCall> {
+    return new Set(this.#calls)
+  }
+
+  /** What is left without the records of these calls, which fail with them; itself where it has none. */
+  without(calls: ReadonlySet<AppendCall>): Batch | undefined {
+    const dropped = this.#calls.filter((call) => calls.has(call))
+    if (dropped.length === 0) return this
+    const rest =
+      dropped.length < this.#calls.length ? this.only((i) => !calls.has(this.#calls[i] as AppendCall)) : undefined
+    for (const call of dropped) call.failed(call.failure?.error)
+    return rest
   }
 }
 
@@ -148,8 +170,9 @@ export class AppendQueue {
     const batch = this.batches.shift()
     if (batch === undefined) return
     if (batch.uncertain) this.raiseEpoch()
+    const { calls } = batch
     batch.failed(error)
-    this.batches = this.batches.flatMap((waiting) => waiting.withoutFailed() ?? [])
+    this.batches = this.batches.flatMap((waiting) => waiting.without(calls) ?? [])
     this.failures = 0
   }
 

@@ -38,10 +38,18 @@ type Joined = Awaited<ReturnType<typeof joinGroupV9.api.async>>
 /** The group goes on without this member. */
 class Lost extends Error {}
 
+export interface MemberOptions {
+  readonly group: string
+  readonly topics: readonly string[]
+  readonly ledger: string | null
+  readonly lane: string
+}
+
 export class ClassicMember implements Membership {
   readonly #cluster: Cluster
   readonly #group: string
   readonly #topics: readonly string[]
+  readonly #ledger: string | null
   readonly #holder: Holder
   readonly #lane: string
   readonly #leader: GroupLeader
@@ -65,11 +73,12 @@ export class ClassicMember implements Membership {
   #running: Promise<void> | undefined
   #settled = Promise.withResolvers<void>()
 
-  constructor(cluster: Cluster, holder: Holder, of: { group: string; topics: readonly string[]; lane: string }) {
+  constructor(cluster: Cluster, holder: Holder, of: MemberOptions) {
     this.#cluster = cluster
     this.#holder = holder
     this.#group = of.group
     this.#topics = of.topics
+    this.#ledger = of.ledger
     this.#lane = of.lane
     this.#leader = new GroupLeader(cluster)
   }
@@ -250,7 +259,8 @@ export class ClassicMember implements Membership {
     const sentAtMs = clock.now()
     const generation = this.#claimedGeneration
     this.#claimed = generation < 0 ? [] : this.#holder.owned()
-    const metadata = encodeSubscription({ topics: this.#topics, owned: this.#claimed, generation })
+    const [topics, ledger] = [this.#topics, this.#ledger]
+    const metadata = encodeSubscription({ topics, owned: this.#claimed, generation, ledger })
     const joined = await ask(
       connection,
       joinGroupV9.api,
@@ -312,6 +322,11 @@ export class ClassicMember implements Membership {
       if (this.#wasUnanswered) return new Lost()
       const reason = `instanceId "${settings.instanceId}" is used by another member of ${this.#group}`
       return new FirebreakError('FB_LOG_REFUSED', { path: settings.path, reason })
+    }
+    if (answer === code.inconsistentGroupProtocol) {
+      // By the broker's own words nobody would find the program that is in the way.
+      const reason = `group ${this.#group} has members that do not assign by "${protocolName}": another program uses this name, or an older client of this service still runs`
+      return new FirebreakError('FB_LOG_REFUSED', { path: this.#cluster.settings.path, reason })
     }
     return new ProtocolAnswer(answer)
   }

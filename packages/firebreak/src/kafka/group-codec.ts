@@ -11,12 +11,15 @@ import { byTopic } from './kafka-positions.ts'
 
 const version = 3
 
-export type Subscription = Omit<Subscriber, 'memberId'>
+export interface Subscription extends Omit<Subscriber, 'memberId'> {
+  readonly ledger?: string | null
+}
 
 /** **Source** the consumer protocol of Kafka, `ConsumerProtocolSubscription` */
-export function encodeSubscription({ topics, owned, generation }: Subscription): Buffer {
-  // Where assignors of older clients look for the generation.
-  const userData = Buffer.alloc(4)
+export function encodeSubscription({ topics, owned, generation, ledger }: Subscription): Buffer {
+  // Where assignors of older clients look for the generation; what stands behind it they do not read.
+  const name = Buffer.from(ledger ?? '')
+  const userData = Buffer.concat([Buffer.alloc(4), name])
   userData.writeInt32BE(generation)
   return encodeConsumerProtocolSubscription({
     version,
@@ -30,7 +33,8 @@ export function encodeSubscription({ topics, owned, generation }: Subscription):
 export function decodeSubscription(metadata: Buffer | null | undefined): Subscription {
   const decoded = decodeConsumerProtocolSubscription(metadata ?? Buffer.alloc(0))
   const { topics, ownedPartitions, generationId } = decoded
-  return { topics, owned: partitionsOf(ownedPartitions ?? []), generation: generationId ?? -1 }
+  const ledger = decoded.userData?.subarray(4).toString() || null
+  return { topics, owned: partitionsOf(ownedPartitions ?? []), generation: generationId ?? -1, ledger }
 }
 
 export function encodeAssignment(partitions: readonly Partition[]): Buffer {

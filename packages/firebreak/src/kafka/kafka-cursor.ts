@@ -37,6 +37,7 @@ export interface CursorOrigin {
   readonly from: StartFrom
   /** Tells the connections of this cursor from those of others. */
   readonly name: string
+  readonly ledger: string | null
   readonly onClose: (cursor: KafkaCursor) => void
 }
 
@@ -77,7 +78,7 @@ export class KafkaCursor implements Cursor, Holder {
     this.#origin = origin
     this.#cluster = cluster
     this.#fetcher = new Fetcher(cluster, `fetch-${name}`, () => this.#wakeUp?.())
-    this.#member = new ClassicMember(cluster, this, { group, topics, lane: `member-${name}` })
+    this.#member = new ClassicMember(cluster, this, { group, topics, ledger: origin.ledger, lane: `member-${name}` })
   }
 
   /** Resolves when the group has given this member its part, or later by itself when others hold that up. */

@@ -12,6 +12,7 @@ export const code = {
   notCoordinator: 16,
   recordListTooLarge: 18,
   illegalGeneration: 22,
+  inconsistentGroupProtocol: 23,
   unknownMemberId: 25,
   rebalanceInProgress: 27,
   topicAuthorizationFailed: 29,

@@ -1,8 +1,10 @@
 import { describeGroupsV5, fetchV13, listGroupsV4, type Reader } from '@platformatic/kafka'
 import { FirebreakError } from '../contracts/errors.ts'
-import type { LogEntry, LogInspection, Partition, Position, TopicInfo } from '../contracts/log.ts'
+import type { GroupMember, LogEntry, LogInspection, Partition, Position, TopicInfo } from '../contracts/log.ts'
 import { partitionId } from '../contracts/log.ts'
+import { limitKey } from './append-admission.ts'
 import { type FetchResponse, readFetchResponse } from './fetch-response.ts'
+import { decodeSubscription } from './group-codec.ts'
 import type { Cluster } from './kafka-cluster.ts'
 import { topicConfigs } from './kafka-configs.ts'
 import { answered, ask } from './kafka-connections.ts'
@@ -10,6 +12,7 @@ import { code, ProtocolAnswer } from './kafka-errors.ts'
 import { withPatience } from './kafka-patience.ts'
 import { committedPositions, offsetsAt } from './kafka-positions.ts'
 import { FetchedRecords } from './record-batch-reader.ts'
+import { payloadBytesMax } from './record-batch-writer.ts'
 
 const lane = 'inspect'
 const readBytesMax = 8 * 1024 * 1024
@@ -39,7 +42,7 @@ async function describeTopics(cluster: Cluster, wanted?: readonly string[]): Pro
   const all = [...found].flatMap(([topic, { leaders }]) =>
     leaders.map((_, partition): Partition => ({ topic, partition })),
   )
-  const keys = ['retention.ms', 'retention.bytes']
+  const keys = ['retention.ms', 'retention.bytes', limitKey]
   const configs = await withPatience(cluster.patience, () => topicConfigs(cluster, names, keys))
   const firsts = await offsetsAt(cluster, all, 'first', true)
   const nexts = await offsetsAt(cluster, all, 'next', true)
@@ -50,6 +53,10 @@ async function describeTopics(cluster: Cluster, wanted?: readonly string[]): Pro
     partitions: leaders.length,
     retentionMs: limitOf(configs.get(name)?.get('retention.ms')),
     retentionBytes: limitOf(configs.get(name)?.get('retention.bytes')),
+    recordBytesMax: Math.min(
+      cluster.settings.recordBytesMax,
+      Math.max(0, payloadBytesMax(limitOf(configs.get(name)?.get(limitKey)))),
+    ),
     ends: leaders.map((_, partition) => {
       const id = partitionId({ topic: name, partition })
       return { partition, first: firsts.get(id) ?? 0, next: nexts.get(id) ?? 0 }
@@ -75,17 +82,26 @@ async function listGroups(cluster: Cluster): Promise<readonly string[]> {
   return [...names]
 }
 
-async function membersOf(cluster: Cluster, group: string): Promise<readonly string[]> {
+async function membersOf(cluster: Cluster, group: string): Promise<readonly GroupMember[]> {
   try {
     const connection = await cluster.connections.get(await cluster.coordinator(group), lane)
     const { groups } = await ask(connection, describeGroupsV5.api, [group], false)
     const found = groups[0]
     if (found === undefined || found.errorCode === code.groupIdNotFound) return []
     if (found.errorCode !== 0) throw new ProtocolAnswer(found.errorCode)
-    return found.members.map(({ memberId }) => memberId)
+    return found.members.map(({ memberId: id, memberMetadata }) => ({ id, ledger: ledgerOf(memberMetadata) }))
   } catch (error) {
     cluster.forgetCoordinator(group)
     throw error
+  }
+}
+
+/** Members of other programs say what they like, and those of a group that is being formed nothing. */
+function ledgerOf(metadata: Buffer): string | null {
+  try {
+    return metadata.length === 0 ? null : (decodeSubscription(metadata).ledger ?? null)
+  } catch {
+    return null
   }
 }
 

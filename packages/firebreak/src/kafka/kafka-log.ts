@@ -80,6 +80,7 @@ class KafkaLog implements Log {
       group,
       topics: names,
       from: options.from ?? 'earliest',
+      ledger: options.ledger ?? null,
       name: String(this.#opened++),
       onClose: (closed) => this.#cursors.delete(closed),
     })

@@ -42,6 +42,13 @@ export function encodedBytesMax(record: LogRecord, payload: number): number {
   return bytes
 }
 
+// More than any event has; a copy of a dead letter has some more than its original.
+const headersMax = 32
+
+/** `payloadBytes` that a batch of so many bytes holds as one record, whatever its headers. */
+export const payloadBytesMax = (batchBytesMax: number): number =>
+  batchBytesMax - batchHeaderBytes - recordOverheadBytes - headersMax * headerOverheadBytes
+
 export class BatchWriter {
   count = 0
   #bytes: Buffer

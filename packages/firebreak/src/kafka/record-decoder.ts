@@ -16,6 +16,10 @@ interface Seen {
   size: number
 }
 
+// What a `Date` holds. A foreign clock may say anything, and what is beyond fits neither a number nor a database.
+const timeMaxMs = 8.64e15
+const within = (atMs: number): number => Math.min(timeMaxMs, Math.max(-timeMaxMs, atMs))
+
 /**
  * The records of one batch, after decompression, as entries.
  *
@@ -77,7 +81,7 @@ export class RecordDecoder {
       key,
       value,
       headers,
-      atMs: sameTime ? atMs : atMs + timeDelta,
+      atMs: within(sameTime ? atMs : atMs + timeDelta),
     }
   }
 

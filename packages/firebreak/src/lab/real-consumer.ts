@@ -28,6 +28,8 @@ import type { Outcome } from './visit.ts'
 
 // Handlers of a stream wait for the consumer that owns their partition.
 const streamHandlers = 1000
+// A run may last an hour. Nothing of a message ends by its age here, and no wait needs to be longer.
+const longerThanAnyRunMs = hours(24)
 
 /** The consumers of a queue edge: firebreak's own runtime, whose handler calls the service at the other end. */
 export async function openConsumer(setup: Setup, edge: QueueEdge): Promise<Part> {
@@ -129,9 +131,10 @@ class Consumer implements Part {
   #handlerOptions(): Parameters<typeof handle>[2] {
     const { attemptsMax, backoff } = this.#edge
     const { dilation } = this.#setup
-    const retry = { ...backoff, baseMs: backoff.baseMs * dilation, capMs: backoff.capMs * dilation, attemptsMax }
+    const scaled = (ms: number): number => Math.min(ms * dilation, longerThanAnyRunMs)
+    const retry = { ...backoff, baseMs: scaled(backoff.baseMs), capMs: scaled(backoff.capMs), attemptsMax }
     // The time of an attempt counts from the moment in which a consumer takes it, which the handler sees to.
-    return { retry: { ...retry, ageMaxMs: Number.POSITIVE_INFINITY }, deadlineMs: hours(24) }
+    return { retry: { ...retry, ageMaxMs: longerThanAnyRunMs }, deadlineMs: longerThanAnyRunMs }
   }
 
   async #handle(payload: Payload, eventId: string): Promise<void> {

@@ -113,13 +113,26 @@ export async function dropDays(database: Database, nowMs: number, windowMs: numb
     // An old event may have been handled late, and is remembered from then on.
     const young = `SELECT 1 AS one FROM ${table} WHERE at_ms >= $1 LIMIT 1`
     if ((await database.query(young, [nowMs - windowMs])).length > 0) continue
+    // Before the lock: nobody waits meanwhile, and what is added from here on is young.
+    const [held] = await database.query<{ n: number }>(`SELECT COUNT(*) AS n FROM ${table}`)
     await locking(database, async (sql) => {
       await sql.query(`LOCK TABLE ONLY fb_inbox, ${table} IN ACCESS EXCLUSIVE MODE`)
       // Asked again: the mark of such an event may have been on its way until the lock was had.
-      if ((await sql.query(young, [nowMs - windowMs])).length === 0) await sql.query(`DROP TABLE ${table}`)
+      if ((await sql.query(young, [nowMs - windowMs])).length > 0) return
+      await sql.query(`DROP TABLE ${table}`)
+      await countForgotten(sql, held?.n ?? 0)
     })
   }
 }
+
+/** Where the ledger counts the marks that it has forgotten: with those that are left, as many as events are done. */
+export const forgottenMarks = 'inbox-forgotten'
+
+export async function countForgotten(sql: Sql, marks: number): Promise<void> {
+  if (marks > 0) await sql.query(addForgotten, [marks, forgottenMarks])
+}
+
+const addForgotten = `UPDATE fb_meta SET value = CAST(CAST(value AS BIGINT) + CAST($1 AS BIGINT) AS TEXT) WHERE name = $2`
 
 async function locking(database: Database, run: (sql: Sql) => Promise<unknown>): Promise<void> {
   const [verdict] = await database.commit([

@@ -1,5 +1,5 @@
 import type { Database, Sql } from '../contracts/database.ts'
-import { dropDays, type InboxTables, inboxTables, lookupWidth, makeDays } from './inbox-tables.ts'
+import { countForgotten, dropDays, type InboxTables, inboxTables, lookupWidth, makeDays } from './inbox-tables.ts'
 import { inLedger } from './ledger-place.ts'
 
 const own = 'SELECT mark FROM fb_inbox WHERE event_id = $1'
@@ -89,7 +89,11 @@ export class Inbox {
       const stretch = `SELECT event_id FROM ${walked} WHERE event_id > $1 ORDER BY event_id LIMIT 1 OFFSET $2`
       const forget = `DELETE FROM ${walked} WHERE event_id > $1 AND event_id <= $2 AND at_ms < $3`
       const [end] = await this.#database.query<{ event_id: string }>(stretch, [this.#sweptTo, sweepEvery * 2 - 1])
-      await this.#database.query(forget, [this.#sweptTo, end?.event_id ?? lastId, nowMs - this.#windowMs])
+      const params = [this.#sweptTo, end?.event_id ?? lastId, nowMs - this.#windowMs]
+      const [verdict] = await this.#database.commit([
+        async (sql) => countForgotten(sql, await sql.run(forget, [params])),
+      ])
+      if (verdict?.ok === false) throw verdict.error
       this.#sweptTo = end?.event_id ?? ''
     } catch (error) {
       this.#onTrouble(error)

@@ -7,6 +7,11 @@ export interface LeaseTerms {
   readonly forMs: number
 }
 
+export interface Held {
+  readonly held: readonly number[]
+  readonly taken: readonly number[]
+}
+
 interface Row {
   readonly name: string
   readonly holder: string
@@ -27,11 +32,11 @@ const shardName = (shard: number): string => `outbox ${shard}`
 
 /**
  * Takes, renews and gives back shards of the outbox, so that instances that ask hold about as many each. Resolves to those
- * held by `terms.holder` until `nowMs + forMs`.
+ * held by `terms.holder` until `nowMs + forMs`, and those of them that somebody else may have had since it last asked.
  *
  * **Guarantee** A shard has one holder at most, as far as clocks agree.
  */
-export async function leaseShards(sql: Sql, terms: LeaseTerms, shards: number): Promise<readonly number[]> {
+export async function leaseShards(sql: Sql, terms: LeaseTerms, shards: number): Promise<Held> {
   const { holder, nowMs } = terms
   const rows = await sql.query<Row>(select)
   const others = rows.filter((row) => row.name.startsWith('relay ') && row.until_ms > nowMs && row.holder !== holder)
@@ -42,16 +47,19 @@ export async function leaseShards(sql: Sql, terms: LeaseTerms, shards: number): 
   const free = all.filter(({ row }) => row === undefined || (row.until_ms <= nowMs && row.holder !== holder))
   const wanted = new Set([...mine, ...free].slice(0, fair))
   const held: number[] = []
+  const taken: number[] = []
   await lease(sql, `relay ${holder}`, terms)
   // Upwards, whatever has to be done: two instances that lock rows in one order cannot wait for each other.
   for (const one of all) {
     const name = shardName(one.shard)
     if (wanted.has(one)) {
-      if (await lease(sql, name, terms)) held.push(one.shard)
+      if (!(await lease(sql, name, terms))) continue
+      held.push(one.shard)
+      if (one.row?.holder !== holder) taken.push(one.shard)
     } else if (one.row?.holder === holder) await sql.query(drop, [name, holder])
   }
   await sql.query(forget, [nowMs - forgottenAfterMs])
-  return held
+  return { held, taken }
 }
 
 /** Gives everything back: the next to ask need not wait. */

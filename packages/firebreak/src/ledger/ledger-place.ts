@@ -2,7 +2,7 @@
  * Where the ledger's tables are. Its statements name them bare, as they are on an engine without schemas; on one with
  * schemas a bare name means whatever a connection's search path finds first, which may be the table of another service.
  */
-import type { Database, Sql, SqlRow, SqlUnit, SqlValue } from '../contracts/database.ts'
+import type { CommitOptions, Database, Sql, SqlRow, SqlUnit, SqlValue } from '../contracts/database.ts'
 
 // Not behind a schema, in a text, or as the name of an index, which lives where its table does.
 const tableName = /(?<![.'"^\w]|INDEX )fb_\w+/g
@@ -16,13 +16,14 @@ export function inLedger(database: Database): Database {
     query<Row = SqlRow>(text: string, params?: readonly SqlValue[]): Promise<readonly Row[]> {
       return database.query<Row>(place.placed(text), params)
     },
-    commit: (units) =>
+    commit: <T>(units: readonly SqlUnit<T>[], options?: CommitOptions) =>
       database.commit(
         units.map(
-          (unit): SqlUnit =>
-            (sql) =>
-              unit(place.within(sql)),
+          (unit): SqlUnit<T> =>
+            (_, commit) =>
+              unit(place.within(commit.ledger), commit),
         ),
+        options,
       ),
     close: () => database.close(),
   }

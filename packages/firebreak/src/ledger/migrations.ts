@@ -14,7 +14,7 @@ type Step = (sql: Sql, at: StepPlace) => Promise<void>
  * Version n of the ledger is what the first n steps make. A step that was ever released stays as it is; what changes is a
  * new step at the end.
  */
-export const steps: readonly Step[] = [createTables, shardOutbox, indexMarks]
+export const steps: readonly Step[] = [createTables, shardOutbox, indexMarks, keepBlocked]
 
 // Ids are compared byte by byte, as JavaScript does: the database's language must not change their order.
 const idOf = ({ dialect }: StepPlace): string => (dialect === 'postgres' ? 'TEXT COLLATE "C"' : 'TEXT')
@@ -73,4 +73,14 @@ async function shardOutbox(sql: Sql, at: StepPlace): Promise<void> {
   })
   if (rows.length > 0) await insertOutbox(sql, rows, at.nowMs)
   await sql.run('INSERT INTO fb_meta (name, value) VALUES ($1, $2)', [['desk-seq', '0']])
+}
+
+/** What the log refuses is kept with its reason, until it goes or a person decides. */
+async function keepBlocked(sql: Sql): Promise<void> {
+  await sql.query(`CREATE TABLE fb_blocked_events (
+    seq BIGINT PRIMARY KEY, shard BIGINT NOT NULL, state TEXT NOT NULL, topic TEXT NOT NULL, msg_key TEXT,
+    event_id TEXT, event_type TEXT, error_class TEXT NOT NULL, message TEXT NOT NULL, at_ms BIGINT NOT NULL,
+    tries BIGINT NOT NULL DEFAULT 1, trying_until_ms BIGINT NOT NULL DEFAULT 0,
+    headers TEXT, value BYTEA, history TEXT NOT NULL)`)
+  await sql.query('CREATE INDEX fb_blocked_events_state ON fb_blocked_events (state, seq)')
 }

@@ -73,7 +73,7 @@ export async function readOutbox(
   })
 }
 
-export async function removeFromOutbox(sql: Sql, rows: readonly OutboxRow[]): Promise<void> {
+export async function removeFromOutbox(sql: Sql, rows: readonly OutboxPlace[]): Promise<void> {
   await sql.run(
     remove,
     rows.map(({ shard, seq }) => [shard, seq]),
@@ -84,4 +84,21 @@ export async function removeFromOutbox(sql: Sql, rows: readonly OutboxRow[]): Pr
 export async function countOutbox(database: Database, max: number): Promise<number> {
   const [row] = await database.query<{ n: number }>(count, [max])
   return row?.n ?? 0
+}
+
+const replace = 'UPDATE fb_outbox SET headers = $3, value = $4 WHERE shard = $1 AND seq = $2'
+
+/** Where a row is. */
+export interface OutboxPlace {
+  readonly shard: number
+  readonly seq: number
+}
+
+/** Another event in the place of this one. */
+export async function changeOutbox(
+  sql: Sql,
+  { shard, seq }: OutboxPlace,
+  { headers, value }: Pick<LogRecord, 'headers' | 'value'>,
+): Promise<void> {
+  await sql.query(replace, [shard, seq, JSON.stringify(headers), value])
 }

@@ -29,7 +29,8 @@ const insertRow = `INSERT INTO fb_partitions (topic, part, epoch, holder) VALUES
 const raiseEpoch =
   'UPDATE fb_partitions SET epoch = epoch + 1 WHERE topic = $1 AND part = $2 RETURNING epoch, holder, next_position, above'
 const setHolder = 'UPDATE fb_partitions SET holder = $3 WHERE topic = $1 AND part = $2'
-const dropHolder = 'UPDATE fb_partitions SET holder = NULL WHERE topic = $1 AND part = $2 AND epoch = $3'
+const dropHolder = `UPDATE fb_partitions SET holder = NULL
+  WHERE topic = $1 AND part = $2 AND holder = $3 AND epoch BETWEEN $4 AND $5`
 const advance =
   'UPDATE fb_partitions SET epoch = epoch + 1 WHERE topic = $1 AND part = $2 AND epoch = $3 AND holder = $4'
 const one = 'SELECT epoch, holder FROM fb_partitions WHERE topic = $1 AND part = $2'
@@ -52,9 +53,15 @@ export async function claimPartition(sql: Sql, at: Partition, holder: string): P
   }
 }
 
-/** Lets a partition go cleanly: whoever claims it next need not suspect anything. */
-export async function releasePartition(sql: Sql, at: Partition, epoch: number): Promise<void> {
-  await sql.query(dropHolder, [at.topic, at.partition, epoch])
+/**
+ * Lets a partition go cleanly: whoever claims it next need not suspect anything. Resolves to whether it was still ours. A
+ * commit that was left behind may have raised the epoch once more than we know.
+ */
+export async function releasePartition(
+  sql: Sql,
+  { topic, partition, epoch, holder }: Partition & Pick<Claim, 'epoch' | 'holder'>,
+): Promise<boolean> {
+  return (await sql.run(dropHolder, [[topic, partition, holder, epoch, epoch + 1]])) > 0
 }
 
 /**

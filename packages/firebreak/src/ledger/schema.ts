@@ -1,6 +1,6 @@
 import type { Database, DatabaseCapabilities, Sql } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
-import { makeDays } from './inbox-tables.ts'
+import { forgottenMarks, makeDays } from './inbox-tables.ts'
 import { inLedger } from './ledger-place.ts'
 import { steps } from './migrations.ts'
 
@@ -32,6 +32,8 @@ async function migrate(
   const version = Number(meta.get('ledger-version') ?? 0)
   refuseForeign(service, meta.get('service') ?? service, version)
   for (const step of steps.slice(version)) await step(sql, { dialect, nowMs })
+  // An older ledger has forgotten marks that nobody counted.
+  if (version === 0) await sql.run(upsert, [[forgottenMarks, '0']])
   if (version < steps.length) {
     await sql.run(upsert, [
       ['service', service],

@@ -1,6 +1,7 @@
 import type { Database } from '../contracts/database.ts'
 import { partitionId } from '../contracts/log.ts'
 import type { Accounts } from './accounts.ts'
+import { forgottenMarks } from './inbox-tables.ts'
 import type { KeptProgress } from './verify-positions.ts'
 
 export interface LedgerRow extends Accounts, KeptProgress {}
@@ -11,14 +12,17 @@ export interface LedgerSnapshot {
   /** `topic/partition:state` -> rows of it. */
   readonly counts: ReadonlyMap<string, number>
   readonly outbox: number
+  readonly blocked: number
   /** Letters in replay without a parked record. */
   readonly lost: number
   readonly strays: number
   readonly marks: number
+  /** Marks that were taken away when their window was over; undefined where nobody has counted from the start. */
+  readonly forgotten: number | undefined
 }
 
 interface Row extends LedgerRow {
-  readonly kind: 'partition' | 'state' | 'outbox' | 'lost' | 'stray' | 'mark'
+  readonly kind: 'partition' | 'state' | 'outbox' | 'blocked' | 'lost' | 'stray' | 'mark' | 'forgotten'
   readonly state: string
 }
 
@@ -36,6 +40,7 @@ const everything = [
   byState("'parked' AS state", 'FROM fb_parked GROUP BY topic, part'),
   byState('state', 'FROM fb_dead_letters GROUP BY topic, part, state'),
   counted('outbox', 'FROM fb_outbox'),
+  counted('blocked', "FROM fb_blocked_events WHERE state = 'blocked'"),
   counted(
     'lost',
     `FROM fb_dead_letters l WHERE state = 'replaying' AND NOT EXISTS (SELECT 1 FROM fb_parked p WHERE p.letter_id = l.id)`,
@@ -43,6 +48,8 @@ const everything = [
   counted('stray', `FROM fb_parked x WHERE ${unclaimed}`),
   counted('stray', `FROM fb_dead_letters x WHERE ${unclaimed}`),
   counted('mark', 'FROM fb_inbox'),
+  `SELECT 'forgotten' AS kind, '' AS topic, 0 AS part, '' AS state, NULL AS first_position,
+   CAST(value AS BIGINT) AS next_position, '' AS above, 0 AS gaps, ${zeros} FROM fb_meta WHERE name = '${forgottenMarks}'`,
 ].join('\nUNION ALL ')
 
 export async function ledgerSnapshot(database: Database): Promise<LedgerSnapshot> {
@@ -57,8 +64,10 @@ export async function ledgerSnapshot(database: Database): Promise<LedgerSnapshot
       .sort((a, b) => (a.topic === b.topic ? a.part - b.part : a.topic < b.topic ? -1 : 1)),
     counts: new Map(states.map((row) => [idOf(row), row.next_position ?? 0])),
     outbox: sum('outbox'),
+    blocked: sum('blocked'),
     lost: sum('lost'),
     strays: sum('stray'),
     marks: sum('mark'),
+    forgotten: found.some(({ kind }) => kind === 'forgotten') ? sum('forgotten') : undefined,
   }
 }

@@ -19,6 +19,8 @@ export interface LedgerReport {
   /** Sum of all differences found, without sign. */
   readonly imbalance: number
   readonly outbox: number
+  /** Events of the outbox that the log refuses; the later ones of their keys wait behind them. */
+  readonly blocked: number
   /** Event ids in the inbox; fewer than are done only once marks beyond the window are forgotten. */
   readonly marks: number
   readonly partitions: readonly PartitionLedger[]
@@ -72,11 +74,15 @@ export async function verifyLedger(database: Database, log?: LogView): Promise<L
   differ(`${found.lost} dead letters are being replayed, but nothing of them is parked`, found.lost)
   differ(`${found.strays} parked records or dead letters of partitions that were never claimed`, found.strays)
   const done = partitions.reduce((sum, one) => sum + one.done, 0)
-  if (found.marks > done) differ(`${found.marks} events marked as handled, ${done} counted as done`, found.marks - done)
+  // Where nobody has counted what was forgotten, only too many can be noticed.
+  const marks = found.marks + (found.forgotten ?? 0)
+  if (found.forgotten !== undefined || marks > done)
+    differ(`${marks} events marked as handled, ${done} counted as done`, marks - done)
   if (log !== undefined) {
     for (const row of found.rows) {
       for (const { what, difference } of await comparePositions(row, log.inspection, topics)) differ(what, difference)
     }
   }
-  return { ok: problems.length === 0, imbalance, outbox: found.outbox, marks: found.marks, partitions, problems }
+  const { outbox, blocked } = found
+  return { ok: problems.length === 0, imbalance, outbox, blocked, marks: found.marks, partitions, problems }
 }

@@ -33,5 +33,11 @@ export const systemClock: Clock = {
   },
 }
 
-/** RFC 3339 in UTC with milliseconds. */
-export const toRfc3339 = (epochMs: number): string => new Date(epochMs).toISOString()
+const dateMaxMs = 8.64e15
+
+/** RFC 3339 in UTC with milliseconds. What no `Date` holds is shown as the nearest one: showing a time must not fail. */
+export const toRfc3339 = (epochMs: number): string =>
+  new Date(Math.min(dateMaxMs, Math.max(-dateMaxMs, Number.isNaN(epochMs) ? 0 : epochMs))).toISOString()
+
+/** A Date, for those whose callers deal in them. */
+export const dateAt = (ms: number): Date => new Date(ms)

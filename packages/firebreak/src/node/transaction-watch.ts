@@ -1,5 +1,4 @@
 import type { Clock, Timer } from '../contracts/clock.ts'
-import type { Sql, SqlUnit } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 
 /**
@@ -21,17 +20,17 @@ export class TransactionWatch {
   }
 
   /** Settles as the unit does, or rejects with `FB_TRANSACTION_TIMEOUT`. */
-  run(unit: SqlUnit, handle: Sql): Promise<void> {
+  run<T>(unit: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#expire = reject
-      this.#startedAtMs = this.#clock.now()
+      this.#startedAtMs = this.#clock.monotonic()
       if (this.#timer === undefined) this.#watch(this.#limitMs)
-      const body = unit(handle)
+      const body = Promise.resolve(unit())
       this.going++
       body.then(
-        () => {
+        (value) => {
           this.going--
-          resolve()
+          resolve(value)
         },
         (error) => {
           this.going--
@@ -47,7 +46,7 @@ export class TransactionWatch {
 
   #watch(delayMs: number): void {
     this.#timer = this.#clock.schedule(delayMs, () => {
-      const leftMs = this.#startedAtMs + this.#limitMs - this.#clock.now()
+      const leftMs = this.#startedAtMs + this.#limitMs - this.#clock.monotonic()
       if (leftMs > 0) return this.#watch(leftMs)
       this.#expire?.(new FirebreakError('FB_TRANSACTION_TIMEOUT', { limitMs: this.#limitMs }))
       this.#watch(this.#limitMs)

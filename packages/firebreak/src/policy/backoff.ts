@@ -11,11 +11,12 @@ export interface Backoff {
   readonly jitter: 'full' | 'equal' | 'decorrelated' | 'none'
 }
 
+export const jitters: readonly Backoff['jitter'][] = ['full', 'equal', 'decorrelated', 'none']
+
 /** `failures` counts the attempts that failed so far, from 1; `previousMs` is the delay that this returned last time. */
 export function backoffMs(backoff: Backoff, failures: number, previousMs: number, random: () => number): number {
   const { baseMs, capMs } = backoff
-  // 2^1023 is the last power that a double holds; the cap makes anything above 2^40 equal.
-  const exponential = Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 40))
+  const exponential = exponentialMs(backoff, failures)
   switch (backoff.jitter) {
     case 'none':
       return exponential
@@ -28,4 +29,15 @@ export function backoffMs(backoff: Backoff, failures: number, previousMs: number
       return Math.round(Math.min(capMs, baseMs + random() * (high - baseMs)))
     }
   }
+}
+
+// 2^1023 is the last power that a double holds; the cap makes anything above 2^40 equal.
+const exponentialMs = ({ baseMs, capMs }: Backoff, failures: number): number =>
+  Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 40))
+
+/** The longest delay that `backoffMs` gives after so many failures. */
+export function backoffMaxMs(backoff: Backoff, failures: number): number {
+  if (backoff.jitter !== 'decorrelated') return exponentialMs(backoff, failures)
+  // 3^600 is far above any cap, and still a number, of which base 0 makes 0.
+  return Math.min(backoff.capMs, backoff.baseMs * 3 ** Math.min(failures - 1, 600))
 }

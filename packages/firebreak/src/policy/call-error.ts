@@ -1,4 +1,5 @@
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { fieldOf } from '../contracts/text-of.ts'
 import type { AttemptFailure, CallFailure } from './attempt.ts'
 import type { Policy } from './policy.ts'
 
@@ -9,8 +10,10 @@ const final = new Set(['FB_CALL_OPEN', 'FB_CALL_BUSY', 'FB_CALL_DEADLINE'])
 export function failureOf(error: unknown): AttemptFailure {
   if (isFirebreakError(error) && final.has(error.code)) return { kind: 'permanent', error }
   if (!isFirebreakError(error) || error.kind === 'transient') {
-    const afterMs = isFirebreakError(error) ? Number(error.detail['afterMs']) : Number.NaN
-    return afterMs >= 0 ? { kind: 'throttled', afterMs, error } : { kind: 'transient', error }
+    const afterMs = isFirebreakError(error) ? fieldOf(error.detail, 'afterMs') : undefined
+    return typeof afterMs === 'number' && afterMs >= 0
+      ? { kind: 'throttled', afterMs, error }
+      : { kind: 'transient', error }
   }
   return { kind: 'permanent', error }
 }

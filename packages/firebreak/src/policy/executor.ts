@@ -105,10 +105,13 @@ function isThenable<T>(result: T | PromiseLike<T>): result is PromiseLike<T> {
   return typeof (result as Partial<PromiseLike<T>> | null | undefined)?.then === 'function'
 }
 
+const outcomes: ReadonlySet<unknown> = new Set<AttemptFailure['kind']>(['transient', 'permanent', 'throttled'])
+
 // Without this the attempt would keep its places until its time is over.
 function meaning(classify: (error: unknown) => AttemptFailure, error: unknown): AttemptFailure {
   try {
-    return classify(error)
+    const found = classify(error)
+    return outcomes.has(found.kind) ? found : { kind: 'transient', error }
   } catch (thrown) {
     return { kind: 'transient', error: thrown }
   }

@@ -1,5 +1,7 @@
 import { FirebreakError } from '../contracts/errors.ts'
-import type { Backoff } from './backoff.ts'
+import { type Backoff, jitters } from './backoff.ts'
+import { backoffTotal } from './backoff-total.ts'
+import { atLeast, isAtLeast, oneOf, type Problems, whole } from './problems.ts'
 
 /** How much a caller may add to the load of a dependency by trying again. */
 export type BudgetSpec =
@@ -145,8 +147,6 @@ export function withDefaults(spec: PolicySpec): Policy {
   })
 }
 
-type Problems = readonly string[]
-
 /** Every mistake of a policy in words, with the arithmetic; empty when it is sound. */
 export function policyProblems(policy: Policy): Problems {
   const { deadlineMs, attemptTimeoutMs, attemptsMax, backoff } = policy
@@ -167,35 +167,18 @@ export function policyProblems(policy: Policy): Problems {
   ]
 }
 
-// From JavaScript it may be a text, and texts compare like numbers.
-const isAtLeast = (value: number, least: number): boolean => Number.isFinite(value) && value >= least
-
-function atLeast(name: string, value: number, least: number): Problems {
-  return isAtLeast(value, least) ? [] : [`${name} must be ${least} or more and finite, not ${value}`]
-}
-
-function whole(name: string, value: number, { min, max }: { min: number; max?: number }): Problems {
-  if (Number.isSafeInteger(value) && value >= min && value <= (max ?? value)) return []
-  return [`${name} must be a whole number from ${min}${max === undefined ? '' : ` to ${max}`}, not ${value}`]
-}
-
-function oneOf(name: string, value: string, known: readonly string[]): Problems {
-  if (known.includes(value)) return []
-  return [`${name} must be ${known.slice(0, -1).join(', ')} or ${known.at(-1)}, not ${value}`]
-}
-
 function backoffProblems({ baseMs, capMs, jitter }: Backoff): Problems {
   const found = [
     ...atLeast('backoff.baseMs', baseMs, 0),
     ...atLeast('backoff.capMs', capMs, 0),
-    ...oneOf('backoff.jitter', jitter, ['full', 'equal', 'decorrelated', 'none']),
+    ...oneOf('backoff.jitter', jitter, jitters),
   ]
   return found.length > 0 || capMs >= baseMs ? found : [`backoff.capMs ${capMs} is below baseMs ${baseMs}`]
 }
 
 // The last attempt would be started and cut off: its work is wasted every time.
 function sumProblems({ deadlineMs, attemptTimeoutMs, attemptsMax, backoff, hedge }: Policy): Problems {
-  const waits = backoffWorstMs(backoff, attemptsMax - 1)
+  const waits = backoffTotal(backoff, attemptsMax - 1).maxMs
   const after = hedgeAfterMs(hedge, attemptTimeoutMs)
   const hedges = after === 0 ? 0 : (hedge?.max ?? 0)
   const needed = attemptTimeoutMs * attemptsMax + waits + hedges * after
@@ -215,14 +198,6 @@ function sumProblems({ deadlineMs, attemptTimeoutMs, attemptsMax, backoff, hedge
 function hedgeAfterMs(hedge: HedgeSpec | null, attemptTimeoutMs: number): number {
   const isSound = hedge !== null && typeof hedge.after === 'number' && hedge.after > 0 && hedge.after < attemptTimeoutMs
   return isSound && Number.isSafeInteger(hedge.max) ? (hedge.after as number) : 0
-}
-
-/** The longest that the waits between attempts can last together. */
-function backoffWorstMs({ baseMs, capMs, jitter }: Backoff, waits: number): number {
-  const growth = jitter === 'decorrelated' ? 3 : 2
-  let sum = 0
-  for (let i = 0; i < waits; i++) sum += Math.min(capMs, baseMs * growth ** (jitter === 'decorrelated' ? i + 1 : i))
-  return sum
 }
 
 function budgetProblems(spec: BudgetSpec | null): Problems {

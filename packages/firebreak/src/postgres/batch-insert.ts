@@ -5,9 +5,11 @@
  * I2  Only the plain form is taken: `INSERT INTO … (…) VALUES ($1, …)`, with `ON CONFLICT … DO NOTHING` or nothing behind
  *     it. Its rows do not see each other, so it means the same in one statement as in many.
  */
-import type { SqlValue } from '../contracts/database.ts'
+import type { SqlParam } from '../contracts/database.ts'
+import type { SqlText } from '../contracts/sql-text.ts'
+import { boundValues, rowsGiven } from '../node/sql-values.ts'
 import type { Step } from './round-trip.ts'
-import { parametersMax, stepOf } from './statement.ts'
+import { parametersMax, postgresTexts, stepOf } from './statement.ts'
 import { toWire } from './values.ts'
 
 const shape =
@@ -24,20 +26,31 @@ interface Form {
   readonly texts: Map<number, string>
 }
 
+/** Turns what callers ask of one database into steps. **Errors** `FB_STATEMENT_INVALID`. */
 export class BatchInserts {
+  readonly #texts = postgresTexts()
   readonly #forms = new Map<string, Form | null>()
 
+  read(text: string): SqlText {
+    return this.#texts.read(text)
+  }
+
+  step(text: string, params: readonly SqlParam[]): Step {
+    return stepOf(this.#texts.read(text), params)
+  }
+
   /** The steps that run `text` once for every row, in order. */
-  steps(text: string, rows: readonly (readonly SqlValue[])[]): readonly Step[] {
+  steps(text: string, given: readonly (readonly SqlParam[])[]): readonly Step[] {
+    const statement = this.#texts.read(text)
+    const rows = rowsGiven(statement, given)
     const form = rows.length < 4 ? null : this.#formOf(text)
-    const count = form?.parameters.length ?? 0
-    if (form === null || rows.some((row) => row.length !== count)) return rows.map((row) => stepOf(text, row))
-    const widthMax = Math.floor(parametersMax / count)
+    if (form === null) return Array.from(rows, (row, i) => stepOf(statement, row, i + 1))
+    const widthMax = Math.floor(parametersMax / statement.parameters)
+    const values = Array.from(rows, (row, i) => boundValues(statement, row, i + 1).map(toWire))
     const steps: Step[] = []
-    for (let at = 0; at < rows.length; ) {
-      const width = widths.find((one) => one <= Math.min(rows.length - at, widthMax)) ?? 1
-      const values = rows.slice(at, at + width).flatMap((row) => row.map(toWire))
-      steps.push({ text: textOf(form, width), values })
+    for (let at = 0; at < values.length; ) {
+      const width = widths.find((one) => one <= Math.min(values.length - at, widthMax)) ?? 1
+      steps.push({ text: textOf(form, width), values: values.slice(at, at + width).flat() })
       at += width
     }
     return steps

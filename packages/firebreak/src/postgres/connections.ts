@@ -4,20 +4,28 @@
  * I1  The schema of the ledger exists before the first connection is handed out.
  * I2  A broken connection is thrown away; the next one asked for is new.
  * I3  Waiting for a connection is bounded by `connectTimeoutMs`.
+ * I4  `effects` is no older than the newest function and trigger that a transaction has seen, nor than what was defined
+ *     through this database; a function that another program replaces is known a second later.
  */
 import { Pool, type PoolClient } from 'pg'
-import { invariant } from '../contracts/errors.ts'
+import { FirebreakError, invariant } from '../contracts/errors.ts'
 import { BatchInserts } from './batch-insert.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
+import { FunctionEffects, readFunctionEffects } from './function-effects.ts'
 import { Link } from './link.ts'
 import { postgresError } from './postgres-errors.ts'
 import { ensureSchema } from './schema.ts'
 
 const goodbyeMaxMs = 2000
+const effectsKeptMs = 1000
 
 export class Connections {
   readonly settings: ConnectionSettings
   readonly inserts: BatchInserts = new BatchInserts()
+  /** Equal for two handles on one database. */
+  readonly place: string
+  #effects: FunctionEffects = new FunctionEffects('', [], [])
+  #effectsAtMs = Number.NEGATIVE_INFINITY
   readonly #pool: Pool
   readonly #links = new WeakMap<PoolClient, Link>()
   /** Those whose socket is open. */
@@ -27,6 +35,7 @@ export class Connections {
 
   constructor(settings: ConnectionSettings) {
     this.settings = settings
+    this.place = settings.path
     this.#pool = new Pool(settings.pool)
     // An idle connection that is lost is the pool's to drop; the next call makes a new one.
     this.#pool.on('error', () => {})
@@ -41,7 +50,32 @@ export class Connections {
     })
   }
 
-  /** Lends a connection for the time of `use`; errors leave as firebreak errors. */
+  /** What statements can leave behind, with the functions of this database in mind. */
+  get effects(): FunctionEffects {
+    return this.#effects
+  }
+
+  /** Something was defined here that may be a function, or run one. */
+  effectsChanged(): void {
+    this.#effectsAtMs = Number.NEGATIVE_INFINITY
+  }
+
+  /** I4. Where there are functions of somebody's own, one may have been replaced: that changes no version. */
+  async refreshEffects(link: Link, version?: string): Promise<void> {
+    const { clock } = this.settings
+    const isOld = clock.monotonic() - this.#effectsAtMs > (this.#effects.hasFunctions ? effectsKeptMs : Infinity)
+    const isOther = version !== undefined && version !== this.#effects.version
+    if (!isOld && !isOther && this.#effectsAtMs !== Number.NEGATIVE_INFINITY) return
+    const atMs = clock.monotonic()
+    this.#effects = await readFunctionEffects(link)
+    this.#effectsAtMs = atMs
+  }
+
+  outOfTime(): FirebreakError {
+    return new FirebreakError('FB_TRANSACTION_TIMEOUT', { limitMs: this.settings.transactionMaxMs })
+  }
+
+  /** Lends a connection for the time of `use`, whose errors are its own; those of getting one are firebreak errors. */
   async lend<T>(use: (link: Link) => Promise<T>): Promise<T> {
     await this.#prepare()
     return this.#lend(use)
@@ -70,30 +104,33 @@ export class Connections {
   }
 
   async #lend<T>(use: (link: Link) => Promise<T>): Promise<T> {
-    let link: Link | undefined
+    const link = await this.#take()
     try {
-      link = await this.#take()
-      if (link.run === '') await link.askRun()
       return await use(link)
-    } catch (error) {
-      throw postgresError(error, this.settings.path)
     } finally {
-      link?.client.release(link.broken !== undefined)
+      link.client.release(link.broken !== undefined)
     }
   }
 
   async #take(): Promise<Link> {
-    const client = await this.#pool.connect()
-    const link = this.#links.get(client)
-    invariant(link !== undefined, 'the pool announces every connection it makes')
-    return link
+    let link: Link | undefined
+    try {
+      const client = await this.#pool.connect()
+      link = this.#links.get(client)
+      invariant(link !== undefined, 'the pool announces every connection it makes')
+      if (link.run === '') await link.askRun()
+      return link
+    } catch (error) {
+      link?.client.release(true)
+      throw postgresError(error, this.settings.path)
+    }
   }
 
   #prepare(): Promise<void> {
     this.#prepared ??= this.#lend((link) => ensureSchema(link, this.settings)).catch((error) => {
       // The database was away, or somebody has to set it up: asked again the next time.
       this.#prepared = undefined
-      throw error
+      throw postgresError(error, this.settings.path)
     })
     return this.#prepared
   }

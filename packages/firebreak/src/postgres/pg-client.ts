@@ -6,9 +6,10 @@
  */
 import { type PoolClient, Query, type QueryConfig, type QueryResult } from 'pg'
 import type { Sql } from '../contracts/database.ts'
-import { invariant } from '../contracts/errors.ts'
+import { checkCount, statementInvalid } from '../contracts/sql-text.ts'
 import type { DriverQuery, Step } from './round-trip.ts'
-import { fromFirstWord, isTransactionControl, refuseCopy } from './statement.ts'
+import { readWithinUnit } from './statement.ts'
+import { statementError } from './statement-errors.ts'
 import { UnitHandle } from './unit-handle.ts'
 
 /**
@@ -18,10 +19,12 @@ import { UnitHandle } from './unit-handle.ts'
  * **Shape** `query` with promises, and `release`, which does nothing. Values and rows are those of `pg`: dates, JSON and
  * the rest. A transaction within it is a savepoint; it cannot choose an isolation level. A statement with a name runs as one
  * without.
- * **Errors** `FB_INVARIANT` for the handle of another engine, a callback, a cursor, or COPY from or to the client.
+ * **Errors** `FB_STATEMENT_INVALID` for the handle of another engine, a callback, a cursor, COPY from or to the client, and
+ * for what `sql.query` refuses in a text.
  */
 export function pgClient(sql: Sql): PoolClient {
-  invariant(sql instanceof UnitHandle, 'pgClient takes the handle of a unit on postgresDatabase')
+  if (!(sql instanceof UnitHandle))
+    throw statementInvalid('it takes the handle of a unit on postgresDatabase', 'pgClient(sql)')
   return new UnitClient(sql) as unknown as PoolClient
 }
 
@@ -45,28 +48,32 @@ class UnitClient {
 
   async query(given: string | Config, values?: readonly unknown[]): Promise<QueryResult> {
     const config = typeof given === 'string' ? { text: given } : given
-    invariant(typeof config.text === 'string' && typeof values !== 'function', 'one statement, and a promise')
-    const { text, before } = this.#withinUnit(config.text)
+    const { text, before } = this.#withinUnit(config?.text, values ?? config?.values)
+    // A savepoint of its own by name could be taken for that of a neighbour.
+    const isNamed = setsOrReleases.test(text) || rollsBackTo.test(text)
+    this.#handle.admit(text, isNamed && !innerName.test(text) ? 'session' : isNamed ? 'none' : undefined)
     // Without its name: the driver takes a statement that was skipped behind a failed one for prepared, and so one that the
     // schema has made stale, and keeps names without a bound.
     const { name: _, ...unnamed } = config
     const answer = await this.#run({ ...unnamed, text, queryMode: 'extended' }, values, before)
-    if (before.length > 0 || rollsBackTo.test(text)) this.#handle.failure = undefined
+    if (before.length > 0 || rollsBackTo.test(text)) this.#handle.unit.failure = undefined
     return answer
   }
 
   release(): void {}
 
-  #withinUnit(text: string): { readonly text: string; readonly before: readonly Step[] } {
-    const statement = fromFirstWord(text)
-    refuseCopy(statement)
+  #withinUnit(given: string, values: unknown): { readonly text: string; readonly before: readonly Step[] } {
+    const { statement, steers } = readWithinUnit(given)
+    if (values && !Array.isArray(values)) throw statementInvalid('pgClient takes text and an array of values', given)
+    checkCount(statement, Array.isArray(values) ? values.length : 0)
     const before: readonly Step[] = []
-    if (!isTransactionControl(statement)) return { before, text }
-    if (rollsBackTo.test(statement) || setsOrReleases.test(statement)) return { before, text: statement }
-    if (begins.test(statement)) return { before, text: `SAVEPOINT ${inner(++this.#depth)}` }
-    const isCommit = commits.test(statement)
-    invariant(isCommit || rollsBack.test(statement), `the unit decides about its transaction: ${text}`)
-    invariant(this.#depth > 0, `no transaction was begun here: ${text}`)
+    if (!steers) return { before, text: given }
+    const text = given.slice(statement.start)
+    if (rollsBackTo.test(text) || setsOrReleases.test(text)) return { before, text }
+    if (begins.test(text)) return { before, text: `SAVEPOINT ${inner(++this.#depth)}` }
+    const isCommit = commits.test(text)
+    if (!isCommit && !rollsBack.test(text)) throw statementInvalid('the unit decides about its transaction', given)
+    if (this.#depth === 0) throw statementInvalid('no transaction was begun here', given)
     const name = inner(this.#depth--)
     return { before: isCommit ? before : [{ text: `ROLLBACK TO ${name}`, values: [] }], text: `RELEASE ${name}` }
   }
@@ -76,11 +83,16 @@ class UnitClient {
     const query = new Query(config, values === undefined ? config.values : [...values], (error, result) => {
       outcome ??= error ? { error } : { result }
     })
-    await this.#handle.send(before, query as unknown as DriverQuery)
+    try {
+      await this.#handle.send(before, query as unknown as DriverQuery)
+    } catch (error) {
+      throw statementError(error, config.text)
+    }
     // The statement stands; what failed is reading its values, or writing them.
     if (outcome?.result === undefined) throw outcome?.error ?? new Error('the driver gave no result')
     return outcome.result
   }
 }
 
+const innerName = /\bfirebreak_inner_\d+\s*$/
 const inner = (depth: number): string => `firebreak_inner_${depth}`

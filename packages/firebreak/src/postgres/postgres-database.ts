@@ -5,16 +5,27 @@
  * I2  When `commit` rejects with anything but `FB_COMMIT_UNKNOWN`, no unit has left a trace: a COMMIT whose answer was
  *     lost is asked for until the server says what became of it.
  * I3  Closing waits for everything that was begun before it.
+ * I4  A connection goes back to the pool with the session that it had when it came.
  */
-import type { Database, DatabaseCapabilities, SqlRow, SqlUnit, SqlValue, Verdict } from '../contracts/database.ts'
+import type {
+  CommitOptions,
+  Database,
+  DatabaseCapabilities,
+  SqlParam,
+  SqlRow,
+  SqlUnit,
+  Verdict,
+} from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
+import { isInsideUnit } from '../node/open-units.ts'
 import { settleDoubt } from './commit-fate.ts'
 import { type ConnectionSettings, connectionSettings, type PostgresDatabaseOptions } from './connection-settings.ts'
 import { Connections } from './connections.ts'
 import type { Link } from './link.ts'
-import { isLockTimeout, isStalePlan } from './postgres-errors.ts'
-import { rowsOf, stepOf } from './statement.ts'
-import { type Committed, Transaction, Unguarded } from './transaction.ts'
+import { isLockTimeout, isStalePlan, postgresError } from './postgres-errors.ts'
+import type { Answer, Step } from './round-trip.ts'
+import { readsOnly, rowsOf } from './statement.ts'
+import { type Committed, Outdated, RunAgain, Transaction } from './transaction.ts'
 
 /**
  * A database on a PostgreSQL server, version 14 or later. Connects on first use.
@@ -28,8 +39,11 @@ export function postgresDatabase(options: PostgresDatabaseOptions): Database {
   return new PostgresDatabase(connectionSettings(options))
 }
 
-const noValues: readonly SqlValue[] = Object.freeze([])
+const noValues: readonly SqlParam[] = Object.freeze([])
 const guardedAfterFailure = 100
+// A run ends early for want of savepoints, or for a new function; neither is met often.
+const runsMax = 5
+const discard: Step = { text: 'DISCARD ALL', values: [] }
 
 class PostgresDatabase implements Database {
   readonly capabilities: DatabaseCapabilities
@@ -49,52 +63,89 @@ class PostgresDatabase implements Database {
     this.#connections = new Connections(settings)
   }
 
-  async query<Row = SqlRow>(sql: string, params: readonly SqlValue[] = noValues): Promise<readonly Row[]> {
-    const step = stepOf(sql, params)
-    const ask = async (link: Link): Promise<readonly SqlRow[]> => {
-      const [answer] = await link.answers([step])
-      return answer === undefined ? [] : rowsOf(answer)
-    }
-    return this.#track(async () => {
-      try {
-        // The schema was changed since the statement was prepared: nothing has run, and the link has forgotten it.
-        const rows = await this.#connections.lend((link) => ask(link).catch((error) => again(error, () => ask(link))))
-        return rows as readonly Row[]
-      } catch (error) {
-        if (!isLockTimeout(error)) throw error
-        const { path, lockTimeoutMs } = this.#connections.settings
-        throw new FirebreakError('FB_DATABASE_BUSY', { path, waitedMs: lockTimeoutMs }, error)
-      }
-    })
+  async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
+    const step = this.#connections.inserts.step(sql, params)
+    if (!readsOnly(this.#connections.inserts.read(sql))) this.#refuseInside('a statement of its own')
+    return this.#track(() =>
+      this.#connections.lend(async (link) => {
+        const effect = this.#connections.effects.of(sql)
+        try {
+          return rowsOf(await askOnce(link, step)) as readonly Row[]
+        } catch (error) {
+          throw this.#queryError(error)
+        } finally {
+          if (effect !== 'none') await this.#clean(link)
+        }
+      }),
+    )
   }
 
-  commit(units: readonly SqlUnit[]): Promise<readonly Verdict[]> {
+  #queryError(error: unknown): unknown {
+    const { path, lockTimeoutMs } = this.#connections.settings
+    if (isLockTimeout(error)) return new FirebreakError('FB_DATABASE_BUSY', { path, waitedMs: lockTimeoutMs }, error)
+    return postgresError(error, path)
+  }
+
+  async commit<T>(units: readonly SqlUnit<T>[], options: CommitOptions = {}): Promise<readonly Verdict<T>[]> {
+    this.#refuseInside('a commit')
     return this.#track(async () => {
       if (units.length === 0) return []
       const connections = this.#connections
-      const { verdicts, doubt } = await connections.lend((link) => this.#commitOn(link, units))
+      const own = options.own === true || units.length === 1
+      const { verdicts, doubt } = await connections.lend((link) => this.#commitOn(link, units, own))
       if (doubt !== undefined) await settleDoubt(doubt, connections)
       return verdicts
     })
   }
 
-  // Savepoints cost a quarter of a commit of small units, and hardly a unit ever fails in its SQL. Where they do, the groups
-  // that follow are guarded at once.
-  async #commitOn(link: Link, units: readonly SqlUnit[]): Promise<Committed> {
-    const guarded = this.#guardedCommits > 0
-    if (guarded) this.#guardedCommits--
-    try {
-      return await new Transaction(link, this.#connections, guarded).run(units)
-    } catch (error) {
-      if (!(error instanceof Unguarded)) throw error
-      this.#guardedCommits = guardedAfterFailure
-      const again = units.map((unit, place) => (place === error.going ? this.#outOfTime : unit))
-      return new Transaction(link, this.#connections, true).run(again)
+  // Savepoints cost a quarter of a commit of small units, and hardly a unit ever needs one: where one has failed, or has
+  // changed its session, the groups that follow are guarded at once.
+  async #commitOn<T>(link: Link, units: readonly SqlUnit<T>[], own: boolean): Promise<Committed<T>> {
+    let running = units
+    let isGuarded = this.#guardedCommits > 0
+    if (isGuarded) this.#guardedCommits--
+    for (let run = 1; ; run++) {
+      await this.#refreshEffects(link)
+      const transaction = new Transaction(link, this.#connections, { guarded: isGuarded, own })
+      try {
+        return await transaction.run(running)
+      } catch (error) {
+        if (!(error instanceof RunAgain) || run === runsMax) throw error
+        running = without(running, error.instead)
+        if (error instanceof Outdated) this.#connections.effectsChanged()
+        else {
+          this.#guardedCommits = guardedAfterFailure
+          isGuarded = true
+        }
+      } finally {
+        if (transaction.leavesTraces) await this.#clean(link)
+      }
     }
   }
 
-  readonly #outOfTime: SqlUnit = async () => {
-    throw new FirebreakError('FB_TRANSACTION_TIMEOUT', { limitMs: this.#connections.settings.transactionMaxMs })
+  async #refreshEffects(link: Link): Promise<void> {
+    try {
+      await this.#connections.refreshEffects(link)
+    } catch (error) {
+      throw postgresError(error, this.#connections.settings.path)
+    }
+  }
+
+  /** Gives a session back as it was when it began, or not at all. What was done there may have defined functions. */
+  async #clean(link: Link): Promise<void> {
+    this.#connections.effectsChanged()
+    if (link.broken !== undefined) return
+    try {
+      await link.answers([discard])
+      link.statements.forgetAll()
+    } catch (error) {
+      link.cut(error)
+    }
+  }
+
+  /** It would wait for the unit that calls it, or take effect once for each of its attempts. */
+  #refuseInside(what: string): void {
+    if (isInsideUnit(this.#connections.place)) throw new FirebreakError('FB_TRANSACTION_NESTED', { what })
   }
 
   close(): Promise<void> {
@@ -115,6 +166,22 @@ class PostgresDatabase implements Database {
   }
 }
 
-function again<T>(error: unknown, ask: () => Promise<T>): Promise<T> {
-  return isStalePlan(error) ? ask() : Promise.reject(error)
+/** The schema may have changed since the statement was prepared: then nothing has run, and the link has forgotten it. */
+async function askOnce(link: Link, step: Step): Promise<Answer> {
+  const ask = async (): Promise<Answer> => {
+    const [answer] = await link.answers([step])
+    return answer as Answer
+  }
+  try {
+    return await ask()
+  } catch (error) {
+    if (!isStalePlan(error)) throw error
+    return ask()
+  }
+}
+
+function without<T>(units: readonly SqlUnit<T>[], instead: RunAgain['instead']): readonly SqlUnit<T>[] {
+  if (instead === undefined) return units
+  const refused: SqlUnit<T> = () => Promise.reject(instead.error)
+  return units.map((unit, place) => (place === instead.place ? refused : unit))
 }

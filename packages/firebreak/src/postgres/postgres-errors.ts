@@ -26,9 +26,16 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 /** The statement waited longer than `lock_timeout` for a lock. */
 export const isLockTimeout = (error: unknown): boolean => sqlState(error) === '55P03'
 
-/** The rows of a prepared statement look different since the schema was changed. Messages are in the server's language. */
+/**
+ * A prepared statement is of no use any more: its rows look different since the schema was changed, or somebody has dropped
+ * it. Messages are in the server's language.
+ */
 export function isStalePlan(error: unknown): boolean {
-  return error instanceof DatabaseError && error.code === '0A000' && error.routine === 'RevalidateCachedQuery'
+  if (!(error instanceof DatabaseError)) return false
+  return (
+    (error.code === '0A000' && error.routine === 'RevalidateCachedQuery') ||
+    (error.code === '26000' && error.routine === 'FetchPreparedStatement')
+  )
 }
 
 // The server is going, or ends a session that was idle or in a transaction for too long. Not class 08: what the server says
@@ -38,10 +45,52 @@ const sessionEnds = /^(?:57P0|25P0[34])/
 /** The server closes the connection after it, or the error did not come from a server at all. */
 export function isConnectionError(error: unknown): boolean {
   if (isFirebreakError(error)) return false
-  if (!(error instanceof DatabaseError) || sessionEnds.test(error.code ?? '')) return true
+  if (!(error instanceof DatabaseError)) return true
+  if (sessionEnds.test(error.code ?? '') && isOfServer(error)) return true
   // In the language of the server, in which it may be another word.
   return error.severity === 'FATAL' || error.severity === 'PANIC'
 }
+
+// Any code can be raised by a function, or passed on from another server by a foreign table: the file of the server's source
+// that reports it tells. One that a pooler reports has none.
+const sessionFiles: ReadonlySet<string> = new Set(['postgres.c', 'postmaster.c', 'postinit.c', 'backend_startup.c'])
+const isOfServer = ({ file }: DatabaseError): boolean => file === undefined || sessionFiles.has(file)
+
+// Where the server says of itself that it cannot go on with a statement now.
+const lockFiles = ['deadlock.c', 'predicate.c', 'nodeModifyTable.c', 'nodeLockRows.c', 'heapam.c', 'heapam_handler.c']
+const resourceFiles = [
+  'md.c',
+  'fd.c',
+  'xlog.c',
+  'buffile.c',
+  'bufmgr.c',
+  'aset.c',
+  'mcxt.c',
+  'generation.c',
+  'slab.c',
+  'lock.c',
+]
+const passingFiles: ReadonlySet<string> = new Set([...lockFiles, 'trigger.c', ...resourceFiles, 'dsa.c', 'shmem.c'])
+const passing: ReadonlySet<string> = new Set(['40001', '40P01', '53100', '53200', '58030'])
+
+/**
+ * The same for a statement of the user: only what the server says of itself, or the network, is not the statement's own. So a
+ * function that raises a code of the server's fails its unit, and no more.
+ */
+export function userError(error: unknown, path: string): unknown {
+  if (isFirebreakError(error)) return error
+  const isConnections = isConnectionError(error)
+  const isServers =
+    error instanceof DatabaseError && passing.has(error.code ?? '') && passingFiles.has(error.file ?? '')
+  if (!isConnections && !isServers && !isStalePlan(error)) return error
+  const mapped = postgresError(error, path)
+  if (!isConnections || !isFirebreakError(mapped)) return mapped
+  return new FirebreakError(mapped.code, { ...mapped.detail, inUnit: true }, error)
+}
+
+/** One of the database as a whole, which no unit of a commit outlives. */
+export const isDatabaseCode = (error: unknown): boolean =>
+  isFirebreakError(error) && error.code.startsWith('FB_DATABASE_')
 
 /** What the server or the network is to blame for becomes a firebreak error; what the statement did stays as it is. */
 export function postgresError(error: unknown, path: string): unknown {

@@ -12,6 +12,7 @@ import { errorMessage, FirebreakError } from '../contracts/errors.ts'
 import type { MessageWriter } from './message-writer.ts'
 import { isStalePlan } from './postgres-errors.ts'
 import type { Prepared, StatementCache } from './statement-cache.ts'
+import { statementError } from './statement-errors.ts'
 import { type Field, fieldOf, type WireValue } from './values.ts'
 
 export interface Step {
@@ -148,10 +149,11 @@ export class RoundTrip {
   /** From the server, which then skips what is left; or because the connection is gone. */
   handleError(error: unknown, connection?: Connection): void {
     this.#last?.handleError(error, connection)
+    // Whatever has taken one of them away may have taken others.
+    if (isStalePlan(error)) this.#statements.forgetAll()
     const failed = this.#prepared[this.answers.length]
-    if (isStalePlan(error) && failed !== undefined) this.#statements.forget(failed)
     for (const prepared of new Set(this.#prepared)) if (prepared.state === 'sent') this.#statements.forget(prepared)
-    this.#settle(error)
+    this.#settle(failed === undefined ? error : statementError(error, failed.text))
   }
 
   #settle(error?: unknown): void {

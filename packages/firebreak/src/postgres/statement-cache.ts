@@ -49,6 +49,12 @@ export class StatementCache {
     this.#closing.push(prepared.name)
   }
 
+  /** Some or all of them may be gone over there. */
+  forgetAll(): void {
+    for (const { name } of this.#byText.values()) this.#closing.push(name)
+    this.#byText.clear()
+  }
+
   /** The names that the server may forget, each once; whoever takes them tells it. */
   takeClosing(): readonly string[] {
     if (this.#closing.length === 0) return none

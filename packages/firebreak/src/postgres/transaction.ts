@@ -4,10 +4,10 @@
  * I1  Nothing is sent before a unit needs it: BEGIN, a unit's savepoint and its end travel with the next statement, and
  *     the last of them with COMMIT. A unit without a statement costs nothing.
  * I2  A unit ends exactly once, when its last statement has been answered: released, or rolled back to its savepoint. From
- *     then on its handle is dead.
- * I3  A unit with a failed statement cannot succeed: the server has dropped its writes. One that hides the error and ends
- *     as if all were well takes the commit with it, because whoever counts on its effects would never know.
- * I4  Once the transaction is lost, nothing more of any unit is sent.
+ *     then on its handles are dead, and its verdict stands, whatever its code does later.
+ * I3  A unit with a failed statement cannot succeed, also when its code hides the error: the server has dropped its writes.
+ * I4  Once the transaction is lost, nothing more of any unit is sent. The engine or `abandon` loses it, never the code of a
+ *     user: what a statement of the user raises fails its unit and nobody else.
  * I5  Without savepoints the units stand or fall together: the first that fails is thrown as `Unguarded`, nothing is left of
  *     any, and whoever runs them runs them again with savepoints.
  * I6  Without savepoints a write that answers nothing is deferred: it travels in front of the next statement, whosoever's that
@@ -18,18 +18,22 @@
  * I8  A body never runs beside itself: one that is out of time and still going is not run again.
  * I9  With savepoints every unit may wait for its own locks. When they hold the transaction for too long all together, it
  *     ends as busy, and smaller groups get past each other; but not while a body is going that would be run again (I8).
+ * I10 What a unit can change for those behind it is put back where its effect is `settings`, and needs a transaction of its
+ *     own where it is `session`. Both need the unit's savepoint, which alone ends read-only mode.
  */
-import type { SqlUnit, Verdict } from '../contracts/database.ts'
-import { FirebreakError, invariant, isFirebreakError } from '../contracts/errors.ts'
+import type { CommitScope, SqlUnit, Verdict } from '../contracts/database.ts'
+import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { insideUnit } from '../node/open-units.ts'
 import { TransactionWatch } from '../node/transaction-watch.ts'
 import { nextTurn } from '../node/turn.ts'
 import type { BatchInserts } from './batch-insert.ts'
 import type { Connections } from './connections.ts'
+import { catalogueVersion } from './function-effects.ts'
 import type { Link } from './link.ts'
-import { isConnectionError, postgresError } from './postgres-errors.ts'
+import { isConnectionError, isDatabaseCode, postgresError, userError } from './postgres-errors.ts'
 import type { Answer, Step } from './round-trip.ts'
-import { withOwnBytes } from './statement.ts'
-import { type Cargo, type Carrier, UnitHandle } from './unit-handle.ts'
+import { larger, type StatementEffect } from './statement-effect.ts'
+import { type Cargo, type Carrier, type Origin, UnitHandle, UnitState } from './unit-handle.ts'
 
 /** A COMMIT that was sent and never answered. */
 export interface Doubt {
@@ -40,10 +44,16 @@ export interface Doubt {
   readonly cause: unknown
 }
 
-export interface Committed {
-  readonly verdicts: readonly Verdict[]
+export interface Committed<T> {
+  readonly verdicts: readonly Verdict<T>[]
   /** Set where only the server can tell whether it holds. */
   readonly doubt?: Doubt
+}
+
+/** `guarded`: each unit has a savepoint. `own`: its units are one piece of work, which may do anything to its session. */
+export interface TransactionMode {
+  readonly guarded: boolean
+  readonly own: boolean
 }
 
 const control = (text: string): Step => ({ text, values: [] })
@@ -53,20 +63,31 @@ const rollback = control('ROLLBACK')
 const savepoint = control('SAVEPOINT firebreak_unit')
 const undo = control('ROLLBACK TO firebreak_unit')
 const release = control('RELEASE firebreak_unit')
-const askId = control('SELECT pg_current_xact_id()')
+const askId = control(`SELECT pg_current_xact_id(), ${catalogueVersion}`)
+/** In this order: a role is that of a session, and what is reset under a foreign one may be kept by it. */
+const restore = ['RESET SESSION AUTHORIZATION', 'RESET ROLE', 'RESET ALL'].map(control)
 
 /** Steps, and bytes of their texts and values, that may wait for the next trip. */
 const deferredMax = 256
 const deferredBytesMax = 256 * 1024
+const statementShown = 200
 
-const done: Verdict = Object.freeze({ ok: true })
+/** The units have to run again from the start. `instead`: the one that must not, and what is said of it. */
+export class RunAgain extends Error {
+  instead: { readonly place: number; readonly error: FirebreakError } | undefined
+}
 
-/** A unit has failed in a transaction without savepoints. */
-export class Unguarded extends Error {
-  /** The place of the unit whose body is out of time and still going. */
-  going: number | undefined
+/** With savepoints: one of them has failed, or does what needs one. */
+class Unguarded extends RunAgain {
   constructor(cause?: unknown) {
     super('an earlier statement of this commit has failed; its units run again', { cause })
+  }
+}
+
+/** When somebody has looked at the functions that are new in the database. */
+export class Outdated extends RunAgain {
+  constructor() {
+    super('the database has new functions; the units of this commit run again')
   }
 }
 
@@ -74,40 +95,49 @@ export class Transaction implements Carrier {
   readonly inserts: BatchInserts
   readonly #link: Link
   readonly #connections: Connections
-  /** Each unit has a savepoint of its own. */
-  readonly #guarded: boolean
+  readonly #mode: TransactionMode
   /** Goes to the server in front of the next statement. */
   #ahead: Step[] = [begin, askId]
   /** Of the writes in `#ahead`. */
   #deferredBytes = 0
   #begun = false
   #transactionId = ''
-  /** Why the transaction as a whole cannot stand. */
   #lost: { readonly error: unknown } | undefined
+  /** The largest of its units. */
+  #effect: StatementEffect = 'none'
+  /** The unit that is running. */
+  #place = 0
 
-  constructor(link: Link, connections: Connections, guarded: boolean) {
-    this.#guarded = guarded
+  constructor(link: Link, connections: Connections, mode: TransactionMode) {
+    this.#mode = mode
     this.inserts = connections.inserts
     this.#link = link
     this.#connections = connections
   }
 
+  /** The session is not as it was before, also when nothing was committed. */
+  get leavesTraces(): boolean {
+    return this.#effect === 'session'
+  }
+
   /** Runs the units and commits, or leaves nothing. */
-  async run(units: readonly SqlUnit[]): Promise<Committed> {
-    const { clock, transactionMaxMs, groupMaxMs } = this.#connections.settings
+  async run<T>(units: readonly SqlUnit<T>[]): Promise<Committed<T>> {
+    const { clock, transactionMaxMs } = this.#connections.settings
     const watch = new TransactionWatch(clock, transactionMaxMs)
-    const startedAtMs = clock.now()
-    const verdicts: Verdict[] = []
+    const startedAtMs = clock.monotonic()
+    const verdicts: Verdict<T>[] = []
     try {
       for (const unit of units) {
-        if (this.#guarded && clock.now() - startedAtMs > groupMaxMs) await this.#giveBack(watch, startedAtMs)
-        verdicts.push(await this.#runUnit(unit, watch))
+        if (this.#mode.guarded) await this.#giveBack(watch, startedAtMs)
+        this.#place = verdicts.length
+        verdicts.push(await this.#runUnit(unit, verdicts, watch))
       }
-      if (this.#deferredBytes > 0) await this.#runUnit(this.#sendDeferred, watch)
+      if (this.#deferredBytes > 0) await this.#runUnit((handle) => handle.send(this.#ahead.splice(-1)), [], watch) // I7
     } catch (error) {
       await this.#rollBack()
       // Asked only now: a body whose statement was cut short has heard of it by now, and ended.
-      if (error instanceof Unguarded && watch.going > 0) error.going = verdicts.length
+      if (error instanceof RunAgain && watch.going > 0)
+        error.instead ??= { place: this.#place, error: this.#connections.outOfTime() }
       throw error
     } finally {
       watch.stop()
@@ -118,62 +148,129 @@ export class Transaction implements Carrier {
 
   // I9. A body whose statement was cut short needs a moment to hear of it and to end.
   async #giveBack(watch: TransactionWatch, startedAtMs: number): Promise<void> {
-    const { clock, path } = this.#connections.settings
+    const { clock, path, groupMaxMs } = this.#connections.settings
+    const waitedMs = clock.monotonic() - startedAtMs
+    if (waitedMs <= groupMaxMs) return
     await new Promise<void>((resolve) => nextTurn(resolve))
-    if (watch.going === 0) throw new FirebreakError('FB_DATABASE_BUSY', { path, waitedMs: clock.now() - startedAtMs })
+    if (watch.going === 0) throw new FirebreakError('FB_DATABASE_BUSY', { path, waitedMs })
   }
 
-  // I7: the last of them takes the others along.
-  readonly #sendDeferred = async (handle: UnitHandle): Promise<void> => {
-    await handle.send(this.#ahead.splice(-1))
+  async #runUnit<T>(
+    unit: (user: UnitHandle, commit: CommitScope<T>) => Promise<T>,
+    before: readonly Verdict<T>[],
+    watch: TransactionWatch,
+  ): Promise<Verdict<T>> {
+    const state = new UnitState()
+    const [user, ledger] = [new UnitHandle(this, state, 'user'), new UnitHandle(this, state, 'ledger')]
+    const scope: CommitScope<T> = { ledger, before, abandon: (error) => this.#abandon(error) }
+    const ended = await insideUnit(this.#connections.place, async (open): Promise<Verdict<T>> => {
+      try {
+        return { ok: true, value: await watch.run(() => unit(user, scope)) }
+      } catch (error) {
+        return { ok: false, error }
+      } finally {
+        state.ended = true
+        open.ended = true
+      }
+    })
+    if (state.underWay.size > 0) await this.#hearOut(state, ended)
+    this.#refuseWhenLost()
+    const verdict = this.#verdictOf(state, ended)
+    if (!verdict.ok && !this.#mode.guarded && state.refused === undefined) throw new Unguarded(verdict.error)
+    this.#leave(state, verdict.ok)
+    return verdict
   }
 
-  async #runUnit(unit: (handle: UnitHandle) => Promise<void>, watch: TransactionWatch): Promise<Verdict> {
-    const handle = new UnitHandle(this)
-    let failure: { readonly error: unknown } | undefined
-    try {
-      await watch.run(() => unit(handle), handle)
-    } catch (error) {
-      failure = { error }
-    }
-    await handle.end(isFirebreakError(failure?.error, 'FB_TRANSACTION_TIMEOUT'))
-    if (this.#lost !== undefined) throw this.#lost.error
-    if (failure !== undefined && isDatabaseError(failure.error)) throw failure.error
-    if (failure === undefined && handle.failure !== undefined) throw handle.failure.error
-    if (!this.#guarded) {
-      if (failure !== undefined) throw new Unguarded(failure.error)
-      return done
-    }
-    if (handle.opened) this.#ahead.push(...(failure === undefined ? [release] : [undo, release]))
-    return failure === undefined ? done : { ok: false, error: failure.error }
+  /** I2: the server is still at work for a unit whose code has ended, or is out of time. */
+  async #hearOut(state: UnitState, ended: Verdict): Promise<void> {
+    if (!ended.ok && isFirebreakError(ended.error, 'FB_TRANSACTION_TIMEOUT')) await this.cancel()
+    await Promise.allSettled(state.underWay)
   }
 
-  async send({ steps, last, opens }: Cargo): Promise<readonly Answer[]> {
-    if (this.#lost !== undefined) throw this.#lost.error
-    if (opens && this.#guarded) this.#ahead.push(savepoint)
+  #verdictOf<T>({ refused, failure }: UnitState, ended: Verdict<T>): Verdict<T> {
+    if (ended.ok && refused === undefined && failure === undefined) return ended
+    const thrown = ended.ok ? failure?.error : ended.error
+    const error = refused ?? thrown
+    const isSuspect = failure?.by === 'user' || isFirebreakError(error, 'FB_TRANSACTION_SHARED')
+    return isSuspect && !this.#mode.own ? { ok: false, error, alone: true } : { ok: false, error }
+  }
+
+  /** Ends a unit's savepoint, and puts back what it has changed (I10). */
+  #leave({ opened, effect }: UnitState, succeeded: boolean): void {
+    if (!opened || !this.#mode.guarded) return
+    this.#ahead.push(...(succeeded ? [release] : [undo, release]))
+    if (effect === 'none') return
+    // It may have dropped prepared statements, ours too.
+    if (effect === 'session') this.#link.statements.forgetAll()
+    this.#ahead.push(...restore)
+  }
+
+  admit(unit: UnitState, text: string, given?: StatementEffect): void {
+    const effect = given ?? this.#connections.effects.of(text)
+    if (effect === 'none') return
+    if (effect === 'session' && !this.#mode.own) throw this.#refuse(unit, text)
+    if (!this.#mode.guarded) throw this.#runAgain(new Unguarded())
+    unit.effect = larger(unit.effect, effect)
+    this.#effect = larger(this.#effect, effect)
+  }
+
+  #refuse(unit: UnitState, text: string): unknown {
+    unit.refused ??= new FirebreakError('FB_TRANSACTION_SHARED', { statement: text.slice(0, statementShown) })
+    // Without a savepoint what it has written cannot be told from what others have.
+    if (this.#mode.guarded || !(unit.opened || unit.wrote)) return unit.refused
+    const again = new Unguarded()
+    again.instead = { place: this.#place, error: unit.refused }
+    return this.#runAgain(again)
+  }
+
+  #runAgain(error: RunAgain): unknown {
+    this.#lost ??= { error }
+    return this.#lost.error
+  }
+
+  #abandon(error: unknown): never {
+    this.#lost ??= { error }
+    throw error
+  }
+
+  async send({ unit, by, steps, last }: Cargo): Promise<readonly Answer[]> {
+    this.#refuseWhenLost()
+    if (!unit.opened && this.#mode.guarded) this.#ahead.push(savepoint)
     const ahead = this.#takeAhead()
     const trip = this.#link.trip([...ahead, ...steps], last)
     try {
       await this.#link.send(trip)
     } catch (cause) {
-      const error = postgresError(cause, this.#connections.settings.path)
-      const isLost = isDatabaseError(error)
-      const isSomebodyElses = !this.#guarded && !isLost && trip.answers.length < ahead.length
-      const thrown = isSomebodyElses ? new Unguarded(cause) : error
-      if (isLost || isSomebodyElses) this.#lost ??= { error: thrown }
-      throw thrown
+      throw this.#failed(cause, trip.answers.length < ahead.length ? 'ahead' : by)
     } finally {
       if (ahead[0] === begin) this.#hasBegun(trip.answers)
     }
+    this.#refuseWhenLost()
     return trip.answers.slice(ahead.length)
   }
 
+  /** I4. */
+  #refuseWhenLost(): void {
+    if (this.#lost !== undefined) throw this.#lost.error
+  }
+
+  /** What a failed statement means for the transaction (I4); the error as its sender is to see it. */
+  #failed(cause: unknown, whose: Origin | 'ahead'): unknown {
+    const { path } = this.#connections.settings
+    // I6: it was deferred, and nobody who waits here has sent it.
+    if (whose === 'ahead' && !this.#mode.guarded && !isConnectionError(cause))
+      return this.#runAgain(new Unguarded(cause))
+    const error = whose === 'user' ? userError(cause, path) : postgresError(cause, path)
+    if (whose === 'ahead' || isDatabaseCode(error)) this.#lost ??= { error }
+    return error
+  }
+
   defer(step: Step): boolean {
-    if (this.#guarded || this.#ahead.length >= deferredMax) return false
+    if (this.#mode.guarded || this.#lost !== undefined || this.#ahead.length >= deferredMax) return false
     const bytes = step.values.reduce((sum, value) => sum + (value?.length ?? 0), step.text.length)
     if (this.#deferredBytes + bytes > deferredBytesMax) return false
     this.#deferredBytes += bytes
-    this.#ahead.push(withOwnBytes(step))
+    this.#ahead.push(step)
     return true
   }
 
@@ -183,7 +280,12 @@ export class Transaction implements Carrier {
 
   #hasBegun(answers: readonly Answer[]): void {
     this.#begun = true
-    this.#transactionId = answers[1]?.rows[0]?.[0] ?? ''
+    const [id = '', version] = answers[1]?.rows[0] ?? []
+    this.#transactionId = id ?? ''
+    if (version === undefined || version === this.#connections.effects.version) return
+    // A statement may have run that nobody could judge.
+    this.#effect = 'session'
+    this.#lost ??= { error: new Outdated() }
   }
 
   #takeAhead(): readonly Step[] {
@@ -201,7 +303,7 @@ export class Transaction implements Carrier {
     }
     const tag = trip.answers.at(-1)?.tag
     // The server says so when it was asked to commit what it had already given up.
-    invariant(tag === 'COMMIT', `a transaction ended with ${tag}`)
+    if (tag !== 'COMMIT') throw new Error(`the server ended the transaction with ${tag}`)
     return undefined
   }
 
@@ -209,7 +311,8 @@ export class Transaction implements Carrier {
     const isDoubtful = sent && isConnectionError(cause)
     if (!isDoubtful) {
       await this.#rollBack()
-      throw postgresError(cause, this.#connections.settings.path)
+      // What is checked at the end is checked by triggers and constraints of the user.
+      throw userError(cause, this.#connections.settings.path)
     }
     const { backend, run } = this.#link
     return { transactionId: this.#transactionId, backend, run, cause }
@@ -224,9 +327,4 @@ export class Transaction implements Carrier {
       this.#link.cut(error)
     }
   }
-}
-
-// Not the unit's own: whoever raises it says that the transaction as a whole cannot stand.
-function isDatabaseError(error: unknown): boolean {
-  return isFirebreakError(error) && error.code.startsWith('FB_DATABASE_')
 }

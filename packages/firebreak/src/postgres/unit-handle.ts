@@ -1,12 +1,15 @@
-import type { Sql, SqlRow, SqlValue } from '../contracts/database.ts'
+import type { Sql, SqlParam, SqlRow } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { BatchInserts } from './batch-insert.ts'
 import type { Answer, DriverQuery, Step } from './round-trip.ts'
-import { answersNothing, changedRows, rowsOf, stepOf } from './statement.ts'
+import { answersNothing, changedRows, rowsOf } from './statement.ts'
+import type { StatementEffect } from './statement-effect.ts'
 
 /** What a unit reaches of the transaction it runs in. */
 export interface Carrier {
   readonly inserts: BatchInserts
+  /** **Errors** where a statement of the user must not run in this transaction, or not yet. */
+  admit(unit: UnitState, text: string, effect?: StatementEffect): void
   send(cargo: Cargo): Promise<readonly Answer[]>
   /** True when it will send the step in front of the next one, and answer for its failure; then nobody waits for it. */
   defer(step: Step): boolean
@@ -16,66 +19,88 @@ export interface Carrier {
 
 /** What a unit sends at once. */
 export interface Cargo {
+  readonly unit: UnitState
+  readonly by: Origin
   readonly steps: readonly Step[]
   readonly last: DriverQuery | undefined
-  /** It is the first of its unit, so the unit's savepoint goes in front. */
-  readonly opens: boolean
 }
 
-const noValues: readonly SqlValue[] = Object.freeze([])
+/** Whose statement it is: what the user's raise is never the engine's. */
+export type Origin = 'user' | 'ledger'
 
-/** The handle of one unit. Its transaction reads `opened` and `failure`; `end` makes it dead. */
-export class UnitHandle implements Sql {
+/** What its transaction knows of one unit. Written by its handles and by the transaction. */
+export class UnitState {
   /** A statement has been sent, so there is a savepoint to end. */
   opened = false
+  /** A write waits for the next statement, or has gone in front of one. */
+  wrote = false
   /** The first statement that failed and was not rolled back to a savepoint of the unit's own. */
-  failure: { readonly error: unknown } | undefined
-  readonly #carrier: Carrier
-  readonly #underWay = new Set<Promise<unknown>>()
-  #ended = false
+  failure: { readonly error: unknown; readonly by: Origin } | undefined
+  /** A statement of it needs a transaction of its own: whatever its code makes of that, it cannot succeed here. */
+  refused: FirebreakError | undefined
+  /** What has to be put back behind it. */
+  effect: StatementEffect = 'none'
+  ended = false
+  readonly underWay: Set<Promise<unknown>> = new Set()
+}
 
-  constructor(carrier: Carrier) {
+const noValues: readonly SqlParam[] = Object.freeze([])
+
+/** A handle of one unit; dead when the unit has ended. */
+export class UnitHandle implements Sql {
+  readonly unit: UnitState
+  readonly #carrier: Carrier
+  readonly #by: Origin
+
+  constructor(carrier: Carrier, unit: UnitState, by: Origin) {
     this.#carrier = carrier
+    this.unit = unit
+    this.#by = by
   }
 
-  async query<Row = SqlRow>(sql: string, params: readonly SqlValue[] = noValues): Promise<readonly Row[]> {
-    const step = stepOf(sql, params)
+  async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
+    const step = this.#carrier.inserts.step(sql, params)
+    this.admit(sql)
     // After a failure the server refuses what comes: whoever goes on is told so.
-    const mayWait = !this.#ended && this.failure === undefined && answersNothing(sql)
-    if (mayWait && this.#carrier.defer(step)) return []
+    const mayWait = this.unit.failure === undefined && answersNothing(sql)
+    if (mayWait && this.#carrier.defer(step)) {
+      this.unit.wrote = true
+      return []
+    }
     const [answer] = await this.send([step])
     return answer === undefined ? [] : (rowsOf(answer) as readonly Row[])
   }
 
-  async run(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number> {
-    const answers = await this.send(this.#carrier.inserts.steps(sql, rows))
+  async run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
+    const steps = this.#carrier.inserts.steps(sql, rows)
+    this.admit(sql)
+    const answers = await this.send(steps)
     return answers.reduce((sum, answer) => sum + changedRows(answer), 0)
   }
 
+  /** Asked before each statement that is not the transaction's own; `effect` where the text alone does not say. */
+  admit(text: string, effect?: StatementEffect): void {
+    if (this.unit.ended) throw new FirebreakError('FB_UNIT_ENDED', { what: 'this handle' })
+    if (this.#by === 'user') this.#carrier.admit(this.unit, text, effect)
+  }
+
   async send(steps: readonly Step[], last?: DriverQuery): Promise<readonly Answer[]> {
-    if (this.#ended) throw new FirebreakError('FB_UNIT_ENDED', { what: 'this handle' })
+    const { unit } = this
+    if (unit.ended) throw new FirebreakError('FB_UNIT_ENDED', { what: 'this handle' })
     if (steps.length === 0 && last === undefined) return []
-    const sending = this.#carrier.send({ steps, last, opens: !this.opened })
-    this.opened = true
-    this.#underWay.add(sending)
+    const sending = this.#carrier.send({ unit, by: this.#by, steps, last })
+    unit.opened = true
+    unit.underWay.add(sending)
     try {
       return await sending
     } catch (error) {
       // What never went to the server has not harmed the unit.
-      if (!isFirebreakError(error, 'FB_INVARIANT')) this.failure ??= { error }
+      if (!isFirebreakError(error, 'FB_INVARIANT')) unit.failure ??= { error, by: this.#by }
       // The driver's own stack ends at the socket; this one leads to the statement in the service's code.
       if (error instanceof Error) Error.captureStackTrace(error, this.send)
       throw error
     } finally {
-      this.#underWay.delete(sending)
+      unit.underWay.delete(sending)
     }
-  }
-
-  /** Nothing more is taken; resolves when what is under way has been answered. */
-  async end(hurry: boolean): Promise<void> {
-    this.#ended = true
-    if (this.#underWay.size === 0) return
-    if (hurry) await this.#carrier.cancel()
-    await Promise.allSettled(this.#underWay)
   }
 }

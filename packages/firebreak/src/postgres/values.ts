@@ -1,5 +1,4 @@
 import type { SqlRow, SqlValue } from '../contracts/database.ts'
-import { invariant } from '../contracts/errors.ts'
 
 /** A parameter as the protocol carries it: text, or bytes. */
 export type WireValue = string | Buffer | null
@@ -11,11 +10,10 @@ export interface Field {
   readonly read: (text: string) => SqlValue
 }
 
+/** Bytes are copied: they may wait, and belong to their caller. */
 export function toWire(value: SqlValue): WireValue {
   if (value === null || typeof value === 'string') return value
-  if (typeof value === 'number' || typeof value === 'bigint') return String(value)
-  invariant(value instanceof Uint8Array, 'a value of a statement is text, a number, a bigint, bytes or null')
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  return typeof value === 'object' ? Buffer.from(new Uint8Array(value).buffer) : String(value)
 }
 
 // Object identifiers of the built-in types. **Source** https://www.postgresql.org/docs/current/catalog-pg-type.html
@@ -57,6 +55,7 @@ function readInteger(text: string): number | bigint {
   return Number.isSafeInteger(number) ? number : BigInt(text)
 }
 
+// As SQLite has them, and not a view into the memory that small buffers share.
 function readBytes(text: string): Uint8Array {
-  return Buffer.from(text.slice(2), 'hex')
+  return new Uint8Array(Buffer.from(text.slice(2), 'hex'))
 }

@@ -1,15 +1,17 @@
 import type { Attempt } from '../contracts/disposition.ts'
 import { FirebreakError, invariant } from '../contracts/errors.ts'
-import { noteSuspect } from '../ledger/suspects.ts'
 import type { Engine } from './engine.ts'
+import { HandlerContext } from './handler-context.ts'
 import type { Message } from './message.ts'
-import { about, commitUntilDone, crashError, finalUnit } from './outcomes.ts'
-import { bareUnit } from './unit.ts'
-import { AlreadyHandled, UnitOfWork } from './unit-of-work.ts'
+import { about, cleared, finalUnit } from './outcomes.ts'
+import { note, rest, screen, survived } from './suspicion.ts'
+import { isThenable } from './thenable.ts'
+import { type Party, UnitOfWork } from './unit-of-work.ts'
 
 /** Why an attempt did not end in a commit. */
 export interface Failure {
   readonly error: unknown
+  readonly by: Party
   readonly startedAtMs: number
 }
 
@@ -18,6 +20,8 @@ export interface Before {
   /** Those that count. */
   readonly count: number
   readonly attempts: readonly Attempt[]
+  /** Those that came to nothing because the database, or the log, was away. */
+  readonly infrastructureFailures: number
 }
 
 /**
@@ -29,29 +33,34 @@ export async function runAttempt(engine: Engine, message: Message, before: Befor
   const number = before.count + 1
   const startedAtMs = engine.clock.now()
   let unit: UnitOfWork | undefined
+  let by: Party = 'engine'
   try {
     if (message.broken !== undefined) throw message.broken
     const screened = screen(message)
+    if (screened === 'alone') await rest(engine, message)
     const place = engine.slots.acquire(screened === 'alone')
     if (place !== undefined) await place
-    unit = openUnit(engine, message, number)
-    refuseFenced(message)
+    unit = openUnit(engine, message, before)
+    refuseLate(engine, message)
     refuseShut(engine, message, before)
     if (screened !== 'trusted') await note(engine, message, screened === 'alone')
+    by = 'handler'
     const result = run(message, unit)
-    if (result instanceof Promise) {
+    if (isThenable(result)) {
       engine.watch.add(unit)
       await untilExpired(unit, result)
     }
+    by = 'engine'
     const kind = (await unit.complete()) === 'committed' ? 'done' : 'duplicate'
+    cleared(message)
     engine.tell?.({ kind, attempt: number, ...about(message) })
     return undefined
   } catch (error) {
-    return (await outcomeAfter(engine, message, { error, unit, number }))
-      ? undefined
-      : { error: unit?.failure ?? error ?? new Error('the handler threw nothing'), startedAtMs }
+    if (await outcomeAfter(engine, message, { error, unit, number })) return undefined
+    const { error: reason, by: party } = await survived(engine, message, unit?.failure ?? { error, by })
+    return { error: reason ?? new Error('the handler threw nothing'), by: party, startedAtMs }
   } finally {
-    unit?.end(unit.failure)
+    unit?.end(unit.failure?.error)
     if (unit !== undefined) engine.watch.remove(unit)
   }
 }
@@ -64,15 +73,17 @@ async function outcomeAfter(
   { error, unit, number }: { error: unknown; unit: UnitOfWork | undefined; number: number },
 ): Promise<boolean> {
   const committed = (await unit?.settled()) ?? false
-  const isDuplicate = error instanceof AlreadyHandled || unit?.outcome === 'duplicate'
+  const isDuplicate = unit?.outcome === 'duplicate'
   if (!isDuplicate && !committed) return false
+  cleared(message)
   if (!isDuplicate) engine.tell?.({ kind: 'late-error', error, ...about(message) })
   engine.tell?.({ kind: isDuplicate ? 'duplicate' : 'done', attempt: number, ...about(message) })
   return true
 }
 
-function refuseFenced({ delivery: { partition } }: Message): void {
-  if (partition.fenced) throw new FirebreakError('FB_FENCED', { partition: partition.id })
+// While it waited for its place the partition may have gone, or the runtime been told to stop: whoever comes next has it.
+function refuseLate({ stopping }: Engine, { delivery: { partition } }: Message): void {
+  if (partition.fenced || stopping.aborted) throw new FirebreakError('FB_FENCED', { partition: partition.id })
 }
 
 // Asked once the handler has its place: while it waited for one, a breaker may have opened.
@@ -82,48 +93,24 @@ function refuseShut({ gate }: Engine, { handler }: Message, { attempts }: Before
   if (refusal !== undefined) throw refusal
 }
 
-function run(message: Message, unit: UnitOfWork): Promise<void> | void {
+function run(message: Message, unit: UnitOfWork): unknown {
   invariant(message.handler !== null, 'only what has a handler is run')
-  return message.handler.run(message.payload as never, unit)
+  return message.handler.run(message.payload as never, new HandlerContext(unit))
 }
 
-function openUnit(engine: Engine, message: Message, number: number): UnitOfWork {
+function openUnit(engine: Engine, message: Message, { count, infrastructureFailures }: Before): UnitOfWork {
   const { envelope, handler } = message
   invariant(envelope !== null && handler !== null, 'only what could be decoded is run')
   const unit = finalUnit(engine, message, 'done')
-  return new UnitOfWork(engine, { envelope, attempt: number, handler, unit })
+  // A unit that ends its own connection takes those along that share its commit: once is enough.
+  const own = infrastructureFailures > 0 && engine.database.capabilities.shared
+  return new UnitOfWork(engine, { envelope, attempt: count + 1, handler, unit: own ? { ...unit, own } : unit })
 }
 
-function untilExpired(unit: UnitOfWork, result: Promise<void>): Promise<void> {
+// What it resolves to is not looked at: it could be a promise again, and go round for ever.
+function untilExpired(unit: UnitOfWork, result: PromiseLike<unknown>): Promise<void> {
   return new Promise((resolve, reject) => {
     unit.onExpire = reject
-    result.then(resolve, reject)
-  })
-}
-
-type Screening = 'trusted' | 'noted' | 'alone'
-
-/** See `ledger/suspects.ts`. **Errors** `FB_CRASH_SUSPECT` for a record that died alone. */
-function screen(message: Message): Screening {
-  const { partition, entry } = message.delivery
-  if (!partition.suspicious) return 'trusted'
-  const suspect = partition.suspects.get(entry.offset)
-  if (suspect === undefined) {
-    if (partition.suspectWindow === 0) return 'trusted'
-    partition.suspectWindow--
-    return 'noted'
-  }
-  if (suspect.alone && suspect.loaded) throw crashError()
-  return suspect.loaded || suspect.alone ? 'alone' : 'noted'
-}
-
-async function note(engine: Engine, message: Message, alone: boolean): Promise<void> {
-  const { partition, entry } = message.delivery
-  const suspect = { position: entry.offset, alone }
-  partition.suspects.set(entry.offset, { ...suspect, loaded: false })
-  await commitUntilDone(engine, {
-    ...bareUnit,
-    partition,
-    settle: (sql) => noteSuspect(sql, partition, suspect),
+    result.then(() => resolve(), reject)
   })
 }

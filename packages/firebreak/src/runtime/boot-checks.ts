@@ -1,7 +1,7 @@
 import { sleep } from '../contracts/clock.ts'
 import type { Database } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
-import type { Log } from '../contracts/log.ts'
+import type { GroupMember, Log } from '../contracts/log.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import type { Caller } from './caller.ts'
 import type { Engine, Limits } from './engine.ts'
@@ -46,23 +46,37 @@ export function bootProblems(options: SetUp, limits: Limits): readonly string[] 
 const companyMaxMs = 30_000
 const lookEveryMs = 500
 
+/** Who may not be in the group, and why, in words; undefined: nobody. */
+type Company = (members: readonly GroupMember[]) => string | undefined
+
 /**
- * Members of a group can run on several machines, a database that is not shared cannot: each would keep an inbox of its own,
- * and what moves from one to the other would take effect twice.
+ * Members of a group share one ledger: with one of its own, each would keep an inbox of its own, and what moves from one to the
+ * other would take effect twice. A database that is not shared cannot be told of a second machine at all.
  */
-export function mustBeAlone({ service, database, log }: SetUp): boolean {
-  const shared = database?.capabilities.shared ?? true
-  return !shared && log.capabilities.multiMachine && service.topics.length > 0
+function companyOf({ service, database, log, ledger }: Surroundings, self: number): Company {
+  const shared = database.capabilities.shared || !log.capabilities.multiMachine
+  return (members) => {
+    if (!shared && members.length > self)
+      return `${service.name} has ${members.length} members, and a database that they cannot share: use PostgreSQL, or run one instance`
+    const strangers = members.filter((member) => member.ledger !== null && member.ledger !== ledger.id)
+    if (strangers.length === 0) return undefined
+    const count = strangers.length === 1 ? '1 member that works' : `${strangers.length} members that work`
+    return `${service.name} has ${count} on another ledger: a service has one database and one schema for all its instances, and a name of its own`
+  }
 }
 
-/** **Errors** `FB_CONFIG` when the group keeps having members. */
-export async function waitUntilAlone(engine: Pick<Engine, 'log' | 'service' | 'clock' | 'tell'>): Promise<void> {
+type Surroundings = Pick<Engine, 'log' | 'service' | 'database' | 'ledger'>
+
+/** **Errors** `FB_CONFIG` when the group keeps having members that it must not have beside this one. */
+export async function waitUntilAlone(engine: Surroundings & Pick<Engine, 'clock' | 'tell'>): Promise<void> {
   const { log, service, clock } = engine
+  if (service.topics.length === 0) return
+  const company = companyOf(engine, 0)
   const untilMs = clock.now() + companyMaxMs
   for (let looks = 1; ; looks++) {
-    const members = await log.inspect().members(service.name)
-    if (members.length === 0) return
-    const error = company(service.name, members)
+    const problems = company(await log.inspect().members(service.name))
+    if (problems === undefined) return
+    const error = new FirebreakError('FB_CONFIG', { problems })
     if (looks === 1) engine.tell?.({ kind: 'trouble', where: 'log', error })
     if (clock.now() >= untilMs) throw error
     await sleep(clock, lookEveryMs)
@@ -70,13 +84,7 @@ export async function waitUntilAlone(engine: Pick<Engine, 'log' | 'service' | 'c
 }
 
 /** Partitions have come or gone: where others must not be in the group, it is the end. **Errors** `FB_CONFIG`. */
-export async function refuseCompany(setUp: SetUp): Promise<void> {
-  if (!mustBeAlone(setUp)) return
-  const members = await setUp.log.inspect().members(setUp.service.name)
-  if (members.length > 1) throw company(setUp.service.name, members)
-}
-
-function company(group: string, members: readonly string[]): FirebreakError {
-  const problems = `${group} has ${members.length} members, and a database that they cannot share: use PostgreSQL, or run one instance`
-  return new FirebreakError('FB_CONFIG', { problems })
+export async function refuseCompany(engine: Surroundings): Promise<void> {
+  const problems = companyOf(engine, 1)(await engine.log.inspect().members(engine.service.name))
+  if (problems !== undefined) throw new FirebreakError('FB_CONFIG', { problems })
 }

@@ -1,7 +1,7 @@
 import { errorMessage, FirebreakError } from '../contracts/errors.ts'
-import { describeIssues, type SchemaResult } from '../contracts/schema.ts'
 import type { AnyCall } from '../define/call.ts'
 import { fieldsOf } from '../define/call-problems.ts'
+import { type Validated, validated } from './validated.ts'
 
 /** What goes out for a call, the same in all its attempts. */
 export interface Outgoing {
@@ -25,11 +25,11 @@ export function checkResponse(call: AnyCall, response: unknown): unknown {
 }
 
 function checked(call: AnyCall, part: 'request' | 'response', value: unknown): unknown {
-  const accepted = (result: SchemaResult<unknown>): unknown => {
-    if (result.issues === undefined) return result.value
-    throw notAsDeclared(call, part, describeIssues(result.issues))
+  const accepted = (result: Validated): unknown => {
+    if ('value' in result) return result.value
+    throw notAsDeclared(call, part, result.issues)
   }
-  const result = call[part]['~standard'].validate(value) as SchemaResult<unknown> | Promise<SchemaResult<unknown>>
+  const result = validated(call[part], value)
   return result instanceof Promise ? result.then(accepted) : accepted(result)
 }
 

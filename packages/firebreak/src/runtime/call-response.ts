@@ -1,8 +1,9 @@
-import { hours } from '../contracts/duration.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyCall } from '../define/call.ts'
+import { isFinalAnswer } from '../define/final-answers.ts'
 import { parseHttpDate } from '../node/http-date.ts'
 import type { AttemptFailure } from '../policy/attempt.ts'
+import { askedPauseMs } from '../policy/pause.ts'
 import { checkResponse, notAsDeclared } from './call-request.ts'
 
 /** What an attempt came to. */
@@ -19,13 +20,12 @@ export interface ReadLimits {
 // Of an error only a few words are kept; reading a little more leaves the connection usable.
 const errorBytesMax = 16 * 1024
 const excerptMax = 200
-const pauseMaxMs = hours(1)
 
 /**
  * Reads a response to its end, or to its bound. Never throws.
  *
- * 429 and 503 with `Retry-After` ask for a pause; 408, 425, 429, 5xx and a broken connection may be tried again; all other
- * answers that are no success say that the request is wrong.
+ * An answer that is no success is final where the call says so, or else `isFinalAnswer`: then the request is wrong. All others
+ * may be tried again, as a broken connection is; 429 and 503 with `Retry-After` ask for a pause before.
  */
 export async function readAnswer(call: AnyCall, response: Response, limits: ReadLimits): Promise<Answer> {
   try {
@@ -53,25 +53,25 @@ async function refusalOf(call: AnyCall, response: Response, limits: ReadLimits):
   const { nowMs, signal } = limits
   const { bytes } = await read(response, { bytesMax: errorBytesMax, signal })
   const about = { dependency: call.to, call: call.name, status }
+  const excerpt = excerptOf(bytes)
+  if (isFinalAnswer(call.final, status)) {
+    const isRedirect = status < 400
+    const reason = isRedirect ? 'redirects are not followed' : excerpt === '' ? 'no reason given' : excerpt
+    return { kind: 'permanent', error: new FirebreakError('FB_CALL_REJECTED', { ...about, reason }) }
+  }
   const afterMs = status === 429 || status === 503 ? pauseOf(response.headers.get('retry-after'), nowMs) : undefined
   if (afterMs !== undefined)
     return { kind: 'throttled', afterMs, error: new FirebreakError('FB_CALL_THROTTLED', { ...about, afterMs }) }
-  const excerpt = excerptOf(bytes)
-  if (status === 408 || status === 425 || status === 429 || status >= 500) {
-    const reason = `it answered ${status}${excerpt === '' ? '' : `: ${excerpt}`}`
-    return { kind: 'transient', error: new FirebreakError('FB_CALL_FAILED', { ...about, reason }) }
-  }
-  const isRedirect = status < 400
-  const reason = isRedirect ? 'redirects are not followed' : excerpt === '' ? 'no reason given' : excerpt
-  return { kind: 'permanent', error: new FirebreakError('FB_CALL_REJECTED', { ...about, reason }) }
+  const reason = `it answered ${status}${excerpt === '' ? '' : `: ${excerpt}`}`
+  return { kind: 'transient', error: new FirebreakError('FB_CALL_FAILED', { ...about, reason }) }
 }
 
-/** `Retry-After` in ms: seconds or a date, an hour at most. */
+/** `Retry-After` in ms: seconds or a date. 0 where it asks for no wait, as a date in the past does; then the backoff decides. */
 function pauseOf(text: string | null, nowMs: number): number | undefined {
   if (text === null) return undefined
   const atMs = parseHttpDate(text.trim())
-  if (atMs !== undefined) return Math.min(pauseMaxMs, Math.max(0, atMs - nowMs))
-  return /^\d{1,9}$/.test(text.trim()) ? Math.min(pauseMaxMs, Number(text) * 1000) : undefined
+  if (atMs !== undefined) return askedPauseMs(atMs - nowMs)
+  return /^\d+$/.test(text.trim()) ? askedPauseMs(Number(text) * 1000) : undefined
 }
 
 async function read(

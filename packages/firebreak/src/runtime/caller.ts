@@ -1,8 +1,9 @@
 import type { AnyCallSignature, CallOptions, CallRequest, CallResponse } from '../contracts/call.ts'
 import type { Clock } from '../contracts/clock.ts'
 import type { Entropy } from '../contracts/entropy.ts'
-import { FirebreakError } from '../contracts/errors.ts'
+import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { Observer } from '../contracts/journal.ts'
+import { textOf } from '../contracts/text-of.ts'
 import type { AnyCall } from '../define/call.ts'
 import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
@@ -18,6 +19,9 @@ import { CircuitFacts } from './circuit-facts.ts'
 import { Dependencies, type Endpoint } from './dependencies.ts'
 import { childTrace } from './envelope-codec.ts'
 import { quietly } from './quietly.ts'
+import { isThenable, settled } from './thenable.ts'
+
+const reasonMax = 500
 
 export interface CallerOptions {
   /** Where each dependency is: `{ pricing: 'http://127.0.0.1:4001' }`. */
@@ -184,7 +188,21 @@ class HttpCaller implements Caller {
     const waitMs = openMs > 0 ? openMs : call.policy.attemptTimeoutMs * this.#entropy.random()
     const error = failedCall(call, failure, Math.max(1, Math.ceil(waitMs)))
     if (call.fallback === null || error.kind !== 'transient') throw error
-    return call.fallback(request as never, error)
+    return answerOfFallback(call, request, error)
+  }
+}
+
+/** The fallback is code of others: what it throws says whose it is, unless it says what it means. */
+async function answerOfFallback(call: AnyCall, request: unknown, error: FirebreakError): Promise<unknown> {
+  try {
+    const made: unknown = call.fallback?.(request as never, error)
+    const answer = isThenable(made) ? (await settled(made)).value : made
+    if (isThenable(answer)) throw new TypeError('it resolves to another promise')
+    return answer
+  } catch (thrown) {
+    if (isFirebreakError(thrown)) throw thrown
+    const reason = `its fallback failed: ${textOf(thrown, reasonMax)}`
+    throw new FirebreakError('FB_CALL_FAILED', { ...error.detail, reason }, thrown)
   }
 }
 
@@ -196,7 +214,10 @@ function headersOf(call: AnyCall, { headers }: Endpoint): Headers | Promise<Head
   }
   try {
     const made = typeof headers === 'function' ? headers() : headers
-    return made instanceof Promise ? made.then((ready) => new Headers(ready)).catch(refused) : new Headers(made)
+    if (!isThenable(made)) return new Headers(made)
+    return settled(made)
+      .then(({ value }) => new Headers(value as ConstructorParameters<typeof Headers>[0]), refused)
+      .catch(refused)
   } catch {
     return refused()
   }

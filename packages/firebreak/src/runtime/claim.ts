@@ -1,7 +1,7 @@
 import { invariant } from '../contracts/errors.ts'
-import type { Partition } from '../contracts/log.ts'
+import { type Partition, placeOf } from '../contracts/log.ts'
 import { type Claim, claimPartition } from '../ledger/partitions.ts'
-import { clearSuspects, readSuspects, type Suspect } from '../ledger/suspects.ts'
+import { judgeSuspects, readSuspects } from '../ledger/suspects.ts'
 import type { Engine } from './engine.ts'
 import { ClaimedPartition } from './partition.ts'
 
@@ -11,15 +11,15 @@ export async function claim(engine: Engine, at: Partition): Promise<ClaimedParti
   const [verdict] = await engine.database.commit([
     async (sql) => {
       taken = await claimPartition(sql, at, engine.instance)
-      if (!taken.unclean) await clearSuspects(sql, at)
+      await judgeSuspects(sql, at, taken.unclean)
     },
   ])
   if (verdict?.ok === false) throw verdict.error
   invariant(taken !== undefined, 'a claim that was committed has a result')
-  const suspects: readonly Suspect[] = taken.unclean ? await readSuspects(engine.database, at) : []
+  const suspects = await readSuspects(engine.database, at)
   // Copies of what the holder before us has handled are to be known as such before their handlers run.
   const highestMarked = await engine.committer.inbox.highest()
-  engine.tell?.({ kind: 'claimed', partition: at, epoch: taken.epoch, unclean: taken.unclean })
+  engine.tell?.({ kind: 'claimed', partition: placeOf(at), epoch: taken.epoch, unclean: taken.unclean })
   return new ClaimedPartition(at, taken, {
     window: taken.unclean ? engine.limits.recordsMax : 0,
     suspects,

@@ -1,4 +1,5 @@
 import { sleep, type Timer } from '../contracts/clock.ts'
+import type { Sql } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import {
   type Cursor,
@@ -6,9 +7,11 @@ import {
   type Partition,
   type Position,
   partitionId,
+  placeOf,
   type StartFrom,
 } from '../contracts/log.ts'
 import { releasePartition } from '../ledger/partitions.ts'
+import { clearSuspects } from '../ledger/suspects.ts'
 import { nextTurn } from '../node/turn.ts'
 import { refuseCompany } from './boot-checks.ts'
 import { claim } from './claim.ts'
@@ -115,8 +118,9 @@ export class Consumer {
   }
 
   async #open(): Promise<Cursor> {
-    const { log, service } = this.#engine
-    const cursor = await log.open(service.name, service.topics, { from: this.#startFrom })
+    const { log, service, ledger } = this.#engine
+    const own = ledger.id === null ? {} : { ledger: ledger.id }
+    const cursor = await log.open(service.name, service.topics, { from: this.#startFrom, ...own })
     if (!this.#stop.signal.aborted) return cursor
     // The stop has not waited for it, and nobody else would leave the group again.
     await cursor.close()
@@ -206,7 +210,7 @@ export class Consumer {
       if (claimed === undefined || claimed.fenced) continue
       const from = claimed.offsets.expected
       if (from !== null && from < entry.offset)
-        this.#engine.tell?.({ kind: 'gap', partition: claimed, from, to: entry.offset })
+        this.#engine.tell?.({ kind: 'gap', partition: placeOf(claimed), from, to: entry.offset })
       if (!claimed.offsets.accept(entry.offset)) continue
       const before = id !== null && (handled.has(id) || this.#seen(id))
       this.#lanes.push(claimed, { entry, inboxId: id, handled: before })
@@ -272,7 +276,7 @@ export class Consumer {
    * Until then each is idle or fenced. Idle: nothing of it is under way. Fenced: what waits for a commit is refused, and a
    * commit that the database has begun either ends before the next member's claim, or finds the epoch raised and changes
    * nothing. So a stop may leave a silent database behind, and what is told to the log is what has been committed in both
-   * cases. A rebalance has no `time`: it waits, because fencing would make the next member suspicious.
+   * cases. A rebalance has no `time`: it waits for the database.
    */
   async #release(claims: readonly ClaimedPartition[], drainMs: number, time?: StopTime): Promise<boolean> {
     if (claims.length === 0) return true
@@ -287,24 +291,28 @@ export class Consumer {
     if (!(await sees(committer.idle()))) for (const claimed of claims) claimed.fence()
     const clean = new Set(claims.filter((claimed) => !claimed.fenced))
     const told = this.#commitToLog().catch((error) => tell?.({ kind: 'trouble', where: 'log', error }))
-    await sees(Promise.all([told, this.#letGo([...clean])]))
+    await sees(Promise.all([told, this.#letGo(claims, time !== undefined)]))
     for (const claimed of claims) {
       // A stop that did not wait for this has let it go.
       if (!this.#claims.delete(claimed.id)) continue
       this.#committed.delete(claimed.id)
       claimed.fence()
-      tell?.({ kind: 'released', partition: claimed, drained: clean.has(claimed) })
+      tell?.({ kind: 'released', partition: placeOf(claimed), drained: clean.has(claimed) })
     }
     return drained
   }
 
-  // Not letting go makes the next holder suspicious for a while, and nothing worse.
-  async #letGo(claims: readonly ClaimedPartition[]): Promise<void> {
-    if (claims.length === 0) return
+  /**
+   * Says goodbye in the ledger, also for what still runs: nobody has died, so nobody is suspect. A stop clears all suspicion; a
+   * hand-over passes it on. Where the database does not answer, the next holder is suspicious for a while, and nothing worse.
+   */
+  async #letGo(claims: readonly ClaimedPartition[], isStop: boolean): Promise<void> {
+    const units = claims.map((claimed) => async (sql: Sql) => {
+      const wasOurs = await releasePartition(sql, claimed)
+      if (wasOurs && isStop && claimed.suspects.size > 0) await clearSuspects(sql, claimed)
+    })
     try {
-      await this.#engine.database.commit(
-        claims.map((claimed) => (sql) => releasePartition(sql, claimed, claimed.epoch)),
-      )
+      await this.#engine.database.commit(units)
     } catch (error) {
       this.#engine.tell?.({ kind: 'trouble', where: 'database', error })
     }

@@ -1,6 +1,10 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent } from '../contracts/event.ts'
-import { describeIssues, type SchemaResult } from '../contracts/schema.ts'
+import { fieldOf, textOf } from '../contracts/text-of.ts'
+import { isThenable, settled } from './thenable.ts'
+import { type Validated, validated } from './validated.ts'
+
+const reasonMax = 500
 
 /**
  * Lifts a payload from the version on the wire to the version of the definition and validates it.
@@ -11,21 +15,42 @@ export function readPayload(event: AnyEvent, version: number, raw: unknown): unk
   return check(event, upcast(event, version, raw))
 }
 
-/** Validates a payload against the current version of its definition; resolves or returns the parsed value. */
+/**
+ * Validates a payload against the current version of its definition; resolves or returns the parsed value.
+ *
+ * **Errors** `FB_CONTRACT_VIOLATED`, also where the schema itself fails.
+ */
 export function check(event: AnyEvent, payload: unknown): unknown {
-  const result = event.schema['~standard'].validate(payload) as SchemaResult<unknown> | Promise<SchemaResult<unknown>>
+  const result = validated(event.schema, payload)
   return result instanceof Promise ? result.then((r) => accepted(event, r)) : accepted(event, result)
 }
 
-function accepted(event: AnyEvent, result: SchemaResult<unknown>): unknown {
-  if (result.issues === undefined) return result.value
-  const detail = {
-    type: event.type,
-    version: event.version,
-    issues: describeIssues(result.issues),
-  }
-  throw new FirebreakError('FB_CONTRACT_VIOLATED', detail)
+function accepted(event: AnyEvent, result: Validated): unknown {
+  if ('value' in result) return result.value
+  throw violated(event, result.issues, result.cause)
 }
+
+/** A payload as it goes out. **Errors** `FB_CONTRACT_VIOLATED` for what JSON cannot say, such as a bigint or a cycle. */
+export function jsonOf(event: AnyEvent, payload: unknown): string {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(payload)
+  } catch (error) {
+    throw violated(event, `it cannot be written as JSON: ${textOf(error, reasonMax)}`, error)
+  }
+  if (text === undefined) throw violated(event, `it cannot be written as JSON: it is ${typeof payload}`)
+  return text
+}
+
+/** The key of a payload. **Errors** `FB_CONTRACT_VIOLATED` where it has none: all such events would share one. */
+export function keyOf(event: AnyEvent, payload: unknown): string {
+  const key = fieldOf(payload, event.key)
+  if (typeof key === 'string' || typeof key === 'number') return String(key)
+  throw violated(event, `${event.key}: is the key, and must be text, not ${textOf(key, reasonMax)}`)
+}
+
+const violated = ({ type, version }: AnyEvent, issues: string, cause?: unknown): FirebreakError =>
+  new FirebreakError('FB_CONTRACT_VIOLATED', { type, version, issues }, cause)
 
 function upcast(event: AnyEvent, version: number, raw: unknown): unknown {
   let payload = raw
@@ -39,7 +64,23 @@ function upcast(event: AnyEvent, version: number, raw: unknown): unknown {
         expected: event.version,
       })
     }
-    payload = step(payload as never)
+    payload = lifted(event, at, payload)
   }
   return payload
+}
+
+// An upcaster is the service's own code: when it fails, no retry will help.
+function lifted(event: AnyEvent, at: number, payload: unknown): unknown {
+  const failed = (reason: string, cause?: unknown): FirebreakError =>
+    violated(event, `its upcaster from version ${at} ${reason}`, cause)
+  let next: unknown
+  try {
+    next = event.upcast[at]?.(payload as never)
+    if (!isThenable(next)) return next
+  } catch (error) {
+    throw failed(`failed: ${textOf(error, reasonMax)}`, error)
+  }
+  // What it comes to is nobody's any more: it must not end the process.
+  settled(next).catch(() => undefined)
+  throw failed('returned a promise: it must return the payload')
 }

@@ -1,6 +1,8 @@
 import type { DeadReason, Disposition } from '../contracts/disposition.ts'
-import { type FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { isFirebreakError } from '../contracts/errors.ts'
+import { fieldOf } from '../contracts/text-of.ts'
 import { backoffMs } from '../policy/backoff.ts'
+import { askedPauseMs, pauseMs } from '../policy/pause.ts'
 import type { RetryPolicy } from '../policy/retry.ts'
 
 /** How an error is treated. `infrastructure`: our own database or log is away, which is nobody's attempt. */
@@ -23,7 +25,12 @@ const infrastructure = new Set([
   'FB_LOG_FULL',
   'FB_OUTBOX_FULL',
 ])
-const uncounted = new Set(['FB_HANDLER_THROTTLED', 'FB_CALL_THROTTLED', 'FB_CALL_OPEN', 'FB_CALL_BUSY'])
+const uncounted: ReadonlySet<unknown> = new Set([
+  'FB_HANDLER_THROTTLED',
+  'FB_CALL_THROTTLED',
+  'FB_CALL_OPEN',
+  'FB_CALL_BUSY',
+])
 const reasons: Readonly<Record<string, DeadReason>> = {
   FB_UNDECODABLE: 'undecodable',
   FB_CONTRACT_VIOLATED: 'contract',
@@ -32,7 +39,28 @@ const reasons: Readonly<Record<string, DeadReason>> = {
   FB_CRASH_SUSPECT: 'crash',
 }
 
-/** Unknown errors are transient: only what is known never to succeed is given up at once. */
+/** What the code of a user can make of an attempt. */
+type ThrownClassification = Extract<ErrorClassification, { readonly kind: 'permanent' | 'transient' | 'throttled' }>
+
+/**
+ * What an error means that the code of a user threw: a failed attempt, whatever it is. An error of firebreak may come from
+ * another database, another runtime or a definition made in the wrong place: it says nothing of our own ledger.
+ */
+export function classifyThrown(error: unknown): ThrownClassification {
+  if (!isFirebreakError(error)) return { kind: 'transient' }
+  const code = fieldOf(error, 'code')
+  const kind = fieldOf(error, 'kind')
+  if (uncounted.has(code)) return { kind: 'throttled', afterMs: pauseOf(error) }
+  // What somebody else has closed, or set up wrongly, can be right the next time; what the program says can not.
+  const mayPass = kind === 'transient' || code === 'FB_CLOSED' || (kind === 'config' && code !== 'FB_CONFIG')
+  if (mayPass) return { kind: 'transient' }
+  return { kind: 'permanent', reason: code === 'FB_CONTRACT_VIOLATED' ? 'contract' : 'permanent' }
+}
+
+/**
+ * What an error means that firebreak itself raised for a unit. Unknown errors are transient: only what is known never to
+ * succeed is given up at once.
+ */
 export function classify(error: unknown): ErrorClassification {
   if (!isFirebreakError(error)) return { kind: 'transient' }
   if (isUncounted(error.code)) return { kind: 'throttled', afterMs: pauseOf(error) }
@@ -47,7 +75,7 @@ export function classify(error: unknown): ErrorClassification {
 /** Errors of attempts that do not count: somebody asked for a pause, or nothing was sent. */
 export const isUncounted = (errorClass: string): boolean => uncounted.has(errorClass)
 
-const pauseOf = (error: FirebreakError): number => Math.max(0, Number(error.detail['afterMs']) || 0)
+const pauseOf = (error: unknown): number => askedPauseMs(fieldOf(fieldOf(error, 'detail'), 'afterMs'))
 
 /** Which of our own engines an error speaks of. */
 export const troubleWith = (error: unknown): 'log' | 'database' =>
@@ -94,8 +122,13 @@ export function decide(
     }
   }
   const isCounted = c.kind === 'transient'
-  const delayMs = isCounted ? backoffMs(policy, attempts, failure.previousDelayMs, random) : c.afterMs
-  const nextAgeMs = nowMs + delayMs - failure.firstFailedAtMs
+  const ageMs = nowMs - failure.firstFailedAtMs
+  const delayMs = isCounted
+    ? backoffMs(policy, attempts, failure.previousDelayMs, random)
+    : c.kind === 'throttled'
+      ? pauseMs(c.afterMs, { ageMs, ageMaxMs: policy.ageMaxMs })
+      : c.afterMs
+  const nextAgeMs = ageMs + delayMs
   if ((isCounted && attempts >= policy.attemptsMax) || nextAgeMs > policy.ageMaxMs)
     return {
       kind: 'dead-letter',

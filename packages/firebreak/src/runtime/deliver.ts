@@ -1,13 +1,21 @@
 import { sleep } from '../contracts/clock.ts'
 import type { Attempt } from '../contracts/disposition.ts'
-import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { retryDefaults } from '../policy/retry.ts'
 import { type Failure, runAttempt } from './attempt.ts'
-import { type AfterFailure, classify, decide, type ErrorClassification, isUncounted, troubleWith } from './decide.ts'
+import {
+  type AfterFailure,
+  classify,
+  classifyThrown,
+  decide,
+  type ErrorClassification,
+  isUncounted,
+  troubleWith,
+} from './decide.ts'
 import type { Engine } from './engine.ts'
-import { describeError } from './fingerprint.ts'
+import { type DescribedError, describeError } from './fingerprint.ts'
 import { type Delivery, decode, type Message } from './message.ts'
-import { about, type History, settleAs, settleDead, settleParked, withAttempt } from './outcomes.ts'
+import { about, type History, settleAs, settleDead, settleParked, type Verdict, withAttempt } from './outcomes.ts'
 
 /** `held`: a dead letter holds its lane. `left`: not settled here; whoever has the partition next will see it again. */
 export type DeliveryEnd = 'finished' | 'held' | 'left' | { readonly parkedUntilMs: number }
@@ -18,7 +26,7 @@ export type DeliveryEnd = 'finished' | 'held' | 'left' | { readonly parkedUntilM
 export async function deliver(engine: Engine, delivery: Delivery): Promise<DeliveryEnd> {
   // 1 Decode and validate. Synchronous schemas cost no turn of the event loop.
   const decoded = decode(engine.service, delivery)
-  const message = decoded instanceof Promise ? await decoded : decoded
+  let message = decoded instanceof Promise ? await decoded : decoded
   // 2 Already done? The commit asks again, with authority.
   if (delivery.handled !== false && (await alreadyDone(engine, message)))
     return end(settleAs(engine, message, 'duplicate'))
@@ -29,12 +37,16 @@ export async function deliver(engine: Engine, delivery: Delivery): Promise<Deliv
     // 4 Run the handler under its policy; 5 collect its unit of work; 6 commit it, with the position.
     const failure = await runAttempt(engine, message, tries)
     if (failure === undefined) return 'finished'
+    // What fails because the runtime stops, or the partition goes, is nobody's failure: whoever comes next delivers it again.
+    if (isOver(engine, message)) return 'left'
     // 7 Decide.
     tries = failed(engine, message, tries, failure)
     const disposition = judge(engine, message, tries)
     // 8 Wait, park or dead-letter; 9 which completes the offset in the same commit.
     const way = await follow(engine, message, disposition, tries)
     if (way !== 'again') return way
+    // A payload belongs to its attempt: what the handler changed in it is gone.
+    message = await decode(engine.service, delivery)
     if (disposition.kind === 'retry') tries = { ...tries, previousDelayMs: disposition.delayMs }
   }
 }
@@ -45,9 +57,12 @@ interface Tries extends History {
   readonly count: number
   readonly classification: ErrorClassification
   readonly error: unknown
+  readonly described: DescribedError | undefined
   readonly previousDelayMs: number
   readonly infrastructureFailures: number
 }
+
+const ownLossesMax = 3
 
 const untried: Tries = {
   attempts: [],
@@ -55,6 +70,7 @@ const untried: Tries = {
   count: 0,
   classification: { kind: 'transient' },
   error: undefined,
+  described: undefined,
   previousDelayMs: 0,
   infrastructureFailures: 0,
 }
@@ -85,8 +101,10 @@ async function alreadyDone(engine: Engine, message: Message): Promise<boolean> {
   }
 }
 
-function failed(engine: Engine, message: Message, tries: Tries, { error, startedAtMs }: Failure): Tries {
-  const classification = classify(error)
+const isOver = ({ stopping }: Engine, { delivery }: Message): boolean => stopping.aborted || delivery.partition.fenced
+
+function failed(engine: Engine, message: Message, tries: Tries, { error, by, startedAtMs }: Failure): Tries {
+  const classification = by === 'handler' || endsItsConnection(error, tries) ? classifyThrown(error) : classify(error)
   if (classification.kind === 'infrastructure') {
     engine.tell?.({ kind: 'trouble', where: troubleWith(error), error })
     return {
@@ -100,11 +118,13 @@ function failed(engine: Engine, message: Message, tries: Tries, { error, started
     return { ...tries, classification, error }
   const nowMs = engine.clock.now()
   const number = tries.count + 1
+  // First: whoever is told of it could change it.
+  const described = describeError(error)
   const seen: Attempt = {
     number,
     startedAtMs,
     durationMs: nowMs - startedAtMs,
-    ...describeError(error),
+    ...described,
   }
   engine.tell?.({ kind: 'failed', attempt: number, error, ...about(message) })
   return {
@@ -112,10 +132,16 @@ function failed(engine: Engine, message: Message, tries: Tries, { error, started
     count: classification.kind === 'throttled' ? tries.count : number,
     classification,
     error,
+    described,
     attempts: withAttempt(tries.attempts, seen, engine.limits.attemptsKept),
     firstFailedAtMs: tries.firstFailedAtMs ?? nowMs,
     infrastructureFailures: 0,
   }
+}
+
+/** A connection that is lost again and again at the statements of one unit, which is alone on it, is not lost by chance. */
+function endsItsConnection(error: unknown, { infrastructureFailures }: Tries): boolean {
+  return infrastructureFailures >= ownLossesMax && isFirebreakError(error) && error.detail['inUnit'] === true
 }
 
 function judge(engine: Engine, message: Message, tries: Tries): AfterFailure {
@@ -144,20 +170,21 @@ async function follow(
   switch (to.kind) {
     case 'retry':
       await sleep(engine.clock, to.delayMs, partition.signal)
-      return partition.fenced ? 'left' : 'again'
+      return isOver(engine, message) ? 'left' : 'again'
     case 'park':
       // A parked record that was not even started is as it was.
       if (parked !== null && tries.attempts === message.attempts) return { parkedUntilMs: to.dueAtMs }
       return end(settleParked(engine, message, to.dueAtMs, tries), { parkedUntilMs: to.dueAtMs })
     case 'dead-letter':
-      return end(
-        settleDead(engine, message, { reason: to.reason, hold: to.hold, error: tries.error }, tries),
-        to.hold ? 'held' : 'finished',
-      )
+      return end(settleDead(engine, message, verdictOf(to, tries), tries), to.hold ? 'held' : 'finished')
     case 'halt':
       if (tries.classification.kind !== 'fenced') engine.halt(asError(tries.error))
       return 'left'
   }
+}
+
+function verdictOf({ reason, hold }: AfterFailure & { readonly kind: 'dead-letter' }, tries: Tries): Verdict {
+  return { reason, hold, error: tries.error, described: tries.described ?? describeError(tries.error) }
 }
 
 // A settlement fails only when the record is no longer ours, or when nothing can be settled at all.
@@ -172,4 +199,4 @@ async function end(settled: Promise<void>, way: DeliveryEnd = 'finished'): Promi
 }
 
 const asError = (error: unknown): Error =>
-  error instanceof Error ? error : new FirebreakError('FB_INVARIANT', { claim: String(error) })
+  error instanceof Error ? error : new FirebreakError('FB_INVARIANT', { claim: errorMessage(error) })

@@ -10,6 +10,7 @@ import type { Caller } from './caller.ts'
 import type { Committer } from './committer.ts'
 import type { Publisher } from './publisher.ts'
 import type { Slots } from './slots.ts'
+import type { TopicSettings } from './topic-settings.ts'
 
 /** What a service may hold; reaching a bound slows intake down or refuses callers, and loses nothing. */
 export interface Limits {
@@ -48,15 +49,20 @@ export interface Engine {
   readonly entropy: Entropy
   readonly limits: Limits
   readonly instance: string
+  /** Known from the start on; null before. */
+  readonly ledger: { id: string | null }
   /** Dead letters are copied to a topic. */
   readonly mirror: boolean
   readonly publisher: Publisher
+  readonly topics: TopicSettings
   readonly committer: Committer
   readonly slots: Slots
   /** Undefined where nobody calls. */
   readonly caller: Caller | undefined
   readonly gate: CallGate
   readonly watch: DeadlineWatch
+  /** Aborts when the runtime is told to stop, or halts: what fails from then on is nobody's failure. */
+  readonly stopping: AbortSignal
   /** Undefined when nobody listens: then no fact is even built. */
   readonly tell: ((fact: Fact) => void) | undefined
   /** Stops everything: the set-up or the program is wrong, and going on would make it worse. */

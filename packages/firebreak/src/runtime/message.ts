@@ -2,6 +2,7 @@ import type { Attempt } from '../contracts/disposition.ts'
 import type { Envelope } from '../contracts/envelope.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { LogEntry } from '../contracts/log.ts'
+import { textOf } from '../contracts/text-of.ts'
 import type { Handler } from '../define/handle.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import type { ParkedRow } from '../ledger/parked.ts'
@@ -52,6 +53,7 @@ function messageOf(delivery: Delivery, read: Read): Message {
 }
 
 const none: readonly never[] = []
+const issuesMax = 500
 
 /** A delivery that nobody has looked into yet. */
 export const unread = (delivery: Delivery): Message => messageOf(delivery, { envelope: null, handler: null })
@@ -98,13 +100,8 @@ async function withLatePayload(
   }
 }
 
-// An upcaster is the service's own code: when it throws, no retry will help.
-function asPermanent(error: unknown, envelope: Envelope): unknown {
+// Reading says by itself what is wrong; what it did not foresee no retry will help either.
+function asPermanent(error: unknown, { type, schemaVersion: version }: Envelope): unknown {
   if (error instanceof FirebreakError) return error
-  const detail = {
-    type: envelope.type,
-    version: envelope.schemaVersion,
-    issues: `upcaster failed: ${String(error)}`,
-  }
-  return new FirebreakError('FB_CONTRACT_VIOLATED', detail, error)
+  return new FirebreakError('FB_CONTRACT_VIOLATED', { type, version, issues: textOf(error, issuesMax) }, error)
 }

@@ -6,9 +6,9 @@ import { changeLetter, type DeadLetter, findLetter, insertLetter, reopenLetter }
 import { park, repark, unpark } from '../ledger/parked.ts'
 import { clearSuspect } from '../ledger/suspects.ts'
 import type { Engine } from './engine.ts'
-import { describeError, fingerprintOf } from './fingerprint.ts'
+import { type DescribedError, fingerprintOf } from './fingerprint.ts'
 import type { Message } from './message.ts'
-import { mirrored } from './mirror.ts'
+import { mirrored, mirrorTopic } from './mirror.ts'
 import { persist } from './persist.ts'
 import { bareUnit, type Unit, type UnitOutcome } from './unit.ts'
 
@@ -28,7 +28,7 @@ export function finalUnit(
   const suspected = partition.suspects.has(entry.offset)
   if (parked === null && !suspected && own === undefined) {
     const delta = account === 'done' ? doneOnce : { [account]: 1 }
-    return { partition, position: entry.offset, delta, inboxId: marks, body: null, settle: null, records: null }
+    return { ...bareUnit, partition, position: entry.offset, delta, inboxId: marks }
   }
   return {
     ...bareUnit,
@@ -47,7 +47,12 @@ export function finalUnit(
 
 /** Commits, and tries until it works: an outcome that is known must not be lost. **Errors** `FB_FENCED`, and what no time heals. */
 export async function commitUntilDone(engine: Engine, unit: Unit): Promise<UnitOutcome> {
-  const outcome = await persist(engine, unit.partition?.signal, () => engine.committer.commit(unit))
+  const outcome = await persist(engine, unit.partition?.signal, async () => {
+    const end = await engine.committer.commit(unit)
+    // Nothing of the user's is in it.
+    if (typeof end === 'object') throw end.failed
+    return end
+  })
   // A partition that went away while the database was: nobody waits for this outcome here any more.
   if (outcome === undefined) throw new FirebreakError('FB_FENCED', { partition: unit.partition?.id })
   return outcome
@@ -55,6 +60,7 @@ export async function commitUntilDone(engine: Engine, unit: Unit): Promise<UnitO
 
 export async function settleAs(engine: Engine, message: Message, account: 'duplicate' | 'skipped'): Promise<void> {
   await commitUntilDone(engine, finalUnit(engine, message, account))
+  cleared(message)
   engine.tell?.({
     kind: account,
     attempt: message.attempts.length,
@@ -94,16 +100,20 @@ export async function settleParked(
       await (parked === null ? park(sql, row) : repark(sql, row))
     },
   })
+  cleared(message)
   engine.tell?.({ kind: 'parked', dueAtMs, ...about(message) })
 }
 
+/** Why a record dies. `described`: as it was when it came, before anybody was told of it and could change it. */
+export interface Verdict {
+  readonly reason: DeadReason
+  readonly hold: boolean
+  readonly error: unknown
+  readonly described: DescribedError
+}
+
 /** Keeps a record as a dead letter, with its bytes and its attempts; a replay that failed goes back into its letter. */
-export async function settleDead(
-  engine: Engine,
-  message: Message,
-  verdict: { reason: DeadReason; hold: boolean; error: unknown },
-  history: History,
-): Promise<void> {
+export async function settleDead(engine: Engine, message: Message, verdict: Verdict, history: History): Promise<void> {
   const letter = letterOf(engine, message, verdict, history)
   const own = async (sql: Sql): Promise<void> => {
     const before = message.delivery.parked?.letterId ? await findLetter(sql, letter.id) : undefined
@@ -116,9 +126,12 @@ export async function settleDead(
     })
   }
   const unit = finalUnit(engine, message, 'dead', own)
-  const { mirror, service, log } = engine
-  const records = mirror ? () => [mirrored(service.name, letter, log.capabilities.recordBytesMax)] : null
+  const { mirror, service, topics } = engine
+  const records = mirror
+    ? () => [mirrored(service.name, letter, topics.recordBytesMax(mirrorTopic(service.name).name))]
+    : null
   await commitUntilDone(engine, { ...unit, records })
+  cleared(message)
   engine.tell?.({
     kind: 'dead-lettered',
     letterId: letter.id,
@@ -128,14 +141,9 @@ export async function settleDead(
   })
 }
 
-function letterOf(
-  engine: Engine,
-  message: Message,
-  verdict: { reason: DeadReason; hold: boolean; error: unknown },
-  history: History,
-): DeadLetter {
+function letterOf(engine: Engine, message: Message, verdict: Verdict, history: History): DeadLetter {
   const { entry, lane, parked } = message.delivery
-  const described = describeError(verdict.error)
+  const { described } = verdict
   const nowMs = engine.clock.now()
   return {
     id: parked?.letterId ?? engine.entropy.uuid(),
@@ -202,4 +210,7 @@ export function about(message: Message): {
   }
 }
 
-export const crashError = (): FirebreakError => new FirebreakError('FB_CRASH_SUSPECT', { deaths: 3 })
+/** Its row among the suspects has gone with the commit of its outcome. */
+export function cleared({ delivery: { partition, entry } }: Message): void {
+  partition.suspects.delete(entry.offset)
+}

@@ -35,6 +35,9 @@ export interface ParkedState {
   held: boolean
 }
 
+/** `rested`: it has waited for the others since the partition was claimed. */
+export type KnownSuspect = Suspect & { readonly loaded: boolean; readonly rested: boolean }
+
 /**
  * One claimed partition: a new object for every claim, so that nothing of an older claim can leak into it.
  *
@@ -57,7 +60,7 @@ export class ClaimedPartition implements Partition {
   /** How many more starts are noted after an unclean claim; see `ledger/suspects.ts`. */
   suspectWindow: number
   /** Positions in the suspects table; `loaded` ones were there when the partition was claimed. */
-  readonly suspects: Map<number, Suspect & { readonly loaded: boolean }>
+  readonly suspects: Map<number, KnownSuspect>
   readonly #abort = new AbortController()
   #epoch: number
 
@@ -74,7 +77,7 @@ export class ClaimedPartition implements Partition {
     this.offsets = new Offsets(claim.next, claim.above)
     this.horizon = new IdHorizon(known.highestMarked)
     this.suspectWindow = known.window
-    this.suspects = new Map(known.suspects.map((s) => [s.position, { ...s, loaded: true }]))
+    this.suspects = new Map(known.suspects.map((s) => [s.position, { ...s, loaded: true, rested: false }]))
   }
 
   /** As of the last commit that succeeded: the next one finds it unchanged, or the partition is not ours any more. */

@@ -3,17 +3,20 @@ import type { Entropy } from '../contracts/entropy.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent } from '../contracts/event.ts'
 import type { LogRecord } from '../contracts/log.ts'
+import { fieldOf } from '../contracts/text-of.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import { toRfc3339 } from '../node/clock.ts'
-import { check } from './contract.ts'
+import { check, jsonOf, keyOf } from './contract.ts'
 import { type Cause, childTrace, headersOf } from './envelope-codec.ts'
+import { recordSize } from './record-size.ts'
+import type { TopicSettings } from './topic-settings.ts'
 
 const encoder = new TextEncoder()
 
-/** The largest payload that a service allows, and the largest record that its log takes. */
+/** The largest payload that a service allows, and what its topics take. */
 export interface Sizes {
   readonly payload: number
-  readonly record: number
+  readonly topics: Pick<TopicSettings, 'recordBytesMax' | 'askAgain'>
 }
 
 /** Turns payloads into records: declared, validated, bounded in size, wrapped in an envelope. */
@@ -40,7 +43,7 @@ export class Publisher {
     if (!this.#service.publishes.has(event)) {
       throw new FirebreakError('FB_NOT_PUBLISHABLE', {
         service: this.#service.name,
-        type: event.type,
+        type: fieldOf(event, 'type'),
       })
     }
     const checked = check(event, payload)
@@ -50,7 +53,7 @@ export class Publisher {
   }
 
   #wrap(event: AnyEvent, payload: unknown, cause: Cause | null): LogRecord {
-    const value = encoder.encode(JSON.stringify(payload))
+    const value = encoder.encode(jsonOf(event, payload))
     this.#refuseAbove(this.#bytesMax.payload, event, value.length)
     const id = this.#entropy.uuid()
     const headers = headersOf({
@@ -63,17 +66,20 @@ export class Publisher {
       causationId: cause?.causationId ?? null,
       traceparent: childTrace(cause?.traceparent ?? null, this.#entropy),
     })
-    const key = String((payload as Record<string, unknown>)[event.key])
+    const key = keyOf(event, payload)
     // No database could keep it, and the event would stand before its key for ever.
     if (key.includes('\0')) {
       const { type, version } = event
       throw new FirebreakError('FB_CONTRACT_VIOLATED', { type, version, issues: `${event.key}: has a character NUL` })
     }
     // What the log would refuse must not get into the outbox: it would stand before its key for ever.
-    if (value.length > this.#bytesMax.record / 2) {
-      let bytes = value.length + encoder.encode(key).length
-      for (const name in headers) bytes += encoder.encode(name + headers[name]).length
-      this.#refuseAbove(this.#bytesMax.record, event, bytes)
+    const { topics } = this.#bytesMax
+    const recordMax = topics.recordBytesMax(event.topic)
+    if (value.length > recordMax / 2) {
+      const bytes = recordSize({ key, value, headers })
+      // Somebody may have raised it: whoever comes later finds that out.
+      if (bytes > recordMax) topics.askAgain()
+      this.#refuseAbove(recordMax, event, bytes)
     }
     return { topic: event.topic, key, value, headers }
   }

@@ -8,13 +8,15 @@ import type { Observer } from '../contracts/journal.ts'
 import type { Log, LogRecord, StartFrom } from '../contracts/log.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import { topicsOf } from '../define/topics-of.ts'
+import { ledgerId } from '../ledger/ledger-id.ts'
 import { inLedger } from '../ledger/ledger-place.ts'
 import { openLedger } from '../ledger/schema.ts'
 import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
+import { inContextOfNow, isInsideUnit, outsideUnits } from '../node/open-units.ts'
 import { nextTurn } from '../node/turn.ts'
 import { DeadlineWatch } from '../policy/deadline-watch.ts'
-import { bootProblems, mustBeAlone, waitUntilAlone } from './boot-checks.ts'
+import { bootProblems, waitUntilAlone } from './boot-checks.ts'
 import { CallGate } from './call-gate.ts'
 import type { Caller } from './caller.ts'
 import { ChangeWatch } from './change-watch.ts'
@@ -28,13 +30,15 @@ import { type LetterDesk, letterDesk } from './letter-desk.ts'
 import type { Delivery } from './message.ts'
 import { mirrorTopic } from './mirror.ts'
 import { noDatabase } from './no-database.ts'
+import { type OutboxDesk, outboxDesk } from './outbox/outbox-desk.ts'
+import { Relay } from './outbox/relay.ts'
 import { Parking } from './parking.ts'
 import { Publisher } from './publisher.ts'
 import { quietly } from './quietly.ts'
-import { Relay } from './relay.ts'
 import { Slots } from './slots.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
 import { StopTime } from './stop-time.ts'
+import { TopicSettings } from './topic-settings.ts'
 import { bareUnit } from './unit.ts'
 
 export interface RuntimeOptions {
@@ -94,6 +98,8 @@ export interface Runtime {
     options?: CallOptions,
   ): Promise<CallResponse<C>>
   readonly letters: LetterDesk
+  /** Events that the log has refused. */
+  readonly outbox: OutboxDesk
   stats(): RuntimeStats
   /** Resolves when the runtime has stopped, rejects when it had to halt. */
   readonly done: Promise<void>
@@ -113,7 +119,9 @@ class ServiceRuntime implements Runtime {
   readonly #consumer: Consumer
   readonly #watch: ChangeWatch
   readonly letters: LetterDesk
+  readonly outbox: OutboxDesk
   readonly done: Promise<void>
+  readonly #stopped = new AbortController()
   #settleDone: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} }
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -144,10 +152,15 @@ class ServiceRuntime implements Runtime {
       seen: () => this.#relay.seen,
       sharing: () => this.#relay.sharing,
       onOutbox: () => this.#relay.refill(),
-      onDesk: () => this.#parking.reload(),
+      onDesk: async () => {
+        await this.#parking.reload()
+        await this.#relay.decided()
+      },
     })
     const { database, service, clock, entropy } = engine
-    this.letters = letterDesk({ database, service, clock, entropy, onChange: () => this.#reload() })
+    const deps = { database, service, clock, entropy, onChange: () => this.#reload() }
+    this.letters = letterDesk(deps)
+    this.outbox = outboxDesk(deps)
     this.done = new Promise((resolve, reject) => {
       this.#settleDone = { resolve, reject }
     })
@@ -161,6 +174,7 @@ class ServiceRuntime implements Runtime {
     const limits = { ...limitDefaults, payloadBytesMax, ...options.limits }
     const database = options.database ?? noDatabase
     const tell = options.observe === undefined ? undefined : quietly(options.observe)
+    const topics = new TopicSettings(options.log)
     const onOutbox = (rows: Parameters<Relay['push']>[0]): void => this.#relay.push(rows)
     return {
       service: options.service,
@@ -169,16 +183,11 @@ class ServiceRuntime implements Runtime {
       clock,
       entropy,
       limits,
+      ledger: { id: null },
       mirror: options.mirrorDeadLetters ?? false,
       instance: options.instance ?? `${options.service.name}-${entropy.hex(4)}`,
-      publisher: new Publisher(
-        options.service,
-        { clock, entropy },
-        {
-          payload: limits.payloadBytesMax,
-          record: options.log.capabilities.recordBytesMax,
-        },
-      ),
+      publisher: new Publisher(options.service, { clock, entropy }, { payload: limits.payloadBytesMax, topics }),
+      topics,
       committer: new Committer({
         database,
         clock,
@@ -191,35 +200,49 @@ class ServiceRuntime implements Runtime {
       caller: options.caller,
       gate: new CallGate(options.service, options.caller?.dependencies, entropy.random),
       watch: new DeadlineWatch(clock),
+      stopping: this.#stopped.signal,
       tell,
       halt: (error) => this.#halt(error),
     }
   }
 
   start(): Promise<void> {
-    this.#starting ??= this.#start().catch((error) => this.#startFailed(error))
+    this.#starting ??= outsideUnits(() => this.#start().catch((error) => this.#startFailed(error)))
     return this.#starting
   }
 
   async #start(): Promise<void> {
-    const { service, log, database, instance, clock } = this.#engine
+    const { service, log, database, instance, clock, entropy, ledger } = this.#engine
     const problems = bootProblems(this.#options, this.#engine.limits)
     if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
-    if (this.#options.database !== undefined) await openLedger(database, service.name, clock.now())
+    if (this.#options.database !== undefined) {
+      await openLedger(database, service.name, clock.now())
+      ledger.id = await ledgerId(database, () => entropy.uuid())
+    }
     const topics = topicsOf(service)
-    await log.ensureTopics(this.#engine.mirror ? [...topics, mirrorTopic(service.name)] : topics)
+    const all = this.#engine.mirror ? [...topics, mirrorTopic(service.name)] : topics
+    await log.ensureTopics(all)
+    await this.#learnTopics(all.map(({ name }) => name))
     this.#engine.tell?.({ kind: 'started', instance })
     if (this.#options.database === undefined) return
     this.#relay.refill()
     await this.#watch.start()
-    if (mustBeAlone(this.#options)) await waitUntilAlone(this.#engine)
+    await waitUntilAlone(this.#engine)
     await this.#consumer.start()
+  }
+
+  /** A topic that cannot be asked at the moment must not keep the service from the others. */
+  async #learnTopics(names: readonly string[]): Promise<void> {
+    const { topics, tell, clock } = this.#engine
+    const learning = topics.learn(names).catch((error) => tell?.({ kind: 'trouble', where: 'log', error }))
+    await new StopTime(clock, 0).sees(learning)
   }
 
   /** Who hears that a start has failed sees nothing to stop, and closes the database: what has begun must not go on. */
   async #startFailed(error: unknown): Promise<never> {
     // A stop that waits for this start goes on when it rejects.
     if (this.#stopping === undefined) {
+      this.#stopped.abort()
       this.#stopping = this.#end(new StopTime(this.#engine.clock, 0))
       await this.#stopping
     }
@@ -227,7 +250,8 @@ class ServiceRuntime implements Runtime {
   }
 
   stop(options: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#stopping ??= this.#stop(options.drainMs ?? this.#engine.limits.drainMs)
+    this.#stopped.abort()
+    this.#stopping ??= outsideUnits(() => this.#stop(options.drainMs ?? this.#engine.limits.drainMs))
     return this.#stopping
   }
 
@@ -259,6 +283,7 @@ class ServiceRuntime implements Runtime {
 
   async transaction<T>(body: (sql: Sql, publish: Publish) => Promise<T>, cause?: Partial<Cause>): Promise<T> {
     this.#refuseWhenStopped()
+    if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'runtime.transaction' })
     const { committer, publisher, limits } = this.#engine
     if (this.#relay.pending >= limits.outboxMax)
       throw new FirebreakError('FB_OUTBOX_FULL', { rows: this.#relay.pending })
@@ -266,19 +291,24 @@ class ServiceRuntime implements Runtime {
     let taken = false
     const publish: Publish = (event, payload) => {
       if (taken) throw new FirebreakError('FB_UNIT_ENDED', { what: 'this transaction' })
-      records.push(publisher.record(event, payload, causeOf(cause)))
+      const made = publisher.record(event, payload, causeOf(cause))
+      // What it comes to is asked for at the commit, which may never be reached.
+      if (made instanceof Promise) made.catch(() => undefined)
+      records.push(made)
     }
     const take = (): Promise<LogRecord[]> => {
       taken = true
       return Promise.all(records)
     }
     let result: { value: T } | undefined
+    const inContext = inContextOfNow((sql: Sql) => body(sql, publish))
     const run = async (sql: Sql): Promise<void> => {
       taken = false
       records.length = 0
-      result = { value: await body(sql, publish) }
+      result = { value: await inContext(sql) }
     }
-    await committer.commit({ ...bareUnit, body: run, records: take })
+    const outcome = await committer.commit({ ...bareUnit, body: run, records: take })
+    if (typeof outcome === 'object') throw outcome.failed
     return (result as unknown as { value: T }).value
   }
 
@@ -299,16 +329,18 @@ class ServiceRuntime implements Runtime {
       claims: this.#consumer.claims,
       held: this.#lanes.held,
       parked: this.#parking.count,
-      outboxPending: this.#relay.pending,
+      relay: this.#relay,
     })
   }
 
   #reload(): void {
     if (this.#starting === undefined || this.#stopping !== undefined) return
-    this.#parking.reload().catch((error) => this.#engine.tell?.({ kind: 'trouble', where: 'database', error }))
+    const reloads = [this.#parking.reload(), this.#relay.decided()]
+    Promise.all(reloads).catch((error) => this.#engine.tell?.({ kind: 'trouble', where: 'database', error }))
   }
 
   #halt(error: Error): void {
+    this.#stopped.abort()
     this.#engine.tell?.({ kind: 'halted', error })
     this.#settleDone.reject(error)
     // At once: what comes next in a lane must not overtake the record that could not be settled.

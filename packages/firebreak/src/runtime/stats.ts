@@ -1,4 +1,5 @@
 import type { Engine } from './engine.ts'
+import type { Relay } from './outbox/relay.ts'
 import type { ClaimedPartition } from './partition.ts'
 
 /** A snapshot of one instance, for pages and tests. */
@@ -10,6 +11,8 @@ export interface RuntimeStats {
   readonly heldRecords: number
   readonly parkedRecords: number
   readonly outboxPending: number
+  /** Keys that wait for an event which the log has refused, of those that this instance sends. */
+  readonly outboxBlocked: number
   readonly partitions: readonly {
     readonly topic: string
     readonly partition: number
@@ -23,14 +26,15 @@ export interface RuntimeStats {
 
 export function statsOf(
   engine: Engine,
-  now: { claims: readonly ClaimedPartition[]; held: number; parked: number; outboxPending: number },
+  now: { claims: readonly ClaimedPartition[]; held: number; parked: number; relay: Pick<Relay, 'pending' | 'blocked'> },
 ): RuntimeStats {
   return {
     instance: engine.instance,
     running: engine.slots.running,
     heldRecords: now.held,
     parkedRecords: now.parked,
-    outboxPending: now.outboxPending,
+    outboxPending: now.relay.pending,
+    outboxBlocked: now.relay.blocked,
     partitions: now.claims.map((claimed) => ({
       topic: claimed.topic,
       partition: claimed.partition,

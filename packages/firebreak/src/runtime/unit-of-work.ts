@@ -1,15 +1,27 @@
 import type { AnyCallSignature, CallRequest, CallResponse, HandlerCallOptions } from '../contracts/call.ts'
-import type { Context } from '../contracts/context.ts'
 import type { Sql } from '../contracts/database.ts'
 import type { Envelope } from '../contracts/envelope.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, PayloadInput } from '../contracts/event.ts'
 import type { LogRecord } from '../contracts/log.ts'
 import type { Handler } from '../define/handle.ts'
+import { inContextOfNow, isInsideUnit } from '../node/open-units.ts'
 import type { Expiring } from '../policy/deadline-watch.ts'
 import { AttemptCalls } from './attempt-calls.ts'
 import type { Engine } from './engine.ts'
+import { isThenable, settled } from './thenable.ts'
 import type { Unit, UnitOutcome } from './unit.ts'
+
+/** Who raised an error: the code of the user, or firebreak for this unit. */
+export type Party = 'handler' | 'engine'
+
+type SettledOutcome = Exclude<UnitOutcome, object>
+
+/** Why the commit came to nothing, and who is to answer for it. */
+export interface CommitFailure {
+  readonly by: Party
+  readonly error: unknown
+}
 
 /** What one attempt is about. */
 export interface AttemptSpec {
@@ -21,17 +33,17 @@ export interface AttemptSpec {
 }
 
 /**
- * The context of one attempt. Modes:
+ * What happens in one attempt, behind the context that its handler holds. Modes:
  *
  *     open -> committing -> committed     the one commit succeeded; what the handler does now is outside of it
- *     open -> committing -> failed        the commit failed; `failure` holds why, even if the handler hides it
+ *     open -> committing -> failed        the commit failed; `failure` says why and by whom, even if the handler hides it
  *     open -> committing                  for good: the handler is through and wants nothing, so only `complete` waits
  *     open -> ended                       deadline, fence or an error of the handler; every call is refused from here on
  *
  * I1 A handler that has passed its deadline is not waited for, in any mode; a commit under way still decides the outcome.
  * I2 Events are taken once, after the body; one that comes later is refused, because it could not leave any more.
  */
-export class UnitOfWork implements Context, Expiring {
+export class UnitOfWork implements Expiring {
   readonly #engine: Engine
   readonly #spec: AttemptSpec
   readonly deadlineAtMs: number
@@ -43,9 +55,9 @@ export class UnitOfWork implements Context, Expiring {
   #slotHeld = true
   #taken = false
   #isLate = false
-  #committing: Promise<UnitOutcome> | undefined
-  failure: unknown
-  outcome: UnitOutcome | undefined
+  #committing: Promise<SettledOutcome> | undefined
+  failure: CommitFailure | undefined
+  outcome: SettledOutcome | undefined
   /** Set by whoever waits for the handler; called at most once. */
   onExpire: ((error: unknown) => void) | undefined
 
@@ -86,9 +98,12 @@ export class UnitOfWork implements Context, Expiring {
   }
 
   async #transact<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
+    if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'ctx.transaction' })
     let result: { value: T } | undefined
+    const run = inContextOfNow(body)
     const outcome = await this.#commit(async (sql) => {
-      result = { value: await body(sql) }
+      const made = run(sql)
+      result = { value: made instanceof Promise ? await made : await resultOf<T>(made) }
     })
     // Somebody else has handled this event meanwhile: the handler has nothing left to do.
     if (outcome === 'duplicate' || result === undefined) throw new AlreadyHandled()
@@ -99,6 +114,7 @@ export class UnitOfWork implements Context, Expiring {
     if (this.#taken || (this.#mode !== 'open' && this.#mode !== 'committing')) throw this.#ended()
     const { correlationId, id, traceparent } = this.#spec.envelope
     const made = this.#engine.publisher.record(event, payload, { correlationId, causationId: id, traceparent })
+    // What it comes to is asked for at the commit, which may never be reached.
     if (made instanceof Promise) made.catch(() => undefined)
     this.#records ??= []
     this.#records.push(made)
@@ -109,23 +125,30 @@ export class UnitOfWork implements Context, Expiring {
     request: CallRequest<C>,
     options: HandlerCallOptions = {},
   ): Promise<CallResponse<C>> {
-    if (this.#mode !== 'open') return Promise.reject(this.#ended())
-    const { caller, clock } = this.#engine
-    this.#calls ??= new AttemptCalls(caller, this.#spec.envelope, this.#spec.handler)
-    const time = { remainingMs: this.deadlineAtMs - clock.now(), signal: this.signal }
-    const result = this.#calls.send(definition, request, time, options)
+    const result = this.#mode === 'open' ? this.#send(definition, request, options) : Promise.reject(this.#ended())
     // A handler that does not await must not end the process.
     result.catch(() => undefined)
     return result
   }
 
+  #send<C extends AnyCallSignature>(
+    definition: C,
+    request: CallRequest<C>,
+    options: HandlerCallOptions,
+  ): Promise<CallResponse<C>> {
+    const { caller, clock } = this.#engine
+    this.#calls ??= new AttemptCalls(caller, this.#spec.envelope, this.#spec.handler)
+    const time = { remainingMs: this.deadlineAtMs - clock.now(), signal: this.signal }
+    return this.#calls.send(definition, request, time, options)
+  }
+
   /** Ends the attempt after its handler has: commits what it has not committed itself. */
-  complete(): Promise<UnitOutcome> {
+  complete(): Promise<SettledOutcome> {
     if (this.#mode === 'open') return this.#records === undefined ? this.#commitBare() : this.#commit(null)
     // The handler did not await its transaction: its outcome is still the outcome of the attempt.
     if (this.#mode === 'committing' && this.#committing !== undefined) return this.#committing
     if (this.#mode === 'committed' && this.outcome !== undefined) return Promise.resolve(this.outcome)
-    return Promise.reject(this.failure ?? this.#ended())
+    return Promise.reject(this.failure === undefined ? this.#ended() : this.failure.error)
   }
 
   /** The deadline has passed. A commit under way decides by itself: its outcome is known soon and is the truth. */
@@ -167,19 +190,17 @@ export class UnitOfWork implements Context, Expiring {
   }
 
   // What adds nothing of its own is spared the closures and the promise of `#commit`: they are garbage per event.
-  #commitBare(): Promise<UnitOutcome> {
+  #commitBare(): Promise<SettledOutcome> {
     this.#startCommit()
     this.#taken = true
-    const committing = this.#engine.committer.commit(this.#spec.unit)
-    if (this.#abort === undefined) return committing
-    // Something of the handler may go on with the signal: it ends with the attempt.
-    return committing.catch((error) => {
-      this.failure = error
+    return this.#engine.committer.commit(this.#spec.unit).then(settledOf, (error) => {
+      // Something of the handler may go on with the signal: it ends with the attempt.
+      this.failure = { by: 'engine', error }
       throw error
     })
   }
 
-  #commit(body: ((sql: Sql) => Promise<void>) | null): Promise<UnitOutcome> {
+  #commit(body: ((sql: Sql) => Promise<void>) | null): Promise<SettledOutcome> {
     if (this.#mode !== 'open') return Promise.reject(this.#ended())
     this.#startCommit()
     const { unit } = this.#spec
@@ -190,26 +211,30 @@ export class UnitOfWork implements Context, Expiring {
     const again =
       body === null
         ? null
-        : (sql: Sql): Promise<void> => {
+        : async (sql: Sql): Promise<void> => {
             this.#taken = false
             this.#records?.splice(publishedBefore)
-            return body(sql)
+            await body(sql)
           }
-    this.#committing = this.#engine.committer.commit({ ...unit, body: again, records }).then(
+    const own = unit.own || (body !== null && this.#spec.handler.transaction === 'own')
+    this.#committing = this.#engine.committer.commit({ ...unit, body: again, records, own }).then(
       (outcome) => {
+        if (typeof outcome === 'object') return this.#commitFailed({ by: 'handler', error: outcome.failed })
         this.#mode = 'committed'
         this.outcome = outcome
         if (this.#isLate) this.expire()
         return outcome
       },
-      (error) => {
-        this.#mode = 'failed'
-        this.failure = error
-        if (this.#isLate) this.expire()
-        throw error
-      },
+      (error) => this.#commitFailed({ by: 'engine', error }),
     )
     return this.#committing
+  }
+
+  #commitFailed(failure: CommitFailure): never {
+    this.#mode = 'failed'
+    this.failure = failure
+    if (this.#isLate) this.expire()
+    throw failure.error
   }
 
   #made(): readonly LogRecord[] | Promise<readonly LogRecord[]> {
@@ -231,8 +256,21 @@ export class UnitOfWork implements Context, Expiring {
 
 const none: readonly never[] = []
 
+/** A unit without code of the user cannot be failed by it. */
+function settledOf(outcome: UnitOutcome): SettledOutcome {
+  if (typeof outcome === 'object') throw outcome.failed
+  return outcome
+}
+
+/** What a body resolves to. A promise of a promise is no result: whoever awaits it would go round for ever. */
+async function resultOf<T>(result: T | PromiseLike<T>): Promise<T> {
+  if (!isThenable(result)) return result
+  const { value } = await settled(result)
+  return isThenable(value) ? (undefined as T) : (value as T)
+}
+
 /** Not an error of anybody: leaves a handler whose event was handled elsewhere while it ran. */
-export class AlreadyHandled extends Error {
+class AlreadyHandled extends Error {
   constructor() {
     super('this event has been handled already')
     this.name = 'AlreadyHandled'

@@ -1,4 +1,4 @@
-import type { SqlUnit } from '../contracts/database.ts'
+import type { Sql } from '../contracts/database.ts'
 import type { LogRecord } from '../contracts/log.ts'
 import type { Accounts } from '../ledger/accounts.ts'
 import type { ClaimedPartition } from './partition.ts'
@@ -12,11 +12,13 @@ export interface Unit {
   /** Marks this event as handled; when it already is, `body` does not run and the unit counts as a duplicate. */
   readonly inboxId: string | null
   /** The user's SQL. */
-  readonly body: SqlUnit | null
+  readonly body: ((sql: Sql) => Promise<void>) | null
   /** The ledger's own SQL, run with or without `body`. */
-  readonly settle: SqlUnit | null
+  readonly settle: ((ledger: Sql) => Promise<void>) | null
   /** Events to publish, asked for after `body`. */
   readonly records: (() => readonly LogRecord[] | Promise<readonly LogRecord[]>) | null
+  /** Shares its commit with no other unit: its body may do to its session what others must not see. */
+  readonly own: boolean
 }
 
 /** A unit that does nothing yet: what all of them start from. */
@@ -28,6 +30,8 @@ export const bareUnit: Unit = {
   body: null,
   settle: null,
   records: null,
+  own: false,
 }
 
-export type UnitOutcome = 'committed' | 'duplicate'
+/** `failed`: what the user's own code threw, in the body or in what it published. Nothing of the unit is left. */
+export type UnitOutcome = 'committed' | 'duplicate' | { readonly failed: unknown }

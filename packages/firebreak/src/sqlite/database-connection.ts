@@ -1,13 +1,18 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import type { SqlRow, SqlValue } from '../contracts/database.ts'
+import type { SqlParam, SqlRow, SqlValue } from '../contracts/database.ts'
 import { errorMessage, FirebreakError } from '../contracts/errors.ts'
+import type { SqlTexts } from '../contracts/sql-text.ts'
+import { boundValues } from '../node/sql-values.ts'
 import { databaseError } from './database-errors.ts'
 import { runMany, runStatement, StatementCache } from './database-statement.ts'
+import { Integers } from './integers.ts'
 
 export interface ConnectionSettings {
   readonly path: string
+  /** The statements of its database. */
+  readonly texts: SqlTexts
   readonly durability: 'full' | 'survives-process-crash-only'
 }
 
@@ -25,8 +30,9 @@ export class Connection {
   readonly control: ControlStatements
   readonly #path: string
   readonly #statements: StatementCache
+  readonly #integers = new Integers()
 
-  constructor(raw: DatabaseSync, path: string) {
+  constructor(raw: DatabaseSync, { path, texts }: Pick<ConnectionSettings, 'path' | 'texts'>) {
     this.raw = raw
     this.control = {
       begin: raw.prepare('begin immediate'),
@@ -36,15 +42,21 @@ export class Connection {
       release: raw.prepare('release unit'),
     }
     this.#path = path
-    this.#statements = new StatementCache(raw, statementsMax)
+    this.#statements = new StatementCache(raw, texts, statementsMax)
   }
 
-  rows(sql: string, values: readonly SqlValue[]): readonly SqlRow[] {
-    return runStatement(this.#statements.get(sql), values)
+  rows(sql: string, params: readonly SqlParam[]): readonly SqlRow[] {
+    const prepared = this.#statements.get(sql)
+    return runStatement(prepared, this.#integers.bind(boundValues(prepared.source, params)))
   }
 
-  run(sql: string, rows: readonly (readonly SqlValue[])[]): number {
-    return runMany(this.#statements.get(sql), rows)
+  /** As `rows`, with values that were checked before. */
+  rowsOf(sql: string, values: readonly SqlValue[]): readonly SqlRow[] {
+    return runStatement(this.#statements.get(sql), this.#integers.bind([...values]))
+  }
+
+  run(sql: string, rows: readonly (readonly SqlParam[])[]): number {
+    return runMany(this.#statements.get(sql), rows, this.#integers)
   }
 
   mapped(error: unknown): unknown {
@@ -70,7 +82,7 @@ export function openWriter(settings: ConnectionSettings): Connection {
     }
     raw.exec(`pragma synchronous = ${settings.durability === 'full' ? 'full' : 'normal'}`)
     raw.exec(`pragma temp_store = memory; pragma wal_autocheckpoint = ${checkpointPages}`)
-    return new Connection(raw, path)
+    return new Connection(raw, settings)
   } catch (error) {
     raw.close()
     throw error
@@ -78,10 +90,10 @@ export function openWriter(settings: ConnectionSettings): Connection {
 }
 
 /** A second connection for reads beside an open transaction; it sees what is committed and can change nothing. */
-export function openReader(path: string): Connection {
-  const raw = new DatabaseSync(path, { timeout: blockingMs, readOnly: true })
+export function openReader(settings: Pick<ConnectionSettings, 'path' | 'texts'>): Connection {
+  const raw = new DatabaseSync(settings.path, { timeout: blockingMs, readOnly: true })
   raw.exec('pragma temp_store = memory')
-  return new Connection(raw, path)
+  return new Connection(raw, settings)
 }
 
 function makeParent(path: string): void {

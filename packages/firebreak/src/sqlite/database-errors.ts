@@ -1,4 +1,5 @@
 import { errorMessage, FirebreakError } from '../contracts/errors.ts'
+import { statementInvalid } from '../contracts/sql-text.ts'
 
 // Primary result codes. **Source** https://sqlite.org/rescode.html
 const busy = 5
@@ -36,6 +37,28 @@ export function databaseError(error: unknown, path: string): unknown {
     default:
       return error
   }
+}
+
+// What SQLite says of the text alone, whatever tables there are. It has one code for these and for missing tables.
+const wrongText = new RegExp(
+  [
+    '^near ".*": syntax error$',
+    '^incomplete input$',
+    '^unrecognized token: ',
+    '^\\d+ values for \\d+ columns$',
+    '^all VALUES must have the same number of terms$',
+    '^SELECTs to the left and right of .* do not have the same number of result columns$',
+    '^misuse of (?:aggregate|window function)\\b',
+    '^a GROUP BY clause is required before HAVING$',
+    '^parser stack overflow$',
+  ].join('|'),
+  's',
+)
+
+/** What preparing a statement failed with: permanent where only its author can put it right. */
+export function statementError(error: unknown, text: string): unknown {
+  const said = errorMessage(error)
+  return wrongText.test(said) ? statementInvalid(`SQLite says ${said}`, text, { cause: error }) : error
 }
 
 function primaryCode(error: unknown): number {

@@ -1,86 +1,108 @@
 /**
  * One transaction over many units of work.
  *
- * I1  Between BEGIN and COMMIT only the handle of the unit that is running reaches the connection.
- * I2  A unit ends exactly once: released, or rolled back to its savepoint. From then on its handle is dead.
+ * I1  Between BEGIN and COMMIT only the handles of the unit that is running reach the connection.
+ * I2  A unit ends exactly once: released, or rolled back to its savepoint. From then on its handles are dead, and its verdict
+ *     stands, whatever its code does later.
  * I3  When SQLite itself drops the transaction (disk full, RAISE(ROLLBACK)), nothing more is run: the statements that
  *     follow would each commit on their own.
  * I4  However it ends, no transaction is left open on the connection.
+ * I5  What a unit throws never undoes its neighbours: only the engine, or `abandon`, gives the commit up as a whole.
  */
 import type { Clock } from '../contracts/clock.ts'
-import type { Sql, SqlRow, SqlUnit, SqlValue, Verdict } from '../contracts/database.ts'
+import type { CommitScope, Sql, SqlParam, SqlRow, SqlUnit, Verdict } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { insideUnit } from '../node/open-units.ts'
 import { TransactionWatch } from '../node/transaction-watch.ts'
 import type { Connection } from './database-connection.ts'
 
-const done: Verdict = Object.freeze({ ok: true })
-const noValues: readonly SqlValue[] = Object.freeze([])
+const noValues: readonly SqlParam[] = Object.freeze([])
+
+export interface TransactionLimits {
+  readonly clock: Clock
+  /** How long one unit may hold it open. */
+  readonly maxMs: number
+  /** Names the database for units inside units. */
+  readonly database: unknown
+}
 
 /** The transaction as its units share it. Written by the handles, read by `runUnits`. */
 class Transaction {
   readonly connection: Connection
-  /** Why SQLite dropped the transaction, if it has. */
-  lost: { readonly error: unknown } | undefined
+  readonly limits: TransactionLimits
   readonly watch: TransactionWatch
+  /** Why it cannot stand as a whole. */
+  lost: { readonly error: unknown } | undefined
 
-  constructor(connection: Connection, watch: TransactionWatch) {
+  constructor(connection: Connection, limits: TransactionLimits) {
     this.connection = connection
-    this.watch = watch
+    this.limits = limits
+    this.watch = new TransactionWatch(limits.clock, limits.maxMs)
   }
 }
+
+/** `failed`: the error of a statement, as its unit is to see it; it may give the whole transaction up. */
+type Failed = (transaction: Transaction, cause: unknown) => unknown
 
 class UnitHandle implements Sql {
   ended = false
   readonly #transaction: Transaction
+  readonly #failed: Failed
 
-  constructor(transaction: Transaction) {
+  constructor(transaction: Transaction, failed: Failed) {
     this.#transaction = transaction
+    this.#failed = failed
   }
 
-  async query<Row = SqlRow>(sql: string, params: readonly SqlValue[] = noValues): Promise<readonly Row[]> {
-    this.#alive()
-    try {
-      return this.#transaction.connection.rows(sql, params) as readonly Row[]
-    } catch (error) {
-      throw this.#failed(error)
-    }
+  query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
+    return this.#run(({ connection }) => connection.rows(sql, params) as readonly Row[])
   }
 
-  async run(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number> {
-    this.#alive()
-    try {
-      return this.#transaction.connection.run(sql, rows)
-    } catch (error) {
-      throw this.#failed(error)
-    }
+  run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
+    return this.#run(({ connection }) => connection.run(sql, rows))
   }
 
-  #alive(): void {
+  async #run<T>(statement: (transaction: Transaction) => T): Promise<T> {
     if (this.ended) throw new FirebreakError('FB_UNIT_ENDED', { what: 'this handle' })
-  }
-
-  #failed(cause: unknown): unknown {
-    const { connection } = this.#transaction
-    const error = connection.mapped(cause)
-    if (!connection.raw.isTransaction) {
-      this.ended = true
-      this.#transaction.lost = { error }
+    if (this.#transaction.lost !== undefined) throw this.#transaction.lost.error
+    try {
+      return statement(this.#transaction)
+    } catch (cause) {
+      throw this.#failed(this.#transaction, cause)
     }
-    return error
   }
 }
 
+/** An error of the engine gives the transaction up; one of the statement is its unit's own. */
+function ofUser(transaction: Transaction, cause: unknown): unknown {
+  const error = transaction.connection.mapped(cause)
+  const isOfDatabase = isFirebreakError(error) && error.code.startsWith('FB_DATABASE_')
+  const isEngines = isOfDatabase && passes.has(error.code)
+  if (isEngines || !transaction.connection.raw.isTransaction) transaction.lost ??= { error }
+  return isOfDatabase && !isEngines ? cause : error
+}
+
+function ofLedger(transaction: Transaction, cause: unknown): unknown {
+  const error = transaction.connection.mapped(cause)
+  const isEngines = isFirebreakError(error) && error.code.startsWith('FB_DATABASE_')
+  if (isEngines || !transaction.connection.raw.isTransaction) transaction.lost ??= { error }
+  return error
+}
+
+// What a statement of the user can say of the engine and be believed. That the file is damaged it can bring about by itself:
+// a full-text table that was written wrongly says the same.
+const passes: ReadonlySet<string> = new Set(['FB_DATABASE_BUSY', 'FB_DATABASE_FULL', 'FB_DATABASE_UNAVAILABLE'])
+
 /** Runs inside a transaction that the caller has begun; commits it or leaves nothing. */
-export async function runUnits(
+export async function runUnits<T>(
   connection: Connection,
-  units: readonly SqlUnit[],
-  clock: Clock,
-  limitMs: number,
-): Promise<readonly Verdict[]> {
-  const transaction = new Transaction(connection, new TransactionWatch(clock, limitMs))
-  const verdicts: Verdict[] = []
+  units: readonly SqlUnit<T>[],
+  limits: TransactionLimits,
+): Promise<readonly Verdict<T>[]> {
+  const transaction = new Transaction(connection, limits)
+  const verdicts: Verdict<T>[] = []
   try {
-    for (const unit of units) verdicts.push(await runUnit(transaction, unit))
+    for (const unit of units) verdicts.push(await runUnit(transaction, unit, verdicts))
     connection.control.commit.run()
     return verdicts
   } catch (error) {
@@ -91,30 +113,35 @@ export async function runUnits(
   }
 }
 
-async function runUnit(transaction: Transaction, unit: SqlUnit): Promise<Verdict> {
+async function runUnit<T>(
+  transaction: Transaction,
+  unit: SqlUnit<T>,
+  before: readonly Verdict<T>[],
+): Promise<Verdict<T>> {
   const { savepoint, undo, release } = transaction.connection.control
-  const handle = new UnitHandle(transaction)
+  const [own, ledger] = [new UnitHandle(transaction, ofUser), new UnitHandle(transaction, ofLedger)]
+  const scope: CommitScope<T> = { ledger, before, abandon: (error) => abandon(transaction, error) }
   savepoint.run()
-  try {
-    await transaction.watch.run(unit, handle)
-    handle.ended = true
-  } catch (error) {
-    handle.ended = true
-    if (isDatabaseError(error)) throw error
-    if (transaction.lost === undefined) {
-      undo.run()
-      release.run()
+  const verdict = await insideUnit(transaction.limits.database, async (open): Promise<Verdict<T>> => {
+    try {
+      return { ok: true, value: await transaction.watch.run(() => unit(own, scope)) }
+    } catch (error) {
       return { ok: false, error }
+    } finally {
+      own.ended = true
+      ledger.ended = true
+      open.ended = true
     }
-  }
+  })
   if (transaction.lost !== undefined) throw transaction.lost.error
+  if (!verdict.ok) undo.run()
   release.run()
-  return done
+  return verdict
 }
 
-// Not the unit's own: whoever raises it says that the transaction as a whole cannot stand.
-function isDatabaseError(error: unknown): boolean {
-  return isFirebreakError(error) && error.code.startsWith('FB_DATABASE_')
+function abandon(transaction: Transaction, error: unknown): never {
+  transaction.lost ??= { error }
+  throw error
 }
 
 function rollBack({ raw }: Connection): void {

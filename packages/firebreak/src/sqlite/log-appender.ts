@@ -199,15 +199,22 @@ function checkSizes(records: readonly LogRecord[], headers: readonly string[], l
   for (let i = 0; i < records.length; i++) {
     const { topic, key, value } = records[i] as LogRecord
     const text = headers[i] ?? ''
-    let bytes = ((key?.length ?? 0) + text.length) * 3 + (value?.length ?? 0)
-    if (bytes > limit) bytes = Buffer.byteLength(key ?? '') + Buffer.byteLength(text) + (value?.length ?? 0)
+    const bound = ((key?.length ?? 0) + text.length) * 3 + (value?.length ?? 0)
+    const bytes = bound > limit ? payloadBytes(records[i] as LogRecord) : bound
     if (bytes > limit) throw new FirebreakError('FB_RECORD_TOO_LARGE', { type: `a record of ${topic}`, bytes, limit })
-    total += bytes + recordHeadBytes
+    total += bound + recordHeadBytes
   }
   if (total > frameBytesMax) {
     throw new FirebreakError('FB_RECORD_TOO_LARGE', { type: 'one append', bytes: total, limit: frameBytesMax })
   }
   return total
+}
+
+/** What the limit counts: no quotes and escapes of how it is written down. */
+function payloadBytes({ key, value, headers }: LogRecord): number {
+  let bytes = Buffer.byteLength(key ?? '') + (value?.length ?? 0)
+  for (const name in headers) bytes += Buffer.byteLength(name) + Buffer.byteLength(headers[name] ?? '')
+  return bytes
 }
 
 function writeRecord(batch: Batch, place: number, { key, value }: LogRecord, headers: string): void {

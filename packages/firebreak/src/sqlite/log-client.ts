@@ -1,6 +1,7 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import type {
   Cursor,
+  GroupMember,
   Log,
   LogCapabilities,
   LogInspection,
@@ -85,7 +86,11 @@ class LogClient implements Log {
     this.#check()
     return this.#appender.append(records)
   }
-  async open(group: string, topics: readonly string[], { from = 'earliest' }: OpenOptions = {}): Promise<Cursor> {
+  async open(
+    group: string,
+    topics: readonly string[],
+    { from = 'earliest', ledger }: OpenOptions = {},
+  ): Promise<Cursor> {
     this.#check()
     const { clock, entropy } = this.#options
     const name = entropy.uuid()
@@ -93,7 +98,8 @@ class LogClient implements Log {
       this.#cursors.delete(name)
       this.#joined.delete(cursor)
     }
-    const cursor = createCursor({ name, group, topics, from, link: this.#link, reader: this.#reader, clock, onClose })
+    const [link, reader] = [this.#link, this.#reader]
+    const cursor = createCursor({ name, group, topics, from, ledger: ledger ?? null, link, reader, clock, onClose })
     this.#cursors.set(name, cursor)
     try {
       await this.#link.request((id) => cursor.joinFrame(id))
@@ -106,11 +112,16 @@ class LogClient implements Log {
   }
   inspect(): LogInspection {
     const reader = this.#reader
+    const { recordBytesMax } = this.capabilities
     return {
-      topics: async (names) => reader.topics().filter(({ name }) => names?.includes(name) ?? true),
+      topics: async (names) =>
+        reader
+          .topics()
+          .filter(({ name }) => names?.includes(name) ?? true)
+          .map((topic) => ({ ...topic, recordBytesMax })),
       groups: async () => reader.groups(),
       members: async (group) =>
-        readJson(await this.#link.request((id) => jsonFrame(wire.members, id, group))) as readonly string[],
+        readJson(await this.#link.request((id) => jsonFrame(wire.members, id, group))) as readonly GroupMember[],
       committed: async (group) => reader.committed(group),
       async read({ topic, partition, offset }, max) {
         if (reader.topic(topic)[partition] === undefined) reader.reload()

@@ -36,6 +36,7 @@ export interface CursorOptions {
   readonly group: string
   readonly topics: readonly string[]
   readonly from: StartFrom
+  readonly ledger: string | null
   readonly link: LogLink
   readonly reader: LogReader
   readonly clock: Clock
@@ -213,9 +214,10 @@ class GroupCursor implements MemberCursor {
     this.#wakeUp?.()
   }
   joinFrame(id: number): Buffer {
-    const { group, topics, from } = this.#options
+    const { group, topics, from, ledger } = this.#options
     const holds = [...this.#view.keys(), ...this.#letGo]
-    return jsonFrame(wire.join, id, { group, member: this.name, topics, from, generation: this.#generation, holds })
+    const generation = this.#generation
+    return jsonFrame(wire.join, id, { group, member: this.name, topics, from, ledger, generation, holds })
   }
   assigned(assignment: Assignment): void {
     const same =

@@ -7,11 +7,13 @@
  * I3 A release counts only if the member had seen that very drop: a drop that was taken back in between stays taken back.
  * I4 After a takeover nothing is granted, only claimed, until every partition is claimed or the settling time is over.
  */
+import type { GroupMember as MemberInfo } from '../contracts/log.ts'
 import { assignPartitions } from './log-assign.ts'
 
 export interface GroupMember {
   readonly group: string
   readonly name: string
+  readonly ledger: string | null
   readonly topics: ReadonlySet<string>
   /** Partitions it may read and commit. */
   readonly holds: Set<number>
@@ -42,7 +44,7 @@ export interface Groups {
   leave(member: GroupMember): void
   holds(member: GroupMember, partition: number): boolean
   committed(group: string): Map<number, number>
-  members(group: string): readonly string[]
+  members(group: string): readonly MemberInfo[]
   /** Ends the settling time after a takeover. */
   settle(): void
 }
@@ -147,8 +149,8 @@ class Coordinator implements Groups {
   committed(group: string): Map<number, number> {
     return this.#groupOf(group).committed
   }
-  members(group: string): readonly string[] {
-    return [...(this.#groups.get(group)?.members ?? [])].map((member) => member.name)
+  members(group: string): readonly MemberInfo[] {
+    return [...(this.#groups.get(group)?.members ?? [])].map(({ name: id, ledger }) => ({ id, ledger }))
   }
   settle(): void {
     if (this.#settled) return

@@ -77,6 +77,8 @@ interface JoinRequest {
   member: string
   topics: string[]
   from: StartFrom
+  /** Older clients have none. */
+  ledger?: string | null
   generation: number
   holds: number[]
 }
@@ -215,6 +217,7 @@ class Owner implements LogOwner {
     const member: GroupMember = {
       group: request.group,
       name: request.member,
+      ledger: request.ledger ?? null,
       topics: new Set(request.topics),
       holds: new Set(),
       dropped: new Map(),

@@ -20,7 +20,7 @@ export interface LogReader {
   /** Looks for topics made since. */
   reload(): void
   read(place: Place, from: number, max: number): LogEntry[]
-  topics(): TopicInfo[]
+  topics(): Omit<TopicInfo, 'recordBytesMax'>[]
   groups(): string[]
   committed(group: string): Position[]
   close(): void
@@ -106,7 +106,7 @@ const topicsSql = 'SELECT id, name, partitions, retention_ms, retention_bytes FR
 const groupsSql = 'SELECT DISTINCT grp FROM committed ORDER BY grp'
 const committedSql = 'SELECT topic, partition, next AS offset FROM committed WHERE grp = ? ORDER BY topic, partition'
 
-function topicInfo(db: DatabaseSync, row: Record<string, unknown>): TopicInfo {
+function topicInfo(db: DatabaseSync, row: Record<string, unknown>): Omit<TopicInfo, 'recordBytesMax'> {
   const partitions = db.prepare('SELECT id, partition, next_floor FROM partitions WHERE topic = ? ORDER BY partition')
   return {
     name: String(row['name']),

@@ -7,17 +7,21 @@
  *     ':memory:' database has no second connection, so there it waits.
  * I3  Waiting for a lock of another process is done on the clock; SQLite itself blocks for 5 ms at most.
  * I4  A connection whose transaction could not be ended is thrown away.
+ * I5  What would wait for the unit that calls it is refused at once.
  */
 import { resolve } from 'node:path'
 import { type Clock, sleep } from '../contracts/clock.ts'
-import type { Database, DatabaseCapabilities, SqlRow, SqlUnit, SqlValue, Verdict } from '../contracts/database.ts'
+import type { Database, DatabaseCapabilities, SqlParam, SqlRow, SqlUnit, Verdict } from '../contracts/database.ts'
 import type { Entropy } from '../contracts/entropy.ts'
 import { FirebreakError } from '../contracts/errors.ts'
+import type { SqlText } from '../contracts/sql-text.ts'
 import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
+import { isInsideUnit } from '../node/open-units.ts'
+import { boundValues, isBytes } from '../node/sql-values.ts'
 import { type Connection, openReader, openWriter } from './database-connection.ts'
 import { databaseError, isBusy } from './database-errors.ts'
-import { readsOnly } from './database-statement.ts'
+import { readsOnly, sqliteTexts } from './database-statement.ts'
 import { runUnits } from './database-transaction.ts'
 
 export interface SqliteDatabaseOptions {
@@ -36,19 +40,22 @@ export interface SqliteDatabaseOptions {
 /**
  * A database in one file, or in memory.
  *
- * **Shape** Integers are read as numbers wherever a number holds them exactly and as bigint beyond 2^53; a number is
- * bound as a REAL, as SQLite's columns with INTEGER affinity turn it back. Blobs are read as Uint8Array.
+ * **Shape** Integers are read as numbers wherever a number holds them exactly and as bigint beyond 2^53; a whole number is
+ * bound as an INTEGER, any other as a REAL. Blobs are read as Uint8Array.
  * **Errors** On first use, never from the constructor: `FB_DATABASE_READONLY`, `FB_DATABASE_CORRUPT`.
  */
 export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
   return new SqliteDatabase(options)
 }
 
-const noValues: readonly SqlValue[] = Object.freeze([])
+const noValues: readonly SqlParam[] = Object.freeze([])
 
 class SqliteDatabase implements Database {
   readonly capabilities: DatabaseCapabilities
   readonly #options: Required<SqliteDatabaseOptions>
+  /** Equal for two handles on one file. */
+  readonly #place: string | symbol
+  readonly #texts = sqliteTexts()
   #writer: Connection | undefined
   #reader: Connection | undefined
   #owned = false
@@ -73,23 +80,29 @@ class SqliteDatabase implements Database {
       ...options,
       path: inMemory ? options.path : resolve(options.path),
     }
+    this.#place = inMemory ? Symbol('memory') : this.#options.path
   }
 
-  async query<Row = SqlRow>(sql: string, params: readonly SqlValue[] = noValues): Promise<readonly Row[]> {
+  async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
     this.#open()
-    const rows = this.#besideCommit(sql)
-      ? await this.#patiently(() => this.#readerNow().rows(sql, params))
-      : await this.#alone(() => this.#patiently(() => this.#writerNow().rows(sql, params)))
+    const text = this.#texts.read(sql)
+    if (!(this.capabilities.durable && readsOnly(text))) this.#refuseInside('a statement of its own')
+    // It may have to wait, and bytes belong to their caller.
+    const values = boundValues(text, params).map((value) => (isBytes(value) ? new Uint8Array(value) : value))
+    const rows = this.#besideCommit(text)
+      ? await this.#patiently(() => this.#readerNow().rowsOf(sql, values))
+      : await this.#alone(() => this.#patiently(() => this.#writerNow().rowsOf(sql, values)))
     return rows as readonly Row[]
   }
 
-  async commit(units: readonly SqlUnit[]): Promise<readonly Verdict[]> {
+  async commit<T>(units: readonly SqlUnit<T>[]): Promise<readonly Verdict<T>[]> {
     this.#open()
+    this.#refuseInside('a commit')
     return this.#alone(async () => {
-      const { clock, transactionMaxMs } = this.#options
+      const { clock, transactionMaxMs: maxMs } = this.#options
       const writer = await this.#patiently(() => this.#begin())
       try {
-        return await runUnits(writer, units, clock, transactionMaxMs)
+        return await runUnits(writer, units, { clock, maxMs, database: this.#place })
       } finally {
         if (writer.raw.isTransaction) this.#abandon(writer)
       }
@@ -108,9 +121,14 @@ class SqliteDatabase implements Database {
       })
   }
 
-  #besideCommit(sql: string): boolean {
+  /** I5. */
+  #refuseInside(what: string): void {
+    if (isInsideUnit(this.#place)) throw new FirebreakError('FB_TRANSACTION_NESTED', { what })
+  }
+
+  #besideCommit(text: SqlText): boolean {
     if (!this.#owned || this.#writer === undefined || !this.capabilities.durable) return false
-    return readsOnly(sql)
+    return readsOnly(text)
   }
 
   #begin(): Connection {
@@ -120,12 +138,12 @@ class SqliteDatabase implements Database {
   }
 
   #writerNow(): Connection {
-    this.#writer ??= openWriter(this.#options)
+    this.#writer ??= openWriter({ ...this.#options, texts: this.#texts })
     return this.#writer
   }
 
   #readerNow(): Connection {
-    this.#reader ??= openReader(this.#options.path)
+    this.#reader ??= openReader({ path: this.#options.path, texts: this.#texts })
     return this.#reader
   }
 

@@ -1,4 +1,4 @@
-import type { Database, Sql, SqlUnit } from '../contracts/database.ts'
+import type { CommitOptions, Database, Sql, SqlUnit, Verdict } from '../contracts/database.ts'
 import type { FirebreakError } from '../contracts/errors.ts'
 import type { Cursor, Log, LogRecord } from '../contracts/log.ts'
 
@@ -58,21 +58,24 @@ export function aroundDatabase(database: Database, around: Around): Database {
       return sql.run(text, rows)
     },
   })
-  const units = (all: readonly SqlUnit[]): readonly SqlUnit[] =>
-    around.statement === undefined ? all : all.map((unit) => (sql: Sql) => unit(told(sql)))
+  const seen = <T>(unit: SqlUnit<T>): SqlUnit<T> =>
+    around.statement === undefined ? unit : (sql, commit) => unit(told(sql), { ...commit, ledger: told(commit.ledger) })
   return {
     capabilities: database.capabilities,
     query: (sql, params) => {
       around.statement?.(sql)
       return via('query', () => database.query(sql, params))
     },
-    commit: (all) => {
+    commit: <T>(all: readonly SqlUnit<T>[], options?: CommitOptions) => {
       let inside: FirebreakError | undefined
       const failInside = (error: FirebreakError): void => {
         inside = error
       }
-      const run = (): ReturnType<Database['commit']> =>
-        database.commit(inside === undefined ? units(all) : [...units(all), () => Promise.reject(inside)])
+      const run = (): Promise<readonly Verdict<T>[]> => {
+        const units = all.map(seen)
+        if (inside !== undefined) units.push(async (_, commit) => commit.abandon(inside))
+        return database.commit(units, options)
+      }
       return around.call({ port: 'database', method: 'commit', failInside }, run)
     },
     close: () => via('close', () => database.close()),

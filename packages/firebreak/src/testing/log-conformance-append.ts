@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { LogRecord } from '../contracts/log.ts'
+import { type LogRecord, storedOf } from '../contracts/log.ts'
 import { partitionOfKey } from '../contracts/partitioner.ts'
 import { bytes, type LogCase, logCase, numbered, record, records, rejectsWith, take, texts } from './log-scene.ts'
 
@@ -114,8 +114,24 @@ export const appendCases: readonly LogCase[] = [
     const large = new Uint8Array(scene.log.capabilities.recordBytesMax + 1)
     const call = scene.log.append([record(topic, 'a', 'fits'), { topic, key: 'a', value: large, headers: {} }])
     await rejectsWith(call, 'FB_RECORD_TOO_LARGE')
+    assert.deepEqual([...storedOf(await call.catch((error) => error))], [])
     await scene.log.append([record(topic, 'a', 'later')])
     assert.deepEqual(texts(await scene.collect([await scene.open('readers', [topic])], 1)), ['later'])
+  }),
+  logCase('a topic says how large its records may be, and takes one of that size', async (scene) => {
+    const topic = await scene.topic('orders', { partitions: 1 })
+    const [info] = await scene.log.inspect().topics([topic])
+    const limit = info?.recordBytesMax ?? 0
+    assert.ok(limit > 0 && limit <= scene.log.capabilities.recordBytesMax)
+    const headers = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`header-${i}`, '"quoted"']))
+    const around = Object.entries({ a: '', ...headers }).reduce(
+      (sum, [name, text]) => sum + name.length + text.length,
+      0,
+    )
+    const value = new Uint8Array(limit - around)
+    await scene.log.append([{ topic, key: 'a', value, headers }])
+    const [entry] = await scene.collect([await scene.open('readers', [topic])], 1)
+    assert.equal(entry?.value?.length, value.length)
   }),
   logCase('a topic that does not exist is refused and nothing of its call is stored', async (scene) => {
     const topic = await scene.topic('orders', { partitions: 1 })

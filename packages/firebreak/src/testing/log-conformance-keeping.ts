@@ -100,6 +100,9 @@ export const keepingCases: readonly LogCase[] = [
     assert.equal(committed.find((p) => p.partition === 1)?.offset, 2)
     assert.deepEqual(await inspection.committed(scene.name('unheard of')), [])
     assert.equal((await inspection.members(scene.name('readers'))).length, 1)
+    await scene.open('tellers', [topic], { ledger: 'the ledger' })
+    const [teller] = await inspection.members(scene.name('tellers'))
+    assert.equal(teller?.ledger, 'the ledger')
     assert.deepEqual(await inspection.members(scene.name('unheard of')), [])
     const second = positions[1]
     assert.ok(second !== undefined)

@@ -24,6 +24,7 @@ export interface CursorOrigin {
   readonly topics: readonly StoredTopic[]
   readonly clock: Clock
   readonly from: StartFrom
+  readonly ledger: string | null
   readonly onClose: (cursor: MemoryCursor) => void
 }
 
@@ -31,6 +32,7 @@ const noEntries: readonly LogEntry[] = Object.freeze([])
 
 export class MemoryCursor implements Cursor, Member {
   readonly partitions: readonly StoredPartition[]
+  readonly ledger: string | null
   readonly #origin: CursorOrigin
   readonly #held = new Map<StoredPartition, { next: number }>()
   readonly #leaving = new Set<StoredPartition>()
@@ -41,6 +43,7 @@ export class MemoryCursor implements Cursor, Member {
 
   constructor(origin: CursorOrigin) {
     this.#origin = origin
+    this.ledger = origin.ledger
     this.partitions = origin.topics.flatMap((topic) => topic.partitions)
     origin.group.join(this)
     this.#follow()

@@ -6,11 +6,12 @@
  * I3  Only the owner commits.
  */
 import { FirebreakError } from '../contracts/errors.ts'
-import { type Partition, type Position, partitionId } from '../contracts/log.ts'
+import { type GroupMember, type Partition, type Position, partitionId } from '../contracts/log.ts'
 import type { Reader, StoredPartition } from './memory-log-topic.ts'
 
 /** A member as its group sees it. Partitions are compared by identity: the store has one object for each. */
 export interface Member extends Reader {
+  readonly ledger: string | null
   readonly partitions: readonly StoredPartition[]
 }
 
@@ -36,8 +37,8 @@ export class Group {
     this.#rebalance()
   }
 
-  memberIds(): readonly string[] {
-    return [...this.#members].map((_, i) => `${this.name}-${i + 1}`)
+  members(): readonly GroupMember[] {
+    return [...this.#members].map(({ ledger }, i) => ({ id: `${this.name}-${i + 1}`, ledger }))
   }
 
   shouldHold(member: Member, partition: StoredPartition): boolean {

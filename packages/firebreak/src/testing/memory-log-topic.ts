@@ -116,7 +116,7 @@ export class StoredTopic {
     for (const partition of this.partitions) partition.retain(nowMs, retentionMs, retentionBytes)
   }
 
-  info(): TopicInfo {
+  info(): Omit<TopicInfo, 'recordBytesMax'> {
     const ends = this.partitions.map(({ partition, first, next }) => ({
       partition,
       first,

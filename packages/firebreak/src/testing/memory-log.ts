@@ -2,6 +2,7 @@ import type { Clock } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type {
   Cursor,
+  GroupMember,
   Log,
   LogCapabilities,
   LogEntry,
@@ -23,6 +24,8 @@ export interface MemoryLogOptions {
   readonly store?: MemoryLogStore
   /** Default 1 MiB. */
   readonly recordBytesMax?: number
+  /** Topics that take less than that. */
+  readonly topicBytesMax?: Readonly<Record<string, number>>
 }
 
 /**
@@ -36,6 +39,7 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
 class MemoryLog implements Log {
   readonly capabilities: LogCapabilities
   readonly #clock: Clock
+  readonly #topicBytesMax: Readonly<Record<string, number>>
   readonly #store: MemoryLogStore
   readonly #cursors = new Set<MemoryCursor>()
   #closed = false
@@ -43,6 +47,7 @@ class MemoryLog implements Log {
   constructor(options: MemoryLogOptions) {
     this.#clock = options.clock ?? systemClock
     this.#store = options.store ?? memoryLogStore()
+    this.#topicBytesMax = options.topicBytesMax ?? {}
     this.capabilities = {
       name: 'memory',
       durable: false,
@@ -103,6 +108,7 @@ class MemoryLog implements Log {
       topics: [...new Set(topics)].map((name) => this.#store.topic(name)),
       clock: this.#clock,
       from: options.from ?? 'earliest',
+      ledger: options.ledger ?? null,
       onClose: (closed) => this.#cursors.delete(closed),
     })
     this.#cursors.add(cursor)
@@ -112,6 +118,7 @@ class MemoryLog implements Log {
   inspect(): LogInspection {
     const store = this.#store
     const clock = this.#clock
+    const limitOf = (topic: string): number => this.#limitOf(topic)
     const retained = (topic: StoredTopic): StoredTopic => {
       topic.retain(clock.now())
       return topic
@@ -119,7 +126,7 @@ class MemoryLog implements Log {
     return {
       async topics(names?: readonly string[]): Promise<readonly TopicInfo[]> {
         const wanted = [...store.topics.values()].filter(({ spec }) => names?.includes(spec.name) ?? true)
-        return wanted.map((topic) => retained(topic).info())
+        return wanted.map((topic) => ({ ...retained(topic).info(), recordBytesMax: limitOf(topic.spec.name) }))
       },
       async committed(group: string): Promise<readonly Position[]> {
         return [...(store.groups.get(group)?.committed.values() ?? [])]
@@ -127,8 +134,8 @@ class MemoryLog implements Log {
       async groups(): Promise<readonly string[]> {
         return [...store.groups.keys()]
       },
-      async members(group: string): Promise<readonly string[]> {
-        return store.groups.get(group)?.memberIds() ?? []
+      async members(group: string): Promise<readonly GroupMember[]> {
+        return store.groups.get(group)?.members() ?? []
       },
       async read({ topic, partition, offset }: Position, max: number): Promise<readonly LogEntry[]> {
         return retained(store.topic(topic)).partitions[partition]?.read(offset, max) ?? []
@@ -145,9 +152,13 @@ class MemoryLog implements Log {
     if (this.#closed) throw new FirebreakError('FB_CLOSED', { what: 'log memory' })
   }
 
+  #limitOf(topic: string): number {
+    return Math.min(this.#topicBytesMax[topic] ?? Number.POSITIVE_INFINITY, this.capabilities.recordBytesMax)
+  }
+
   #fitting(record: LogRecord): number {
     const bytes = bytesOf(record)
-    const limit = this.capabilities.recordBytesMax
+    const limit = this.#limitOf(record.topic)
     if (bytes <= limit) return bytes
     const type = record.headers.ce_type ?? record.topic
     throw new FirebreakError('FB_RECORD_TOO_LARGE', { type, bytes, limit })

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
+import { defineConfig } from '../../src/cli/config.ts'
+import { retriesOf } from '../../src/cli/describe.ts'
 import { sleep, type Timer } from '../../src/contracts/clock.ts'
 import type { LogRecord } from '../../src/contracts/log.ts'
-import { emptyScene, filledScene, run, type Scene, scratch } from './scene.ts'
+import { call } from '../../src/define/call.ts'
+import { type HandlerOptions, handle } from '../../src/define/handle.ts'
+import { manifestOf } from '../../src/define/manifest-of.ts'
+import { service } from '../../src/define/service.ts'
+import { emptyScene, filledScene, OrderPlaced, run, type Scene, scratch } from './scene.ts'
 
 let scene: Scene
 before(async () => {
@@ -151,8 +157,52 @@ test('verify: a service that never ran has nothing to answer for', async (t) => 
 test('describe: shows who publishes and who handles what', async () => {
   const { exit, out } = await run(scene, ['describe'])
   assert.equal(exit, 0)
-  assert.match(out, /handles {4}order\.placed {2}2 attempts within 1 d, 30 s each, then the key goes on/)
+  assert.match(out, /^ {4}handles {4}order\.placed$/m)
   assert.match(out, /^ {2}order\.placed +1 +orders +orderId +shop +invoicing$/m)
+})
+
+test('describe: says of a handler how often it is tried, how long that lasts, where it waits, and what happens then', () => {
+  const told = (options: HandlerOptions): readonly string[] => {
+    const one = service({ name: 'one', handlers: [handle(OrderPlaced, () => {}, options)] })
+    return retriesOf(manifestOf([one]).services[0]?.handles[0] ?? assert.fail())
+  }
+  assert.deepEqual(told({}), [
+    '18 attempts of 30 s each, over 40.2 min on average, 53.7 min at most; pauses asked for may make it 1 d',
+    'waits above 1 s are parked in fb_parked, from attempt 5 on',
+    'then a dead letter, and the key goes on',
+  ])
+  assert.deepEqual(told({ retry: { attemptsMax: 1 }, onExhausted: 'hold' }), [
+    '1 attempt of 30 s',
+    'then a dead letter, and the key waits for a person',
+  ])
+  assert.deepEqual(told({ retry: { attemptsMax: 4 } }), [
+    '4 attempts of 30 s each, over 525 ms on average, 700 ms at most; pauses asked for may make it 1 d',
+    'waits in its lane',
+    'then a dead letter, and the key goes on',
+  ])
+  assert.match(told({ retry: { ageMaxMs: 90_000 } })[0] ?? '', /, as many as start within 1.5 min$/)
+})
+
+test('describe: says of a call which answers are not final', async (t) => {
+  const quote = call({
+    name: 'pricing.quote',
+    to: 'pricing',
+    method: 'GET',
+    path: '/q',
+    final: { 404: false, 501: true },
+  })
+  const calling = {
+    ...emptyScene(t),
+    config: defineConfig({
+      log: scene.config.log,
+      services: [{ service: service({ name: 'billing', calls: [quote] }) }],
+    }),
+  }
+  const { out } = await run(calling, ['describe'])
+  const says = 'tried again after 401, 403, 404, 407, 408, 425, 429, 5xx but 501; other failures are final'
+  assert.ok(out.includes(`    calls      pricing.quote\n               ${says}\n`), out)
+  const manifest = JSON.parse((await run(calling, ['describe', '--json'])).out)
+  assert.deepEqual(manifest.calls[0].final, { 404: false, 501: true })
 })
 
 test('describe: --json is the manifest, --asyncapi the document', async () => {
@@ -161,6 +211,12 @@ test('describe: --json is the manifest, --asyncapi the document', async () => {
     manifest.topics.map((topic: { name: string }) => topic.name),
     ['invoices', 'orders'],
   )
+  assert.deepEqual(manifest.services[0].handles[0].retryTime, {
+    averageMs: 0,
+    maxMs: 0,
+    endsBy: 'attempts',
+    parksAfter: null,
+  })
   const document = JSON.parse(
     (await run(scene, ['describe', '--asyncapi', '--title', 'Shop', '--release', '2.0.0'])).out,
   )

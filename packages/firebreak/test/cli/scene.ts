@@ -24,7 +24,7 @@ import { sqliteLog } from '../../src/sqlite/sqlite-log.ts'
 export type Order = { orderId: string; weightKg: number; stops?: string[] | undefined }
 type Invoice = { orderId: string; amountMinor: number }
 
-const OrderPlaced: EventDefinition<Schema<Order, Order & { stops: string[] }>> = event({
+export const OrderPlaced: EventDefinition<Schema<Order, Order & { stops: string[] }>> = event({
   type: 'order.placed',
   topic: 'orders',
   key: 'orderId',

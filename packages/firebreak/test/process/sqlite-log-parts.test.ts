@@ -52,6 +52,7 @@ function member(name: string): GroupMember & { heard: { generation: number; part
   return {
     group: 'g',
     name,
+    ledger: null,
     topics: new Set(['t']),
     holds: new Set(),
     dropped: new Map(),

@@ -288,7 +288,7 @@ kafkaTest('a member that the group has given up is fenced, and joins again by it
   await hold(cursor, 1)
   const [member] = await scene.log.inspect().members(scene.group)
   assert.ok(member !== undefined)
-  await removeMember(scene.group, member)
+  await removeMember(scene.group, member.id)
   await rejectsWith(cursor.commit([{ topic: scene.topic, partition: 0, offset: 3 }]), 'FB_FENCED')
   await until('it has seen the loss', async () => {
     await take(cursor)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { Database, SqlUnit } from '../../src/contracts/database.ts'
+import type { Database, Sql, SqlUnit } from '../../src/contracts/database.ts'
 import { isFirebreakError } from '../../src/contracts/errors.ts'
 import { settleDoubt } from '../../src/postgres/commit-fate.ts'
 import { connectionSettings } from '../../src/postgres/connection-settings.ts'
@@ -8,7 +8,11 @@ import { Connections } from '../../src/postgres/connections.ts'
 import { serverRun } from '../../src/postgres/link.ts'
 import { gate, outcomes, rejectsWithCode } from '../../src/testing/database-scene.ts'
 import { type CuttingProxy, proxyBefore } from './cutting-proxy.ts'
+import { ending } from './postgres-outcomes.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
+
+/** A unit that looks at nothing but its handle. */
+type Body = (sql: Sql) => Promise<void>
 
 const skip = needsPostgres
 const options = { skip, timeout: 60_000 }
@@ -31,7 +35,7 @@ after(async () => {
 })
 
 const put =
-  (id: number): SqlUnit =>
+  (id: number): Body =>
   async (sql) => {
     await sql.query('insert into items (id) values ($1)', [id])
   }
@@ -118,7 +122,7 @@ test('a transaction that waits for a client who is gone is ended, and has not ha
 test('a deferred constraint fails the commit with its own error, and nothing is left', options, () =>
   using(scene.open(), async (database) => {
     await database.query('create table links (id integer references items (id) deferrable initially deferred)')
-    const dangling: SqlUnit = async (sql) => {
+    const dangling: Body = async (sql) => {
       await sql.query('insert into links (id) values (999)')
     }
     await assert.rejects(database.commit([put(4), dangling]), { code: '23503' })
@@ -126,14 +130,14 @@ test('a deferred constraint fails the commit with its own error, and nothing is 
   }),
 )
 
-test('a unit that hides the error of a statement takes the commit with it', options, () =>
+test('a unit that hides the error of a statement has failed all the same, and no other', options, () =>
   using(scene.open(), async (database) => {
-    const hiding: SqlUnit = async (sql) => {
+    const hiding: Body = async (sql) => {
       await put(5)(sql)
       await sql.query('select 1 / 0').catch(() => {})
     }
-    await assert.rejects(database.commit([put(6), hiding]), { code: '22012' })
-    assert.deepEqual([await has(5), await has(6)], [false, false])
+    assert.deepEqual(await ending(database, [put(6), hiding]), ['ok', '22012'])
+    assert.deepEqual([await has(5), await has(6)], [false, true])
   }),
 )
 
@@ -152,7 +156,7 @@ test('a lock that is not given in time fails its unit alone, with the error of t
       ])
       await locked.reached
       const rename =
-        (id: number): SqlUnit =>
+        (id: number): Body =>
         async (sql) => {
           await sql.query('update items set name = $2 where id = $1', [id, `name-${id}`])
         }
@@ -198,7 +202,7 @@ test('of two commits that wait for each other one is busy, and leaves nothing', 
     using(scene.open(), async (other) => {
       await database.commit([put(30), put(31)])
       const [one, two] = [gate(), gate()]
-      const crossing = (first: number, second: number, mine: typeof one, theirs: typeof one): SqlUnit => {
+      const crossing = (first: number, second: number, mine: typeof one, theirs: typeof one): Body => {
         return async (sql) => {
           await sql.query('update items set name = $2 where id = $1 returning id', [first, `by-${first}`])
           mine.open()
@@ -324,18 +328,16 @@ test(
   },
 )
 
-test('a server that takes no writes is a matter of the set-up', options, () =>
-  using(scene.open(), async (database) => {
-    const [verdict] = await Promise.allSettled([
-      database.commit([
-        async (sql) => {
-          await sql.query('set transaction read only')
-          await put(50)(sql)
-        },
-      ]),
-    ])
-    assert.ok(verdict?.status === 'rejected' && isFirebreakError(verdict.reason, 'FB_DATABASE_READONLY'))
-  }),
+test(
+  'a server that takes no writes is a matter of the set-up, unless the unit has set its own transaction so',
+  options,
+  () =>
+    using(scene.open({ url: `${scene.url}?options=-c%20default_transaction_read_only%3Don` }), async (database) => {
+      await rejectsWithCode(database.query('insert into items (id) values (50)'), 'FB_DATABASE_READONLY')
+      const ledgers: SqlUnit = async (_, { ledger }) => void (await ledger.query('insert into items (id) values (50)'))
+      await rejectsWithCode(database.commit([ledgers]), 'FB_DATABASE_READONLY')
+      assert.deepEqual(await ending(database, [put(50)]), ['25006'])
+    }),
 )
 
 test('a handle that was never used closes, and so does one whose server is away', options, async () => {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { Database, SqlUnit } from '../../src/contracts/database.ts'
+import type { Database, Sql } from '../../src/contracts/database.ts'
 import type { PostgresDatabaseOptions } from '../../src/postgres/connection-settings.ts'
 import { gate, outcomes, rejectsWithCode } from '../../src/testing/database-scene.ts'
 import { outOfTime } from '../commit-scene.ts'
 import { guard } from './postgres-outcomes.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
+
+/** A unit that looks at nothing but its handle. */
+type Body = (sql: Sql) => Promise<void>
 
 const options = { skip: needsPostgres, timeout: 60_000 }
 const hot = 1
@@ -42,15 +45,15 @@ async function whileLocked(given: PostgresDatabaseOptions, play: (database: Data
 let ids = hot
 const fresh = (): number => ++ids
 const put =
-  (id: number): SqlUnit =>
+  (id: number): Body =>
   async (sql) =>
     void (await sql.query('insert into items values ($1)', [id]))
 const has = async (id: number): Promise<boolean> =>
   (await scene.rows('select 1 from items where id = $1', [id])).length > 0
-const look: SqlUnit = async (sql) => void (await sql.query('select 1 as one'))
-const take: SqlUnit = async (sql) => void (await sql.query('delete from items where id = $1', [hot]))
+const look: Body = async (sql) => void (await sql.query('select 1 as one'))
+const take: Body = async (sql) => void (await sql.query('delete from items where id = $1', [hot]))
 
-const firsts: Readonly<Record<string, readonly [SqlUnit, string]>> = {
+const firsts: Readonly<Record<string, readonly [Body, string]>> = {
   'a unit that succeeds': [look, 'ok'],
   'a deferred write that waits for a lock': [take, 'FB_TRANSACTION_TIMEOUT'],
 }
@@ -59,7 +62,7 @@ for (const [name, [first, outcome]] of Object.entries(firsts)) {
     whileLocked({ transactionMaxMs: 100 }, async (database) => {
       const [proceed, ended, id] = [gate(), gate(), fresh()]
       let runs = 0
-      const slow: SqlUnit = async (sql) => {
+      const slow: Body = async (sql) => {
         if (++runs > 1) return
         await look(sql).catch(() => {})
         await proceed.reached
@@ -85,7 +88,7 @@ test('units that wait one after the other end their group as busy, and leave not
     await guard(database)
     const id = fresh()
     let runs = 0
-    const waiting: SqlUnit = async (sql) => {
+    const waiting: Body = async (sql) => {
       runs++
       await take(sql)
     }
@@ -100,7 +103,7 @@ test('a group is not given back as busy while a body in it is going', options, (
   whileLocked({ transactionMaxMs: 400 }, async (database) => {
     await guard(database)
     const proceed = gate()
-    const units: readonly SqlUnit[] = [() => proceed.reached, take, take, take, take, look]
+    const units: readonly Body[] = [() => proceed.reached, take, take, take, take, look]
     const verdicts = outcomes(await database.commit(units))
     proceed.open()
     assert.deepEqual(verdicts, [...Array(5).fill('FB_TRANSACTION_TIMEOUT'), 'ok'])

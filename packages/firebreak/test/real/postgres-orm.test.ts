@@ -69,7 +69,7 @@ test('plain pg: values and rows are those of pg, in the transaction of the unit'
     assert.equal(rowCount, 1)
     assert.deepEqual(await ids('pg-1'), [], 'nobody else sees it yet')
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   assert.deepEqual(await ids('pg-1'), ['pg-1'])
 })
 
@@ -81,7 +81,7 @@ test('Drizzle: inserts, selects and updates in the transaction of the unit', { s
     const [found] = await db.select().from(invoices).where(eq(invoices.id, 'drizzle-1'))
     assert.deepEqual(found, { id: 'drizzle-1', lines: ['toll', 'fuel'], paidAt: epoch })
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   const undone = await commitOne(async (sql) => {
     await drizzle(pgClient(sql)).insert(invoices).values({ id: 'drizzle-2' })
     throw new Error('no')
@@ -110,7 +110,7 @@ test('Drizzle: a transaction inside the unit is undone alone', { skip }, async (
     )
     await db.insert(invoices).values({ id: 'nested-4' })
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   assert.deepEqual(await ids('nested'), ['nested-1', 'nested-4'])
 })
 
@@ -140,7 +140,7 @@ test('Kysely: inserts, returning and counts, in the transaction of the unit', { 
       .transaction()
       .execute((tx) => tx.insertInto('invoices').values({ id: 'kysely-3', paid_at: null }).execute())
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   assert.deepEqual(await ids('kysely'), ['kysely-1', 'kysely-3'])
 })
 
@@ -163,14 +163,14 @@ test('the unit stays the one that commits: isolation and COMMIT of its own are r
     const client = pgClient(sql)
     await client.query("insert into invoices (id) values ('refused-1')")
     for (const refused of refusals)
-      await assert.rejects(client.query(refused), (error) => isFirebreakError(error, 'FB_INVARIANT'), refused)
+      await assert.rejects(client.query(refused), (error) => isFirebreakError(error, 'FB_STATEMENT_INVALID'), refused)
     await client.query('begin')
     for (const refused of ['rollback and chain', 'commit and chain', 'rollback /* all */ work'])
-      await assert.rejects(client.query(refused), (error) => isFirebreakError(error, 'FB_INVARIANT'), refused)
+      await assert.rejects(client.query(refused), (error) => isFirebreakError(error, 'FB_STATEMENT_INVALID'), refused)
     await client.query('commit')
     assert.deepEqual(await ids('refused'), [], 'nothing was committed')
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   assert.deepEqual(await ids('refused'), ['refused-1'])
 })
 
@@ -188,18 +188,18 @@ test('a transaction inside the unit may carry a comment, and savepoints of its o
     await add('tagged-3')
     await client.query(';release mine')
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   assert.deepEqual(await ids('tagged'), ['tagged-3'])
 })
 
-test('several statements in one text are refused by the server', { skip }, async () => {
+test('several statements in one text are refused', { skip }, async () => {
   for (const text of [
     "insert into invoices (id) values ('several'); commit",
     'select 1; rollback',
     '; ; select 1; end',
   ]) {
     const verdict = await commitOne(async (sql) => void (await pgClient(sql).query(text)))
-    assert.ok(verdict.ok === false && (verdict.error as { code?: string }).code === '42601', text)
+    assert.ok(verdict.ok === false && isFirebreakError(verdict.error, 'FB_STATEMENT_INVALID'), text)
   }
   assert.deepEqual(await ids('several'), [])
 })
@@ -216,10 +216,10 @@ test('a value that the driver cannot send fails its statement and nothing else',
     await assert.rejects(client.query({ name: 'mine', text, values: [unsendable] }), /cannot be sent/)
     await client.query({ name: 'mine', text, values: ['unsent-1'] })
     const noList = { 0: 'unsent-0' } as unknown as unknown[]
-    await assert.rejects(client.query({ text, values: noList }), /values must be an array/)
+    await assert.rejects(client.query({ text, values: noList }), /an array of values/)
     await client.query({ text, values: ['unsent-2'] })
   })
-  assert.deepEqual(ok, { ok: true })
+  assert.deepEqual(ok, { ok: true, value: undefined })
   assert.deepEqual(await ids('unsent'), ['unsent-1', 'unsent-2'])
 })
 
@@ -239,7 +239,7 @@ test('Drizzle: a statement with a name survives a failure in front of it', { ski
   const looking: SqlUnit = async (sql) => void (await named(sql, 'named-1'))
   const [first, second] = await one.commit([failing, looking])
   assert.ok(first?.ok === false && (first.error as { code?: string }).code === '23505')
-  assert.deepEqual(second, { ok: true })
+  assert.deepEqual(second, { ok: true, value: undefined })
   await one.close()
 })
 
@@ -271,6 +271,6 @@ test('the handle of another engine is refused', async () => {
       pgClient(sql)
     },
   ])
-  assert.ok(verdict?.ok === false && isFirebreakError(verdict.error, 'FB_INVARIANT'))
+  assert.ok(verdict?.ok === false && isFirebreakError(verdict.error, 'FB_STATEMENT_INVALID'))
   await other.close()
 })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Context } from '../../src/contracts/context.ts'
+import type { Database, SqlRow } from '../../src/contracts/database.ts'
 import type { Payload, PayloadInput } from '../../src/contracts/event.ts'
 import { event } from '../../src/define/event.ts'
 import { handle } from '../../src/define/handle.ts'
@@ -76,3 +77,13 @@ void ((ctx: Context, publish: Publish, app: TestRuntime): void => {
 handle(Moved, () => {}, { retry: { attempts: 3 } })
 // @ts-expect-error an outcome that does not exist
 handle(Moved, () => {}, { onExhausted: 'drop' })
+
+const database: Database = {} as Database
+void database.query('select $1', [true, {} as Date, 1n, null, new Uint8Array()])
+// @ts-expect-error undefined is no value of a statement
+void database.query('select $1', [undefined])
+// @ts-expect-error an object is no value of a statement
+void database.query('select $1', [{ a: 1 }])
+// @ts-expect-error values by name
+void database.query('select $1', { $1: 1 })
+holds<Same<SqlRow[string], string | number | bigint | Uint8Array | null>>()

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type FirebreakError, isFirebreakError } from '../../src/contracts/errors.ts'
+import type { Schema } from '../../src/contracts/schema.ts'
 import { call } from '../../src/define/call.ts'
 import { type PolicySpec, policy } from '../../src/policy/policy.ts'
+import { oddThenables, oddValues } from '../../src/testing/hostile/values.ts'
 import { callScene, json, quoteCall, watch } from '../call-scene.ts'
 
 const route = { routeId: 'r' } as const
@@ -17,8 +19,8 @@ async function outcome(answer: () => Response | Error, spec: PolicySpec = {}) {
   return { ...seen, error: seen.error as FirebreakError, times: sent.map(({ atMs }) => atMs - 1_000_000) }
 }
 
-test('overload, faults of the other side and broken connections are tried again', async () => {
-  for (const status of [408, 425, 429, 500, 502, 503, 504]) {
+test('credentials that are not valid, overload, faults of the other side and broken connections are tried again', async () => {
+  for (const status of [401, 403, 407, 408, 425, 429, 500, 501, 502, 503, 504, 599]) {
     const { error, times } = await outcome(() => new Response('busy', { status }))
     assert.deepEqual(times, [0, 50, 150], String(status))
     assert.equal(error.code, 'FB_CALL_FAILED')
@@ -33,7 +35,7 @@ test('overload, faults of the other side and broken connections are tried again'
 })
 
 test('any other answer that is no success says that the request is wrong: it is not sent again', async () => {
-  for (const status of [300, 301, 302, 307, 400, 401, 403, 404, 409, 410, 418, 422, 451]) {
+  for (const status of [300, 301, 302, 307, 400, 402, 404, 409, 410, 413, 418, 422, 451, 499]) {
     const { error, times } = await outcome(() => new Response('{"why":\n"no"}', { status }))
     assert.equal(times.length, 1, String(status))
     assert.equal(error.code, 'FB_CALL_REJECTED')
@@ -49,14 +51,37 @@ test('Retry-After of 429 and 503 is kept, as seconds and as a date, an hour at m
   // The scene starts 1000 s after the epoch.
   assert.deepEqual((await after('Thu, 01 Jan 1970 00:16:41 GMT')).times, [0, 1000, 1100])
   assert.deepEqual((await after('Thu, 01 Jan 1970 00:00:01 GMT')).times, [0, 50, 150])
-  const far = await after('999999999')
-  assert.equal(far.times.length, 1)
-  assert.equal(far.error.code, 'FB_CALL_THROTTLED')
-  assert.equal(far.error.detail['afterMs'], 3_600_000)
+  for (const text of ['999999999', '12345678901', '9'.repeat(400), 'Sun, 01 Jan 2999 00:00:00 GMT']) {
+    const far = await after(text)
+    assert.equal(far.times.length, 1, text)
+    assert.equal(far.error.code, 'FB_CALL_THROTTLED')
+    assert.equal(far.error.detail['afterMs'], 3_600_000)
+  }
+})
+
+test('a Retry-After of 0 asks for no wait, and the backoff waits', async () => {
+  for (const text of ['0', '00', 'Thu, 01 Jan 1970 00:16:40 GMT']) {
+    const { error, times } = await outcome(() => json({}, 503, { 'retry-after': text }))
+    assert.deepEqual(times, [0, 50, 150], text)
+    assert.equal(error.code, 'FB_CALL_THROTTLED')
+  }
+})
+
+test('a call says which answers are final, also where they ask for a pause', async () => {
+  const answered = async (status: number, headers: Record<string, string> = {}) => {
+    const { caller, clock, sent } = callScene(() => json({}, status, headers))
+    const final = { 302: false, 404: false, 403: true, 501: true, 503: true }
+    const seen = watch(caller.call(quoteCall({ policy: policy(calm), final }), route))
+    await clock.advance(20_000)
+    return [(seen.error as FirebreakError).code, sent.length]
+  }
+  for (const status of [302, 404, 401, 429, 500, 502]) assert.deepEqual(await answered(status), ['FB_CALL_FAILED', 3])
+  for (const status of [403, 501, 400, 409, 301]) assert.deepEqual(await answered(status), ['FB_CALL_REJECTED', 1])
+  assert.deepEqual(await answered(503, { 'retry-after': '1' }), ['FB_CALL_REJECTED', 1])
 })
 
 test('a Retry-After that is none, or of another status, means nothing', async () => {
-  for (const text of ['soon', '-1', '1.5', '', '12345678901', 'Thu, 41 Jan 1970 00:00:01 GMT'])
+  for (const text of ['soon', '-1', '1.5', '', '1e3', 'Infinity', 'NaN', '0x10', 'Thu, 41 Jan 1970 00:00:01 GMT'])
     assert.equal((await outcome(() => json({}, 503, { 'retry-after': text }))).times.length, 3, text)
   assert.equal((await outcome(() => json({}, 500, { 'retry-after': '60' }))).times.length, 3)
 })
@@ -173,12 +198,37 @@ test('a fallback answers when the call has failed, and not when the request was 
   assert.equal(seen.length, 2)
 })
 
-test('a fallback that throws fails the call with what it threw', async () => {
-  const fallback = (): never => {
-    throw new Error('nothing cached')
+test('a fallback that throws fails the call, and the error says whose it is', async () => {
+  const failing = (fallback: () => unknown): Promise<unknown> => {
+    const quote = quoteCall({ policy: policy({ ...calm, attemptsMax: 1 }), fallback: fallback as never })
+    return callScene(() => new Error('broken')).caller.call(quote, route)
   }
-  const quote = quoteCall({ policy: policy({ ...calm, attemptsMax: 1 }), fallback })
-  await assert.rejects(callScene(() => new Error('broken')).caller.call(quote, route), /nothing cached/)
+  for (const { make } of oddValues) {
+    const error = make(() => 0.5)
+    await assert.rejects(
+      failing(() => Promise.reject(error)),
+      (thrown: Error) => thrown === error || thrown.message.startsWith('call of pricing failed: its fallback failed: '),
+    )
+  }
+  await assert.rejects(
+    failing(() => {
+      throw new Error('nothing cached')
+    }),
+    { code: 'FB_CALL_FAILED', message: 'call of pricing failed: its fallback failed: nothing cached' },
+  )
+  const itself = oddThenables.find(({ name }) => name === 'then-resolves-to-itself')
+  await assert.rejects(
+    failing(() => itself?.make(() => 0.5)),
+    /its fallback failed: it resolves to another promise/,
+  )
+})
+
+test('a schema of a call that fails is told from a broken connection', async () => {
+  const response = { '~standard': { version: 1, vendor: 'odd', validate: () => assert.fail('no idea') } } as Schema
+  const { caller, sent } = callScene(() => json({ price: 1 }))
+  const quote = quoteCall({ policy: policy(calm), response: response as never })
+  await assert.rejects(caller.call(quote, route), /FB_CALL_CONTRACT: the response of .*: its schema failed: no idea/)
+  assert.equal(sent.length, 1)
 })
 
 test('a signal ends the call with its reason, and what is under way is given up', async () => {
@@ -199,7 +249,7 @@ test('no secret of a request gets into an error', async () => {
   const secret = 's3cret-token'
   const answers = [
     () => new Response('no', { status: 500 }),
-    () => new Response('no', { status: 403 }),
+    () => new Response('no', { status: 400 }),
     () => new TypeError(`Headers.append: "${secret}" is invalid`),
     () => json({ price: 'x' }),
   ]

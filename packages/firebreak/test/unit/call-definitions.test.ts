@@ -4,10 +4,12 @@ import { z } from 'zod'
 import { isFirebreakError } from '../../src/contracts/errors.ts'
 import { type AnyCall, call } from '../../src/define/call.ts'
 import { event } from '../../src/define/event.ts'
+import { retriedInWords } from '../../src/define/final-answers.ts'
 import { handle } from '../../src/define/handle.ts'
 import { manifestOf } from '../../src/define/manifest-of.ts'
 import { service } from '../../src/define/service.ts'
 import { policy } from '../../src/policy/policy.ts'
+import { retryDefaults } from '../../src/policy/retry.ts'
 import { quoteCall } from '../call-scene.ts'
 
 const schema: z.ZodObject<{ id: z.ZodString }> = z.object({ id: z.string() })
@@ -57,6 +59,48 @@ test('a call names every mistake of its definition at once', () => {
   assert.equal(problems.length, 6, problems.join('\n'))
 })
 
+test('what is no status, or says neither yes nor no of it, is refused in final, with its name, range and value', () => {
+  const problems = (final: unknown): string => problemsOf(() => quoteCall({ final: final as Record<number, boolean> }))
+  for (const status of ['200', '299', '600', '404.5', '-404', 'abc', '', '4xx', '0404'])
+    assert.match(
+      problems({ [status]: true }),
+      /^call pricing\.quote: final\..* must be a status from 300 to 599$/,
+      status,
+    )
+  for (const [value, shown] of [
+    ['no', 'no'],
+    [1, '1'],
+    [null, 'null'],
+    [{}, 'a value of type object'],
+    [Symbol('x'), 'Symbol(x)'],
+  ] as const)
+    assert.equal(problems({ 404: value }), `call pricing.quote: final.404 must be true or false, not ${shown}`)
+  for (const [value, shown] of [
+    [404, '404'],
+    ['404', '404'],
+    [[404], 'a list'],
+    [() => true, 'a value of type function'],
+  ] as const)
+    assert.equal(problems(value), `call pricing.quote: final must be an object like { 404: false }, not ${shown}`)
+  assert.equal(problems({ 300: true, 599: false, 404: false }), '')
+})
+
+test('what a call says of final answers is a frozen copy', () => {
+  const final: Record<number, boolean> = { 404: false }
+  const quote = quoteCall({ final })
+  final[500] = true
+  assert.deepEqual(quote.final, { 404: false })
+  assert.ok(Object.isFrozen(quote.final))
+})
+
+test('the answers that may be tried again are told in words', () => {
+  assert.equal(retriedInWords({}), '401, 403, 407, 408, 425, 429, 5xx')
+  assert.equal(
+    retriedInWords({ 302: false, 403: true, 501: true, 505: true, 500: false }),
+    '302, 401, 407, 408, 425, 429, 5xx but 501, 505',
+  )
+})
+
 test('a path that cannot be filled is refused', () => {
   const plain = { name: 'a.b', to: 'a', method: 'GET' } as const
   for (const path of [
@@ -83,7 +127,9 @@ test('a path that cannot be filled is refused', () => {
 
 test('a handler and its call do not both retry', () => {
   const problems = problemsOf(() => handle(Ordered, () => {}, { calls: [quoteCall()] }))
-  assert.match(problems, /12 attempts of the handler x 3 of the call pricing\.quote = 36: retry at one layer/)
+  const own = retryDefaults.attemptsMax
+  const sum = `${own} attempts of the handler x 3 of the call pricing.quote = ${own * 3}: retry at one layer`
+  assert.ok(problems.includes(sum), problems)
   handle(Ordered, () => {}, { calls: [quoteCall({ policy: once })] })
   handle(Ordered, () => {}, { calls: [quoteCall()], retry: { attemptsMax: 1 } })
 })
@@ -91,7 +137,7 @@ test('a handler and its call do not both retry', () => {
 test('a handler that is tried again does not make a call that must not be sent twice', () => {
   const order = call({ name: 'shop.order', to: 'shop', method: 'POST', path: '/orders' })
   const problems = problemsOf(() => handle(Ordered, () => {}, { calls: [order] }))
-  assert.match(problems, /12 attempts of the handler could make shop\.order, .* take effect 12 times/)
+  assert.match(problems, /18 attempts of the handler could make shop\.order, .* take effect 18 times/)
   const keyed = call({
     name: 'shop.order',
     to: 'shop',
@@ -138,7 +184,12 @@ test('two calls of one name are refused', () => {
 })
 
 test('the manifest says who calls whom, and how', () => {
-  const quote = quoteCall({ policy: once, fallback: () => ({ price: 1 }), description: 'A price.' })
+  const quote = quoteCall({
+    policy: once,
+    final: { 404: false },
+    fallback: () => ({ price: 1 }),
+    description: 'A price.',
+  })
   const health = call({ name: 'pricing.health', to: 'pricing', method: 'GET', path: '/health' })
   const billing = service({
     name: 'billing',
@@ -155,6 +206,7 @@ test('the manifest says who calls whom, and how', () => {
     path: '/routes/:routeId/quote',
     idempotent: true,
     policy: once,
+    final: { 404: false },
     hasFallback: true,
     description: 'A price.',
     calledBy: ['billing'],

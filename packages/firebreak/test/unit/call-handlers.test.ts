@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import type { Context } from '../../src/contracts/context.ts'
-import { hours } from '../../src/contracts/duration.ts'
+import { hours, minutes } from '../../src/contracts/duration.ts'
 import { FirebreakError, isFirebreakError } from '../../src/contracts/errors.ts'
 import type { Fact } from '../../src/contracts/journal.ts'
 import { type AnyCall, call } from '../../src/define/call.ts'
@@ -203,6 +203,28 @@ test('a rejected call is a dead letter at once, a failed one is tried again', as
     letter?.attempts.map(({ dependency }) => dependency),
     ['pricing', 'pricing'],
   )
+  await app.stop()
+})
+
+test('an expired token makes no dead letters: what it stopped goes on when there is a new one', async () => {
+  const quote = quoteOf({ breaker: {} })
+  let status = 401
+  const { app, kinds } = await scene(
+    async (_, ctx) => {
+      await ctx.call(quote, {})
+    },
+    async () => json({ price: 1 }, status),
+    // Those of a handler without options: the scene has its own.
+    { calls: [quote], retry: retryDefaults },
+  )
+  for (let i = 0; i < 40; i++) await app.publish(Happened, { id: `k${i}`, n: 1 })
+  await app.advance(minutes(20))
+  assert.equal(kinds().filter((kind) => kind === 'done').length, 0)
+  status = 200
+  await app.advance(minutes(30))
+  assert.equal(kinds().filter((kind) => kind === 'done').length, 40)
+  assert.deepEqual(await app.letters('one').list(), [])
+  assert.ok((await app.ledger('one')).ok)
   await app.stop()
 })
 

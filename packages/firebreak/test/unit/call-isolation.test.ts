@@ -213,9 +213,10 @@ test('a topic that nothing could be started of is not read, and goes on when its
 
 test('too much parked pauses the partitions that hold most of it, and those of others go on, also if something of them is parked', async () => {
   const scene = await run({ limits: { parkedMax: 120 } })
-  for (let i = 0; i < 30; i++) await scene.app.publish(Plain, { id: `bad${i}` })
+  // So few that no partition holds its share, whatever part of them is parked at the moment.
+  for (let i = 0; i < 18; i++) await scene.app.publish(Plain, { id: `bad${i}` })
   await scene.app.advance(60_000)
-  assert.ok(scene.app.runtime('one').stats().parkedRecords >= 20)
+  assert.ok(scene.app.runtime('one').stats().parkedRecords >= 12)
   scene.dependency = 'refuses'
   await scene.offer(2000, 10)
   const before = scene.done()

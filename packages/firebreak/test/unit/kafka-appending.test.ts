@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isFirebreakError } from '../../src/contracts/errors.ts'
+import { storedOf } from '../../src/contracts/log.ts'
 import { AppendCall, AppendQueue } from '../../src/kafka/append-queue.ts'
 import { Producer } from '../../src/kafka/kafka-producer.ts'
 import { payloadBytes } from '../../src/kafka/record-batch-writer.ts'
@@ -225,10 +226,41 @@ test('queue I2: a batch that was never sent is given up without another epoch', 
   queue.producer = { id: 7n, epoch: 0, sequence: 5 }
   queue.giveUp(new Error('late'))
   assert.deepEqual(queue.producer, { id: 7n, epoch: 0, sequence: 5 })
-  assert.deepEqual([calls[0]?.isFailed, calls[1]?.isFailed, queue.batches.length], [true, false, 1])
+  assert.deepEqual(
+    calls.map((call) => call.failure !== undefined),
+    [true, false],
+  )
+  assert.equal(queue.batches.length, 1)
   const [batch] = queue.batches
   assert.ok(batch !== undefined)
   batch.uncertain = true
   queue.giveUp(new Error('unknown'))
   assert.deepEqual(queue.producer, { id: 7n, epoch: 1, sequence: 0 })
+})
+
+test('a call of which one record is refused says which ones are stored, when all of it is over', async () => {
+  const { brokers, producer } = scene()
+  brokers.onProduce = ({ partition, texts }) => {
+    if (texts.includes('bad')) return invalidRecord
+    return partition === 1 && brokers.clock.now() < untilMs ? leaderNotAvailable : undefined
+  }
+  const untilMs = brokers.clock.now() + 5000
+  const values: [string, number][] = [
+    ['a', 0],
+    ['b', 1],
+    ['c', 0],
+    ['bad', 0],
+    ['d', 0],
+    ['e', 1],
+  ]
+  let failure: unknown
+  const call = producer.append(values.map(([value, partition]) => record('t', 'k', value, partition)))
+  call.catch((error) => (failure = error))
+  await brokers.clock.advance(1000)
+  assert.equal(failure, undefined)
+  await brokers.clock.advance(10_000)
+  assert.ok(isFirebreakError(failure, 'FB_RECORD_REFUSED'))
+  assert.deepEqual([...storedOf(failure)], [0, 1, 2, 5])
+  assert.deepEqual(brokers.stored.get('t/0'), ['a', 'c'])
+  assert.deepEqual(brokers.stored.get('t/1'), ['b', 'e'])
 })

@@ -6,6 +6,7 @@ import type { LogEntry, LogRecord } from '../../src/contracts/log.ts'
 import type { Compression } from '../../src/kafka/kafka-options.ts'
 import { FetchedRecords } from '../../src/kafka/record-batch-reader.ts'
 import { BatchWriter, checksum, encodedBytesMax, payloadBytes } from '../../src/kafka/record-batch-writer.ts'
+import { toRfc3339 } from '../../src/node/clock.ts'
 
 const origin = { partition: { topic: 't', partition: 3 }, path: 'kafka' }
 const producer = { id: 7n, epoch: 2, sequence: 40 }
@@ -72,6 +73,22 @@ test('the client reads our batches and we read its', () => {
   ] as never)
   const [entry] = readAll(new FetchedRecords(origin, Buffer.from(batch.buffer), []))
   assert.deepEqual([entry?.key, String(entry?.value), entry?.atMs], ['k', 'v', 5])
+})
+
+test('a time that no clock shows is read as the nearest one that a date holds', () => {
+  const times = [2n ** 63n - 1n, -1n, -(2n ** 63n), 8_640_000_000_000_001n].map((timestamp) => {
+    const batch = createRecordsBatch([
+      { topic: 't', partition: 0, key: Buffer.from('k'), value: Buffer.from('v'), headers: new Map(), timestamp },
+    ] as never)
+    return readAll(new FetchedRecords(origin, Buffer.from(batch.buffer), []))[0]?.atMs ?? Number.NaN
+  })
+  assert.deepEqual(times, [8.64e15, -1, -8.64e15, 8.64e15])
+  assert.deepEqual(times.map(toRfc3339), [
+    '+275760-09-13T00:00:00.000Z',
+    '1969-12-31T23:59:59.999Z',
+    '-271821-04-20T00:00:00.000Z',
+    '+275760-09-13T00:00:00.000Z',
+  ])
 })
 
 test('a size that is promised is never exceeded', () => {

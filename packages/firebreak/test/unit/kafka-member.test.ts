@@ -12,6 +12,7 @@ const illegalGeneration = 22
 const unknownMember = 25
 const rebalance = 27
 const fencedInstance = 82
+const inconsistentProtocol = 23
 const lostConnection = new Error('the connection was closed')
 
 /** A group, and a cursor that holds `t/0`. */
@@ -288,3 +289,14 @@ for (const step of ['join', 'sync'] as const) {
     )
   })
 }
+
+test('a group whose members assign in another way is refused with a sentence that says so', async () => {
+  const group = new ScriptedGroup({ t: 1 })
+  group.onJoin = () => inconsistentProtocol
+  const opening = group.log.open('g', ['t'])
+  opening.catch(() => undefined)
+  await group.clock.advance(1000)
+  await rejectsWith(opening, 'FB_LOG_REFUSED')
+  await assert.rejects(opening, /group g has members that do not assign by "cooperative-sticky"/)
+  await group.log.close()
+})

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Sql } from '../../src/contracts/database.ts'
-import { FirebreakError, permanent } from '../../src/contracts/errors.ts'
+import { errorMessage, FirebreakError, permanent } from '../../src/contracts/errors.ts'
 import type { LogEntry } from '../../src/contracts/log.ts'
 import { openLedger } from '../../src/ledger/schema.ts'
 import { Committer } from '../../src/runtime/committer.ts'
@@ -111,7 +111,10 @@ async function commitTogether(
   const marks = await database.query('select event_id from fb_inbox')
   await database.close()
   return {
-    ends: ends.map((end) => (end.status === 'fulfilled' ? end.value : String(end.reason.message))),
+    ends: ends.map((end) => {
+      if (end.status === 'rejected') return `rejected: ${end.reason.message}`
+      return typeof end.value === 'object' ? errorMessage(end.value.failed) : end.value
+    }),
     rows: rows.map(({ n }) => n),
     marks: marks.length,
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Database } from '../../src/contracts/database.ts'
 import { isFirebreakError } from '../../src/contracts/errors.ts'
-import type { Cursor, Log, Partition } from '../../src/contracts/log.ts'
+import type { Cursor, GroupMember, Log, Partition } from '../../src/contracts/log.ts'
 import { createRuntime, type Runtime } from '../../src/runtime/runtime.ts'
 import { sqliteDatabase } from '../../src/sqlite/sqlite-database.ts'
 import { memoryLog } from '../../src/testing/memory-log.ts'
@@ -33,8 +34,8 @@ class FirstGeneration {
     }
   }
 
-  #members(): readonly string[] {
-    return Array.from({ length: this.#joined }, (_, i) => `member-${i}`)
+  #members(): readonly GroupMember[] {
+    return Array.from({ length: this.#joined }, (_, i) => ({ id: `member-${i}`, ledger: null }))
   }
 
   async #open(): Promise<Cursor> {
@@ -98,3 +99,37 @@ async function refusals(size: number): Promise<readonly unknown[]> {
   await Promise.all(databases.map((database) => database.close()))
   return refused
 }
+
+/** Starts `one` with these databases, one after the other, on one log. **Shape** how each start ended. */
+async function startsOn(paths: readonly string[]): Promise<readonly string[]> {
+  const clock = virtualClock()
+  const log = memoryLog({ clock })
+  const databases = new Map(paths.map((path) => [path, sqliteDatabase({ path: ':memory:' })]))
+  const runtimes: Runtime[] = []
+  const outcomes: string[] = []
+  for (const path of paths) {
+    const database = databases.get(path) as Database
+    const runtime = createRuntime({ service: writer('one'), log, database, clock })
+    runtimes.push(runtime)
+    runtime.start().then(
+      () => outcomes.push('started'),
+      (error) => outcomes.push(String(error)),
+    )
+    await clock.advance(40_000)
+  }
+  const stopping = Promise.all(runtimes.map((runtime) => runtime.stop()))
+  await clock.advance(10_000)
+  await stopping
+  await Promise.all([...databases.values()].map((database) => database.close()))
+  return outcomes
+}
+
+test('an instance on another ledger than those that run is refused, and those that run go on', async () => {
+  const [first, second] = await startsOn(['a', 'b'])
+  assert.equal(first, 'started')
+  assert.match(second ?? '', /one has 1 member that works on another ledger/)
+})
+
+test('instances on one ledger share their group', async () => {
+  assert.deepEqual(await startsOn(['a', 'a']), ['started', 'started'])
+})

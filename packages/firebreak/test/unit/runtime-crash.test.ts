@@ -58,7 +58,7 @@ test('a crash in the middle of a handler repeats it, and its effect happens once
   await app.stop()
 })
 
-test('a message that kills the process is a dead letter after three deaths, and its neighbours are handled', async () => {
+test('a message that kills the process is a dead letter after four deaths, and its neighbours are handled', async () => {
   let deaths = 0
   const one = writer('one', async (it) => {
     await sleep(app.clock, 20)
@@ -73,9 +73,9 @@ test('a message that kills the process is a dead letter after three deaths, and 
   await publishAll(app, [...innocent.slice(0, 15), ['killer', 1], ...innocent.slice(15)])
   for (let restarts = 0; restarts < 10; restarts++) {
     if (app.instances('one') === 0) await app.restart('one')
-    await app.advance(5000)
+    await app.advance(10_000)
   }
-  assert.equal(deaths, 3)
+  assert.equal(deaths, 4)
   const [letter] = await app.letters('one').list()
   assert.deepEqual([letter?.crash, letter?.reason, letter?.entry.key], [true, 'crash', 'killer'])
   assert.equal((await effects('one')).length, 30)
@@ -102,7 +102,7 @@ test('a parked message that kills the process on a retry is found too', async ()
     await app.advance(20_000)
     if (app.instances('one') === 0) await app.restart('one')
   }
-  assert.equal(deaths, 3)
+  assert.equal(deaths, 4)
   assert.equal((await app.letters('one').list())[0]?.crash, true)
   assert.deepEqual(await effects('one'), ['good:1'])
   assert.deepEqual((await app.ledger('one')).problems, [])

@@ -23,7 +23,7 @@ test('instances that ask share the shards of the outbox evenly, and take those o
     let held: readonly number[] = []
     await database.commit([
       async (sql) => {
-        held = await leaseShards(sql, { holder, nowMs, forMs }, 8)
+        held = (await leaseShards(sql, { holder, nowMs, forMs }, 8)).held
       },
     ])
     return held

@@ -11,6 +11,7 @@ const info = (name: string, partitions: number, days = 7): TopicInfo => ({
   partitions,
   retentionMs: days * day,
   retentionBytes: Number.POSITIVE_INFINITY,
+  recordBytesMax: 1_000_000,
   ends: [],
 })
 const only = (declared: readonly TopicSpec[], found: readonly TopicInfo[]) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { hours } from '../../src/contracts/duration.ts'
 import { permanent } from '../../src/contracts/errors.ts'
 import type { TestRuntime } from '../../src/testing/test-runtime.ts'
 import { publishAll, scene, writer } from '../thing-scene.ts'
@@ -58,6 +59,11 @@ const planted: readonly (readonly [what: string, sql: string, words: RegExp])[] 
     /passed over/,
   ],
   [
+    'an event counted without its mark',
+    'delete from fb_inbox where event_id = (select min(event_id) from fb_inbox)',
+    /marked as handled/,
+  ],
+  [
     'an event marked without being counted',
     "insert into fb_inbox (event_id, at_ms, mark) values ('x', 1, 1)",
     /marked as handled/,
@@ -95,3 +101,20 @@ for (const [what, sql, words] of planted) {
     await app.stop()
   })
 }
+
+test('marks that were forgotten after their window still add up with what is done', async () => {
+  const { app } = await scene([writer('one')], { limits: { inboxWindowMs: 60_000 } })
+  await publishAll(app, [
+    ['a', 1],
+    ['b', 1],
+  ])
+  // Nobody looks more often than once in an hour.
+  await app.advance(hours(1) + 1000)
+  await publishAll(app, [['c', 1]])
+  await app.settle()
+  const sound = await app.ledger('one')
+  assert.deepEqual([sound.problems, sound.marks], [[], 1])
+  await app.database('one').query('delete from fb_inbox')
+  assert.match((await app.ledger('one')).problems.join('\n'), /2 events marked as handled, 3 counted as done/)
+  await app.stop()
+})

@@ -1,0 +1,78 @@
+import { toRfc3339 } from '../node/clock.ts'
+import type { Call, Command } from './command.ts'
+import { exit } from './exit.ts'
+import { type BlockedPick, blockedByNumber, blockedDetail } from './outbox-pick.ts'
+import { counted, duration } from './output.ts'
+import { textOf } from './payload.ts'
+
+export const outboxShow: Command = {
+  name: 'outbox show',
+  summary: 'show one blocked event: payload, reason, history, what to do',
+  operands: '<number>',
+  operandsMin: 1,
+  operandsMax: 1,
+  examples: [
+    { line: 'outbox show 4711', what: 'by its number in the outbox' },
+    { line: 'outbox show 4711 --payload > p.json', what: 'its bytes alone, to edit them' },
+  ],
+  options: {
+    service: { value: 'name', help: 'only this service' },
+    payload: { help: 'only the payload, byte for byte' },
+  },
+  async run(call) {
+    const { io, args, output } = call
+    const pick = await blockedByNumber(call, args.operands[0] ?? '')
+    if (args.flag('payload')) io.out(pick.event.value ?? '')
+    else if (output.json) output.document(blockedDetail(pick))
+    else show(call, pick)
+    return exit.ok
+  },
+}
+
+function show({ io, output }: Call, { ledger, event }: BlockedPick): void {
+  const { style, line, safe } = output
+  const section = (title: string): void => line(`\n${style.bold(title)}`)
+  line(`${style.bold(String(event.number))}  ${event.state === 'blocked' ? 'blocked, its key waits' : event.state}`)
+  line(style.red(safe(`${event.errorClass}: ${event.message}`)))
+  line()
+  const facts: readonly (readonly [string, string])[] = [
+    ['service', ledger.service.name],
+    ['event', `${event.eventType ?? '?'}  ${event.eventId ?? '(no id)'}`],
+    ['topic', event.topic],
+    ['key', event.key ?? '(none)'],
+    ['refused', `${toRfc3339(event.atMs)} (${duration(io.clock.now() - event.atMs)} ago)`],
+    ['tried', counted(event.tries, 'time')],
+  ]
+  for (const [name, value] of facts) line(`${style.dim(name.padEnd(12))}${safe(value)}`)
+  section('Headers')
+  for (const [name, value] of Object.entries(event.headers)) line(`  ${style.dim(safe(name))}: ${safe(value)}`)
+  section('Payload')
+  line(payloadText(event.value, safe))
+  section('History')
+  for (const { atMs, action, by, note } of event.history)
+    line(`  ${toRfc3339(atMs)}  ${action} by ${safe(by)}${note === '' ? '' : `: ${safe(note)}`}`)
+  section('Next')
+  for (const step of nextSteps({ ledger, event })) line(`  ${step}`)
+}
+
+function payloadText(value: Uint8Array | null, safe: (text: string) => string): string {
+  if (value === null) return '(none)'
+  const text = textOf(value)
+  return text === undefined ? `(${value.length} bytes that are no UTF-8; see --json)` : safe(text)
+}
+
+function nextSteps({ ledger, event: { number, state } }: BlockedPick): readonly string[] {
+  switch (state) {
+    case 'blocked':
+      return [
+        `firebreak outbox retry ${number}                        once the log should take it`,
+        `firebreak outbox edit ${number} --set <field>=<value>   to send another payload in its place`,
+        `firebreak outbox discard ${number} --reason "…"         to give it up`,
+      ]
+    case 'retried':
+    case 'edited':
+      return [`Nothing: ${ledger.service.name} sends it as soon as it runs.`]
+    case 'discarded':
+      return ['Nothing: it was given up, and the later events of its key have left.']
+  }
+}

@@ -1,0 +1,2 @@
+/** Tells whoever runs the process what is no failure of any message: it is printed, and can be listened for. */
+export const warn = (text: string, type: string): void => process.emitWarning(text, type)

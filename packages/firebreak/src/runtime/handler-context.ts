@@ -1,0 +1,39 @@
+import type { Context } from '../contracts/context.ts'
+import type { Envelope } from '../contracts/envelope.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
+
+/**
+ * What a handler holds of its unit of work: nothing of how that ends. Each method can be taken off it and called on its own,
+ * and what a handler sets on it reaches nobody.
+ */
+export class HandlerContext implements Context {
+  readonly #unit: UnitOfWork
+
+  constructor(unit: UnitOfWork) {
+    this.#unit = unit
+  }
+
+  get envelope(): Envelope {
+    return Object.freeze(this.#unit.envelope)
+  }
+
+  get attempt(): number {
+    return this.#unit.attempt
+  }
+
+  get signal(): AbortSignal {
+    return this.#unit.signal
+  }
+
+  get transaction(): Context['transaction'] {
+    return (body) => this.#unit.transaction(body)
+  }
+
+  get publish(): Context['publish'] {
+    return (event, payload) => this.#unit.publish(event, payload)
+  }
+
+  get call(): Context['call'] {
+    return (definition, request, options) => this.#unit.call(definition, request, options)
+  }
+}
