@@ -2,7 +2,7 @@ import type { LogRecord } from '../../contracts/log.ts'
 import { partitionOfKey } from '../../contracts/partitioner.ts'
 import type { OutboxRow } from '../../ledger/outbox.ts'
 import { type BlockedLane, BlockedLanes } from './blocked-lanes.ts'
-import { Outlet } from './outlet.ts'
+import { Outlet, Pace } from './outlet.ts'
 
 const roomMax = 5000
 const lookMax = 1000
@@ -25,6 +25,7 @@ export class OutboxQueue {
   readonly #deps: QueueDeps
   readonly #outlets = new Map<string, Outlet>()
   readonly #known = new Set<number>()
+  readonly #pace = new Pace()
   /** As they were when a topic was first met: a key must not change its outlet while something of it is under way. */
   readonly #partitions = new Map<string, number | undefined>()
 
@@ -56,7 +57,7 @@ export class OutboxQueue {
     const id = this.outletId(row.record)
     let outlet = this.#outlets.get(id)
     if (outlet === undefined) {
-      outlet = new Outlet(id)
+      outlet = new Outlet(id, this.#pace)
       this.#outlets.set(id, outlet)
     }
     if (!outlet.add(row, this.#deps.now())) return false

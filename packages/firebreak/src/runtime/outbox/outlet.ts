@@ -3,7 +3,7 @@ import type { OutboxRow } from '../../ledger/outbox.ts'
 /**
  * What an outlet is at.
  *
- *     idle --begin--> sending --end--> idle
+ *     idle --begin--> sending --begin, for the next call--> sending --end--> idle
  *                     sending --fail--> resting --begin, when its time has come--> sending
  */
 type OutletState =
@@ -16,10 +16,10 @@ type OutletMove =
   | { readonly kind: 'end' }
   | { readonly kind: 'fail'; readonly untilMs: number }
 
-function moved(state: OutletState, move: OutletMove): OutletState {
+function stateAfter(move: OutletMove): OutletState {
   switch (move.kind) {
     case 'begin':
-      return state.kind === 'sending' ? state : { kind: 'sending', sinceMs: move.nowMs }
+      return { kind: 'sending', sinceMs: move.nowMs }
     case 'end':
       return { kind: 'idle' }
     case 'fail':
@@ -27,8 +27,21 @@ function moved(state: OutletState, move: OutletMove): OutletState {
   }
 }
 
-// A call that takes longer is one that nobody else must wait for.
-const slowAfterMs = 1000
+/** How long calls of the log take, all outlets together: what is slow for one machine is usual for another. */
+export class Pace {
+  #usualMs = 0
+
+  /** A call that went well. */
+  took(ms: number): void {
+    this.#usualMs += (ms - this.#usualMs) / 8
+  }
+
+  /** A call that takes longer is one that nobody else must wait for. */
+  get slowAfterMs(): number {
+    return Math.max(1000, 4 * this.#usualMs)
+  }
+}
+
 // Enough to see at once that the log takes them again; what is beyond is read when it does.
 const slowRowsMax = 250
 
@@ -41,14 +54,16 @@ const slowRowsMax = 250
  */
 export class Outlet {
   readonly id: string
+  readonly #pace: Pace
   /** Calls in a row that the log did not take. */
   failures = 0
   #state: OutletState = { kind: 'idle' }
   #queue: OutboxRow[] = []
   #asideFrom: number | null = null
 
-  constructor(id: string) {
+  constructor(id: string, pace: Pace) {
     this.id = id
+    this.#pace = pace
   }
 
   get size(): number {
@@ -75,7 +90,7 @@ export class Outlet {
 
   /** When it counts as slow, if nothing changes. */
   get slowAtMs(): number {
-    if (this.#state.kind === 'sending') return this.#state.sinceMs + slowAfterMs
+    if (this.#state.kind === 'sending') return this.#state.sinceMs + this.#pace.slowAfterMs
     return this.#state.kind === 'resting' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
   }
 
@@ -84,8 +99,14 @@ export class Outlet {
     return this.#state.kind === 'resting' && this.#queue.length > 0 ? this.#state.untilMs : Number.POSITIVE_INFINITY
   }
 
+  /** The call under way has gone well. */
+  wentWell(nowMs: number): void {
+    this.failures = 0
+    if (this.#state.kind === 'sending') this.#pace.took(nowMs - this.#state.sinceMs)
+  }
+
   move(move: OutletMove): void {
-    this.#state = moved(this.#state, move)
+    this.#state = stateAfter(move)
   }
 
   /** False: the row is left aside, and everything behind it too (I2). */

@@ -49,18 +49,17 @@ export class Sender {
   /** Until nothing is left, or the log takes nothing for this outlet. **Errors** those that halt. */
   async send(outlet: Outlet): Promise<void> {
     const { engine, queue, maySend } = this.#deps
-    outlet.move({ kind: 'begin', nowMs: engine.clock.now() })
     for (;;) {
+      // For each call anew: an outlet with much to send is not a slow one.
+      outlet.move({ kind: 'begin', nowMs: engine.clock.now() })
       const rows = maySend() ? outlet.take(batchMax) : []
       if (rows.length === 0) return outlet.move({ kind: 'end' })
       const left = await this.#settle(rows)
       // Those of keys that were blocked by the way are not given back (I1).
       outlet.giveBack(queue.withoutBlocked(left.rows))
       if (left.error !== undefined) return this.#rest(outlet, left.error)
-      if (outlet.failures > 0) {
-        outlet.failures = 0
-        queue.blocked.hurry(outlet.id, engine.clock.now())
-      }
+      if (outlet.failures > 0) queue.blocked.hurry(outlet.id, engine.clock.now())
+      outlet.wentWell(engine.clock.now())
     }
   }
 
