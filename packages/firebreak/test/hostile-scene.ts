@@ -56,6 +56,8 @@ export const serviceName = 'guarded'
 const retry = { attemptsMax: 3, baseMs: 50, capMs: 500, laneWaitMaxMs: 200, ageMaxMs: 10_000, jitter: 'full' } as const
 /** Hostile records end within it, whatever they do. */
 const deadlineMs = 1000
+/** What happens at the same time shares commits. */
+const tickMs = 10
 
 export interface HostileCast {
   readonly service: ServiceDefinition
@@ -106,9 +108,9 @@ export function castOf({ acts, dialect, clock, entropy, transactionMaxMs, ports 
     schema: hostility.schema(schemaOf<Deed>()),
     upcast: { 1: hostility.upcast },
   })
-  // Slow and good: it has something to lose when somebody else fails.
+  // Good, and slow but for one in four: they have something to lose when somebody else fails, in other commits and in one.
   const innocent = async (payload: Innocent, ctx: Context): Promise<void> => {
-    await sleep(late, 5 + (payload.n % 26))
+    if (payload.n % 4 > 0) await sleep(late, (payload.n % 4) * tickMs)
     await ctx.transaction(async (sql) => {
       await leave(sql, payload, ctx)
       ctx.publish(Followed, payload)
@@ -127,8 +129,8 @@ export function castOf({ acts, dialect, clock, entropy, transactionMaxMs, ports 
   return { service: guarded, hostility, observe, facts }
 }
 
-/** What the service and the acts write into; once, before the service starts. */
-export async function prepare(database: Database): Promise<void> {
+/** What the service and the acts write into; once, before the service starts. Resolves to what a unit sees of its own session. */
+export async function prepare(database: Database): Promise<string> {
   const isPostgres = database.capabilities.dialect === 'postgres'
   const seq = isPostgres ? 'bigint generated always as identity primary key' : 'integer primary key'
   const columns = `(seq ${seq}, event_id text, key text, n bigint, session text)`
@@ -136,6 +138,8 @@ export async function prepare(database: Database): Promise<void> {
   await hostileTables(database)
   // A row in here has gone to the wrong place.
   if (isPostgres) await database.query(`create table hostile_elsewhere.effects ${columns}`)
+  const own = `select ${sessionOn[database.capabilities.dialect]} as session`
+  return (await database.query<{ session: string }>(own))[0]?.session ?? ''
 }
 
 export interface Planned extends SentRecord {
@@ -148,17 +152,22 @@ export interface PlanOptions {
   readonly hostile: number
   readonly innocent: number
   readonly spreadMs: number
+  /** What is sent within so long is sent at once. */
+  readonly gatherMs: number
 }
 
 /** What is sent, and when: hostile records on few keys, innocent ones on many of their own and now and then behind a hostile one. */
-export function planOf({ seed, acts, hostile, innocent, spreadMs }: PlanOptions, entropy: Entropy): readonly Planned[] {
+export function planOf(
+  { seed, acts, hostile, innocent, spreadMs, gatherMs }: PlanOptions,
+  entropy: Entropy,
+): readonly Planned[] {
   const below = (limit: number): number => Math.floor(entropy.random() * limit)
+  const atMs = (): number => Math.floor(below(spreadMs) / gatherMs) * gatherMs
   const drawn: { act: Act | null; key: string; atMs: number }[] = []
-  for (let i = 0; i < hostile; i++)
-    drawn.push({ act: drawAct(acts, entropy), key: `h${below(20)}`, atMs: below(spreadMs) })
+  for (let i = 0; i < hostile; i++) drawn.push({ act: drawAct(acts, entropy), key: `h${below(20)}`, atMs: atMs() })
   for (let i = 0; i < innocent; i++) {
     const key = hostile > 0 && entropy.random() < 0.1 ? `h${below(20)}` : `k${below(60)}`
-    drawn.push({ act: null, key, atMs: below(spreadMs) })
+    drawn.push({ act: null, key, atMs: atMs() })
   }
   return drawn.sort((a, b) => a.atMs - b.atMs).map((one, n) => ({ ...one, n, eventId: `${seed}-${n}` }))
 }
@@ -180,6 +189,7 @@ export function recordOf({ eventId, key, n, act }: SentRecord): LogRecord {
 }
 
 export interface Ports {
+  readonly ownSession: string
   readonly database: Database
   readonly log: Log
   readonly letters: LetterDesk
@@ -205,11 +215,8 @@ export async function evidenceOf(
   ports: Ports,
   facts: readonly Fact[],
 ): Promise<HostileEvidence> {
-  const { database, log, letters } = ports
+  const { database, log, letters, ownSession } = ports
   const effects = 'select event_id as "eventId", key, n, session from effects order by seq'
-  const [own] = await database.query<{ session: string }>(
-    `select ${sessionOn[database.capabilities.dialect]} as session`,
-  )
   const open = await letters.list({ max: 1_000_000 })
   return {
     sent,
@@ -227,7 +234,7 @@ export async function evidenceOf(
     unsettled: await unsettledIn(ports),
     ledger: (await verifyLedger(database, { inspection: log.inspect(), group: serviceName })).problems,
     trespasses: await trespasses(database),
-    ownSession: own?.session ?? '',
+    ownSession,
     attemptsMax: retry.attemptsMax,
   }
 }

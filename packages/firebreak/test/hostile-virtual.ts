@@ -31,6 +31,7 @@ export interface VirtualRun {
   readonly latenciesMs: readonly number[]
 }
 
+const gatherMs = 100
 const roundMs = 10_000
 const roundsMax = 60
 
@@ -47,22 +48,30 @@ export async function playVirtually(options: VirtualOptions): Promise<VirtualRun
     transactionMaxMs: 5000,
     ports: () => ({ database: appNow().database(serviceName), runtime: appNow().runtime(serviceName) }),
   })
+  let ownSession = ''
   const doneAtMs = new Map<string, number>()
   const app = await createTestRuntime({
     services: [cast.service],
     seed,
-    prepare,
+    prepare: async (database) => {
+      ownSession = await prepare(database)
+    },
     observe: (fact) => {
       if (fact.kind === 'done' && fact.eventId !== null) doneAtMs.set(fact.eventId, appNow().clock.now())
       return cast.observe(fact)
     },
   })
   late.app = app
-  const whole = planOf({ ...options, seed: `s${seed}` }, seededEntropy(subSeed(seed, 'plan')))
+  const whole = planOf({ ...options, gatherMs, seed: `s${seed}` }, seededEntropy(subSeed(seed, 'plan')))
   const plan = options.isCalm === true ? whole.filter(({ key }) => key.startsWith('k')) : whole
   const startMs = app.clock.now()
   await send(app, plan)
-  const ports: Ports = { database: app.database(serviceName), log: app.log, letters: app.letters(serviceName) }
+  const ports: Ports = {
+    ownSession,
+    database: app.database(serviceName),
+    log: app.log,
+    letters: app.letters(serviceName),
+  }
   let round = 0
   while (round++ < roundsMax && (await timely(app, unsettledIn(ports))).length > 0) await app.advance(roundMs)
   const evidence = await timely(app, evidenceOf(plan, ports, cast.facts))

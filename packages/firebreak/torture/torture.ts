@@ -97,6 +97,8 @@ const patienceMs = { embedded: 30_000, servers: 90_000 } as const
 const lookEveryMs = { embedded: 150, servers: 500 } as const
 const killsPerBrokerFault = 9
 const killsPerStorm = 7
+/** A hostile order keeps its key for longer: what is published must not run away from what is handled. */
+const hostilePace = 2
 const wordsMax = 20
 
 /**
@@ -157,7 +159,15 @@ interface Run {
 function crewOf({ options: { seed, hostile = false }, folder, site }: Run): Crew {
   const random = seeded(seed * 65_537)
   const restartDelayMs = (): number => (random.chance(0.7) ? 0 : random.below(400))
-  return new Crew({ folder, seed, hostile, slots: site.slots, pace: site.pace, specOf: site.specOf, restartDelayMs })
+  return new Crew({
+    folder,
+    seed,
+    hostile,
+    slots: site.slots,
+    pace: hostile ? Math.max(site.pace, hostilePace) : site.pace,
+    specOf: site.specOf,
+    restartDelayMs,
+  })
 }
 
 /** From the first process to the last one: kills, faults of the servers beside them, and then rest. */

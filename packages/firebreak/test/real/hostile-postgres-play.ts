@@ -25,7 +25,7 @@ export interface PostgresRun {
 /** Long for what waits for each other, short for a test. */
 const transactionMaxMs = 1000
 const lockTimeoutMs = 2000
-const patienceMs = 12_000
+const patienceMs = 60_000
 
 /** Plays hostile and innocent records on a database of its own, in real time, until everything has come to rest. */
 export async function playOnPostgres(play: PostgresPlay): Promise<PostgresRun> {
@@ -34,7 +34,7 @@ export async function playOnPostgres(play: PostgresPlay): Promise<PostgresRun> {
   const log = memoryLog()
   const late: { runtime?: Runtime } = {}
   try {
-    await prepare(database)
+    const ownSession = await prepare(database)
     const cast = castOf({
       acts: play.acts,
       dialect: 'postgres',
@@ -47,9 +47,9 @@ export async function playOnPostgres(play: PostgresPlay): Promise<PostgresRun> {
     runtime.done.catch(() => undefined)
     late.runtime = runtime
     await runtime.start()
-    const ports: Ports = { database, log, letters: runtime.letters }
+    const ports: Ports = { ownSession, database, log, letters: runtime.letters }
     const plan = planOf(
-      { ...play, seed: `p${play.seed}`, spreadMs: play.groups },
+      { ...play, seed: `p${play.seed}`, spreadMs: play.groups, gatherMs: 1 },
       seededEntropy(subSeed(play.seed, 'plan')),
     )
     for (const group of Map.groupBy(plan, ({ atMs }) => atMs).values()) {

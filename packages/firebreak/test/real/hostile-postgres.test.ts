@@ -9,12 +9,12 @@ import { needsPostgres } from './postgres-scene.ts'
 
 const seed = Number(env('FIREBREAK_SEED') ?? 1)
 const acts = actsOn('postgres').filter(isClosed)
+const sessions = acts.filter(({ group }) => group === 'session')
 const again = `FIREBREAK_SEED=${seed} npx node --test packages/firebreak/test/real/hostile-postgres.test.ts`
 
 test('on PostgreSQL, whatever a unit does to its session ends with it, and no neighbour fails or sees it', {
   skip: needsPostgres,
 }, async (t) => {
-  const sessions = acts.filter(({ group }) => group === 'session')
   const run = await playOnPostgres({ seed, acts: sessions, hostile: 200, innocent: 1800, groups: 10 })
   t.diagnostic(`${Object.keys(run.plays).length} of ${sessions.length} acts were played`)
   assert.deepEqual(told(judge(run.evidence)), {}, `again with: ${again}`)

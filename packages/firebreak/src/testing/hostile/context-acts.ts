@@ -32,6 +32,7 @@ const payloads: readonly (readonly [kind: string, payload: (setting: Setting) =>
   ['too-much', ({ payload }) => ({ ...payload, much: 'x'.repeat(3_000_000) })],
 ]
 
+/** How the methods of a context and the handle of a unit are misused: in the wrong order, too late, beside each other. */
 export const contextActs: readonly Act[] = [
   ...besides.map(([kind, write]) => letter(`writes-through-${kind}-in-its-unit`, (s) => unit(s, () => write(s)))),
   ...besides.map(([kind, write]) =>
@@ -56,9 +57,12 @@ export const contextActs: readonly Act[] = [
     throw new Error('after the event')
   }),
 
-  either('uses-its-methods-without-their-context', async ({ ctx, leave }) => {
-    const { transaction } = ctx
-    await transaction(async (sql) => void (await leave(sql)))
+  either('uses-its-methods-without-their-context', async (s) => {
+    const { transaction, publish } = s.ctx
+    await transaction(async (sql) => {
+      await s.leave(sql)
+      publish(s.event, untyped(s.payload))
+    })
   }),
   done('uses-its-context-when-it-has-ended', (s) => {
     later(s, () => s.ctx.transaction(body))

@@ -13,6 +13,7 @@ type Upcast = NonNullable<Act['upcast']>
 const validator = (name: string, validate: Validate): Act => letter(`validator-${name}`, (s) => unit(s), { validate })
 const upcaster = (name: string, upcast: Upcast): Act => letter(`upcaster-${name}`, (s) => unit(s), { upcast })
 
+/** Schemas and upcasters that throw, reject, never end, or return what they must not. */
 export const definitionActs: readonly Act[] = [
   validator('throws', failing),
   validator('throws-nothing', () => {

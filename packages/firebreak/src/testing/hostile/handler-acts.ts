@@ -22,6 +22,7 @@ function failing(): never {
   throw new Error('on purpose')
 }
 
+/** What handlers throw, reject with and return, and how they fail to end. */
 export const handlerActs: readonly Act[] = [
   ...oddValues.flatMap(({ name, make }) => [
     letter(`throws-${name}`, raise(make)),

@@ -10,6 +10,7 @@ function failing(): never {
 const observed = (name: string, observe: NonNullable<Act['observe']>): Act =>
   done(name, (setting) => unit(setting), { observe })
 
+/** Observers that throw, reject, change what they are told, or use the runtime that tells them. */
 export const observerActs: readonly Act[] = [
   observed('observer-throws', failing),
   observed('observer-throws-nothing', () => {

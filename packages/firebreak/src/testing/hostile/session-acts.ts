@@ -88,6 +88,7 @@ const everyWay = ([name, text]: Command): readonly Act[] => [
   either(`${name}-in-a-trigger`, inTrigger(text)),
 ]
 
+/** What units do to the session and the transaction that they share with others on PostgreSQL, as text and where no text shows it. */
 export const sessionActs: readonly Act[] = [
   ...settings.flatMap(everyWay),
   ...things.flatMap(everyWay),
