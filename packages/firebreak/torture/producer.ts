@@ -18,7 +18,6 @@ import {
   ordersTopic,
 } from './events.ts'
 import { historyFolder, openHistory } from './history.ts'
-import { isClosed } from './open-acts.ts'
 import { type Random, seeded } from './random.ts'
 import { recordedLog } from './recorded-log.ts'
 
@@ -57,7 +56,7 @@ async function start(place: ChildPlace): Promise<Work> {
   await runtime.start()
   await direct.start()
   const random = seeded(seed * 7919 + generation * 104_729 + slot.charCodeAt(slot.length - 1))
-  const acts = place.hostile ? actsOn(database.capabilities.dialect).filter(isClosed) : []
+  const acts = place.hostile ? actsOn(database.capabilities.dialect) : []
   const producer = { place, log, runtime, direct, random, acts, stopped: quiet.signal }
   const lines = Promise.all([...linesOf(producer), duplicateLine(producer), oversizeLine(producer)])
   lines.catch(fail)

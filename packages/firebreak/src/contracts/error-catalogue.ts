@@ -235,6 +235,12 @@ export const catalogue = {
     message: 'the time of this request, {timeoutMs} ms, is over',
     remedy: 'Look at what it waited for; the caller sets the time, up to timeoutMaxMs.',
   },
+  FB_SCHEMA_TIMEOUT: {
+    kind: 'transient',
+    message: 'the schema of {type} did not answer within {deadlineMs} ms',
+    remedy:
+      'Make it faster, or raise deadlineMs of the handler. A schema that waits for others belongs into the handler.',
+  },
   FB_STATEMENT_INVALID: {
     kind: 'bug',
     message: 'a statement cannot be run as written: {problem}; it is: {statement}',

@@ -25,7 +25,7 @@ export type DeliveryEnd = 'finished' | 'held' | 'left' | { readonly parkedUntilM
  */
 export async function deliver(engine: Engine, delivery: Delivery): Promise<DeliveryEnd> {
   // 1 Decode and validate. Synchronous schemas cost no turn of the event loop.
-  const decoded = decode(engine.service, delivery)
+  const decoded = decode(engine, delivery)
   let message = decoded instanceof Promise ? await decoded : decoded
   // 2 Already done? The commit asks again, with authority.
   if (delivery.handled !== false && (await alreadyDone(engine, message)))
@@ -46,7 +46,7 @@ export async function deliver(engine: Engine, delivery: Delivery): Promise<Deliv
     const way = await follow(engine, message, disposition, tries)
     if (way !== 'again') return way
     // A payload belongs to its attempt: what the handler changed in it is gone.
-    message = await decode(engine.service, delivery)
+    message = await decode(engine, delivery)
     if (disposition.kind === 'retry') tries = { ...tries, previousDelayMs: disposition.delayMs }
   }
 }

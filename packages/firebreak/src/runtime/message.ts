@@ -1,3 +1,4 @@
+import type { Clock } from '../contracts/clock.ts'
 import type { Attempt } from '../contracts/disposition.ts'
 import type { Envelope } from '../contracts/envelope.ts'
 import { FirebreakError } from '../contracts/errors.ts'
@@ -32,6 +33,17 @@ export interface Message {
   readonly firstFailedAtMs: number | null
 }
 
+/** What reading needs of the instance. */
+interface Decoding {
+  readonly service: ServiceDefinition
+  readonly clock: Clock
+}
+
+interface Handled {
+  readonly envelope: Envelope
+  readonly handler: Handler
+}
+
 interface Read {
   readonly envelope: Envelope | null
   readonly handler: Handler | null
@@ -62,7 +74,8 @@ export const unread = (delivery: Delivery): Message => messageOf(delivery, { env
  * Reads a delivery; never throws. A null handler without `broken` is an event that this service skips. A promise only when
  * the schema validates asynchronously.
  */
-export function decode(service: ServiceDefinition, delivery: Delivery): Message | Promise<Message> {
+export function decode(engine: Decoding, delivery: Delivery): Message | Promise<Message> {
+  const { service } = engine
   let envelope: Envelope
   try {
     envelope = envelopeOf(delivery.entry)
@@ -75,29 +88,36 @@ export function decode(service: ServiceDefinition, delivery: Delivery): Message 
     const detail = { type: envelope.type, version: envelope.schemaVersion }
     return messageOf(delivery, { envelope, handler: null, broken: new FirebreakError('FB_EVENT_UNKNOWN', detail) })
   }
-  return withPayload(delivery, envelope, handler)
+  return withPayload(engine, delivery, { envelope, handler })
 }
 
-function withPayload(delivery: Delivery, envelope: Envelope, handler: Handler): Message | Promise<Message> {
+function withPayload({ clock }: Decoding, delivery: Delivery, read: Handled): Message | Promise<Message> {
+  const { envelope, handler } = read
   try {
     const payload = readPayload(handler.event, envelope.schemaVersion, parsePayload(delivery.entry.value))
-    if (payload instanceof Promise) return withLatePayload(delivery, { envelope, handler }, payload)
-    return messageOf(delivery, { envelope, handler, payload })
+    if (payload instanceof Promise) return withLatePayload(delivery, read, inTime(clock, handler, payload))
+    return messageOf(delivery, { ...read, payload })
   } catch (error) {
-    return messageOf(delivery, { envelope, handler, broken: asPermanent(error, envelope) })
+    return messageOf(delivery, { ...read, broken: asPermanent(error, envelope) })
   }
 }
 
-async function withLatePayload(
-  delivery: Delivery,
-  read: { readonly envelope: Envelope; readonly handler: Handler },
-  payload: Promise<unknown>,
-): Promise<Message> {
+async function withLatePayload(delivery: Delivery, read: Handled, payload: Promise<unknown>): Promise<Message> {
   try {
     return messageOf(delivery, { ...read, payload: await payload })
   } catch (error) {
     return messageOf(delivery, { ...read, broken: asPermanent(error, read.envelope) })
   }
+}
+
+/** A schema that never answers must not hold its key forever: the time of an attempt is its time too. */
+function inTime(clock: Clock, { event: { type }, deadlineMs }: Handler, payload: Promise<unknown>): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.schedule(deadlineMs, () =>
+      reject(new FirebreakError('FB_SCHEMA_TIMEOUT', { type, deadlineMs })),
+    )
+    payload.finally(() => timer.cancel()).then(resolve, reject)
+  })
 }
 
 // Reading says by itself what is wrong; what it did not foresee no retry will help either.

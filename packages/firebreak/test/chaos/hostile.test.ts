@@ -2,14 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { env } from '../../src/node/env.ts'
 import { actsOn } from '../../src/testing/hostile/acts.ts'
-import { isClosed } from '../../torture/open-acts.ts'
 import { judge, told } from '../hostile-findings.ts'
 import { playVirtually, type VirtualOptions, type VirtualRun } from '../hostile-virtual.ts'
 
 const only = env('FIREBREAK_SEED')
 const count = Number(env('FIREBREAK_SEEDS') ?? 3)
 const seeds = only === undefined ? Array.from({ length: count }, (_, i) => i + 1) : [Number(only)]
-const acts = actsOn('sqlite').filter(isClosed)
+const acts = actsOn('sqlite')
 const repeat = (seed: number): string =>
   `FIREBREAK_SEED=${seed} npx node --test packages/firebreak/test/chaos/hostile.test.ts`
 

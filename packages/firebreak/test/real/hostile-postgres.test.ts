@@ -2,13 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { env } from '../../src/node/env.ts'
 import { actsOn } from '../../src/testing/hostile/acts.ts'
-import { isClosed } from '../../torture/open-acts.ts'
 import { judge, told } from '../hostile-findings.ts'
 import { playOnPostgres } from './hostile-postgres-play.ts'
 import { needsPostgres } from './postgres-scene.ts'
 
 const seed = Number(env('FIREBREAK_SEED') ?? 1)
-const acts = actsOn('postgres').filter(isClosed)
+const acts = actsOn('postgres')
 const sessions = acts.filter(({ group }) => group === 'session')
 const again = `FIREBREAK_SEED=${seed} npx node --test packages/firebreak/test/real/hostile-postgres.test.ts`
 

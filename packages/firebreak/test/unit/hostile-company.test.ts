@@ -280,3 +280,35 @@ test('an event definition may carry a schema that is none: each record says so',
   assert.match(letter?.message ?? '', /^broken.was v1 does not fit its schema: its schema failed: /)
   await set.app.stop()
 })
+
+test('a schema that never answers fails its attempts at their deadline, and holds nobody else', async () => {
+  const schema: Schema<{ id: string }> = {
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: (value) => {
+        const { id } = value as { id: string }
+        return id === 'hangs' ? new Promise(() => {}) : Promise.resolve({ value: { id } })
+      },
+    },
+  }
+  const Slow = event({ type: 'thing.slow', topic: 'slow.events', key: 'id', schema })
+  const seen: string[] = []
+  const run = ({ id }: { id: string }): void => void seen.push(id)
+  const options = { deadlineMs: 1000, retry: { attemptsMax: 2, baseMs: 10, capMs: 10 } }
+  const { app, count } = await scene([service({ name: 'one', handlers: [handle(Slow, run, options)] })])
+  const headers = (id: string): Record<string, string> => ({ ce_id: id, ce_source: '/x', ce_type: Slow.type })
+  await app.log.append(
+    ['hangs', 'good'].map((id) => {
+      const value = new TextEncoder().encode(JSON.stringify({ id }))
+      return { topic: Slow.topic, key: id, value, headers: headers(id) }
+    }),
+  )
+  await app.settle()
+  assert.deepEqual(seen, ['good'])
+  await app.advance(5000)
+  const [letter] = await app.letters('one').list()
+  assert.deepEqual([letter?.errorClass, letter?.reason, letter?.attempts.length], ['FB_SCHEMA_TIMEOUT', 'exhausted', 2])
+  assert.equal(count('halted'), 0)
+  await app.stop()
+})
