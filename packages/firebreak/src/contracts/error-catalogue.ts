@@ -223,7 +223,7 @@ export const catalogue = {
   FB_REPLAY_INVALID: {
     kind: 'permanent',
     message: 'the edited payload does not fit {type} v{version}: {issues}',
-    remedy: 'Mend the payload; nothing was replayed.',
+    remedy: 'Correct the payload; nothing was changed.',
   },
   FB_REQUEST_ABANDONED: {
     kind: 'transient',

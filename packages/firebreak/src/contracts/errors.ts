@@ -23,7 +23,7 @@ export class FirebreakError extends Error {
     this.name = code
     this.code = code
     this.kind = entry.kind
-    this.remedy = entry.remedy
+    this.remedy = fill(entry.remedy, detail)
     this.detail = detail
     Object.defineProperty(this, brand, { value: true })
   }

@@ -85,6 +85,7 @@ test('outbox discard: needs a reason, keeps the event, and lets the rest of its 
   const again = await run(scene, ['outbox', 'discard', first, '--reason', 'late'])
   assert.equal(again.exit, 4)
   assert.match(again.err, /is discarded, so it cannot be discarded/)
+  assert.ok(again.err.includes(`Show its history with: firebreak outbox show ${first}\n`), again.err)
   await runServices(scene, [{ orderId: 'K-9', weightKg: 1 }])
   assert.deepEqual((await amounts(scene)).slice(0, 2).includes(2), true)
   assert.equal((await amounts(scene)).includes(1), false)
