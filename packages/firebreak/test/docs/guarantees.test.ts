@@ -6,6 +6,7 @@ import { handle } from '../../src/define/handle.ts'
 import { service } from '../../src/define/service.ts'
 import { retryDefaults } from '../../src/policy/retry.ts'
 import { limitDefaults } from '../../src/runtime/engine.ts'
+import { databaseConformance } from '../../src/testing/database-conformance.ts'
 import { readDoc, repository, tableOf } from './markdown.ts'
 
 const page = readDoc('docs/guarantees.md')
@@ -20,17 +21,54 @@ test('guarantees are numbered without a gap', () =>
 for (const [id, claim = '', , tests = ''] of rows) {
   test(`${id}: the tests that it names exist`, () => {
     assert.ok(claim.length > 20, claim)
-    for (const one of tests.split('<br>')) {
-      const [, path = '', name = ''] = /^`([\w/.-]+\.test\.ts)`: (.+)$/.exec(one) ?? assert.fail(`not a test: ${one}`)
-      const file = `packages/firebreak/test/${path}`
-      assert.ok(existsSync(join(repository, file)), `${file} does not exist`)
-      assert.ok(namesTest(readDoc(file), name), `${file} has no test "${name}"`)
-    }
+    assertTestsExist(tests)
   })
 }
 
-const namesTest = (text: string, name: string): boolean =>
-  ["'", '"', '`'].some((quote) => text.includes(`test(${quote}${name}${quote}`))
+for (const [does = '', what = '', tests = ''] of tableOf(page, '## What user code may do')) {
+  test(`user code ${does}: the tests that are named exist`, () => {
+    assert.ok(what.length > 20, what)
+    assertTestsExist(tests)
+  })
+}
+
+function assertTestsExist(tests: string): void {
+  for (const one of tests.split('<br>')) {
+    const [, path = '', name = ''] =
+      /^`([\w/.-]+\.test\.ts|database conformance)`: (.+)$/.exec(one) ?? assert.fail(`not a test: ${one}`)
+    if (path === 'database conformance') {
+      assert.ok(
+        databaseConformance.some((it) => it.name === name),
+        `no case of the conformance suite is "${name}"`,
+      )
+      continue
+    }
+    const file = `packages/firebreak/test/${path}`
+    assert.ok(existsSync(join(repository, file)), `${file} does not exist`)
+    assert.ok(namesTest(readDoc(file), name), `${file} has no test "${name}"`)
+  }
+}
+
+const named = /\btest\(\s*(?:'((?:[^'\\]|\\.)+)'|"([^"]+)"|`([^`]+)`)/g
+
+/** A name that is made for each of many tests stands for all of them: where it has a value, any text may be. */
+function namesTest(text: string, name: string): boolean {
+  return [...text.matchAll(named)].some(([, single, double, template]) => {
+    if (template === undefined || template === name) return (single ?? double ?? template) === name
+    const parts = template.split(/\$\{(?:[^{}]|\{[^}]*\})*\}/)
+    // A name of values alone would stand for everything.
+    if (Math.max(...parts.map((part) => part.length)) < 10) return false
+    return new RegExp(`^${parts.map((part) => RegExp.escape(part)).join('.+')}$`).test(name)
+  })
+}
+
+test('a name of a test that does not exist is noticed', () => {
+  const text = `test('one', () => {})\nfor (const it of all) test(\`of many tests this is \${it.name}\`, () => {})`
+  assert.ok(namesTest(text, 'one') && namesTest(text, 'of many tests this is the second'))
+  assert.ok(!namesTest(text, 'two') && !namesTest(text, 'of many tests this is '))
+  assert.throws(() => assertTestsExist('`database conformance`: no such case'), /no case of the conformance suite/)
+  assert.throws(() => assertTestsExist('`unit/none.test.ts`: no such file'), /does not exist/)
+})
 
 test('the code refers to guarantees that exist', () => {
   const referred = readDoc('packages/firebreak/src/contracts/context.ts').match(/\bG\d+\b/g) ?? []
