@@ -42,7 +42,7 @@ const createDatabases = (
       note([...made, name])
       await query(`CREATE DATABASE "${name}" TEMPLATE template0`).catch((error: Error) => {
         // The server said no: a database of this name is somebody else's. Without an answer it may be there, and ours.
-        if (!isFirebreakError(error)) note(made)
+        if (!isFirebreakError(error) || isFirebreakError(error, 'FB_STATEMENT_INVALID')) note(made)
         throw new UsageError(`the database ${name} cannot be created: ${error.message}`)
       })
       made.push(name)

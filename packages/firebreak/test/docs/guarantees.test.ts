@@ -51,6 +51,8 @@ function assertTestsExist(tests: string): void {
 
 const named = /\btest\(\s*(?:'((?:[^'\\]|\\.)+)'|"([^"]+)"|`([^`]+)`)/g
 
+const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+
 /** A name that is made for each of many tests stands for all of them: where it has a value, any text may be. */
 function namesTest(text: string, name: string): boolean {
   return [...text.matchAll(named)].some(([, single, double, template]) => {
@@ -58,8 +60,7 @@ function namesTest(text: string, name: string): boolean {
     const parts = template.split(/\$\{(?:[^{}]|\{[^}]*\})*\}/)
     // A name of values alone would stand for everything.
     if (Math.max(...parts.map((part) => part.length)) < 10) return false
-    const pattern = parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.+')
-    return new RegExp(`^${pattern}$`).test(name)
+    return new RegExp(`^${parts.map(literal).join('.+')}$`).test(name)
   })
 }
 

@@ -91,7 +91,7 @@ async function fill({ database, sick }: Scene, count: number): Promise<void> {
     return { topic: sick.topic, key: `stuck${n}`, value, headers }
   })
   const [verdict] = await database.commit([async (sql) => void (await addToOutbox(sql, records, systemClock.now()))])
-  assert.deepEqual(verdict, { ok: true })
+  assert.equal(verdict?.ok, true)
 }
 
 for (const count of [3, 1200]) {
