@@ -305,11 +305,11 @@ class ServiceRuntime implements Runtime {
       return Promise.all(records)
     }
     let result: { value: T } | undefined
-    const inContext = inContextOfNow(async (sql: Sql) => body(sql, publish))
+    const inContext = inContextOfNow(async (sql: Sql) => ({ value: await resultOf(body(sql, publish)) }))
     const run = async (sql: Sql): Promise<void> => {
       taken = false
       records.length = 0
-      result = { value: await resultOf(inContext(sql)) }
+      result = await inContext(sql)
     }
     const outcome = await committer.commit({ ...bareUnit, body: run, records: take })
     if (typeof outcome === 'object') throw outcome.failed
