@@ -69,5 +69,23 @@ export async function outOfTime(database: Database, wait: (ms: number) => Promis
   assert.deepEqual(await leftOf(database, committer, [1, 2, 3]), { rows: [1, 3], marks: [1, 3], events: [1, 3] })
 }
 
+/** Somebody else holds a table of the ledger for longer than a transaction may take: nothing of the units is left. */
+export async function ledgerOutOfTime(
+  database: Database,
+  hold: (table: string) => Promise<() => Promise<unknown>>,
+): Promise<void> {
+  const committer = await committerOn(database)
+  for (const table of ['fb_inbox', 'fb_outbox']) {
+    const release = await hold(table)
+    const ends = await Promise.allSettled([1, 2, 3].map((n) => committer.commit(effectUnit(n))))
+    await release()
+    for (const end of ends)
+      assert.ok(end.status === 'rejected' && isFirebreakError(end.reason, 'FB_DATABASE_BUSY'), table)
+    assert.deepEqual(await leftOf(database, committer, [1, 2, 3]), { rows: [], marks: [], events: [] }, table)
+  }
+  assert.deepEqual(await Promise.all([1, 2].map((n) => committer.commit(effectUnit(n)))), ['committed', 'committed'])
+  assert.deepEqual(await leftOf(database, committer, [1, 2, 3]), { rows: [1, 2], marks: [1, 2], events: [1, 2] })
+}
+
 export const isFailed = (outcome: UnitOutcome | undefined): outcome is { readonly failed: unknown } =>
   typeof outcome === 'object'

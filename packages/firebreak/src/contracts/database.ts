@@ -17,8 +17,8 @@ export interface Database {
    *
    * A unit that throws is undone alone and gets `{ ok: false, error }`; the others stand.
    * **Guarantee** When this resolves, every unit with `ok: true` is durable, and none of the others has left a trace. When it
-   * rejects (`FB_DATABASE_UNAVAILABLE`, `FB_DATABASE_BUSY`, `FB_DATABASE_FULL`, `FB_CLOSED`, or what was abandoned), no unit
-   * has; `FB_COMMIT_UNKNOWN` alone says that the commit may have taken effect and that nobody could be asked. A unit may be
+   * rejects (`FB_DATABASE_UNAVAILABLE`, `FB_DATABASE_BUSY`, `FB_DATABASE_FULL`, `FB_CLOSED`, or the error of a unit that is
+   * required), no unit has; `FB_COMMIT_UNKNOWN` alone says that the commit may have taken effect and that nobody could be asked. A unit may be
    * run again from the start before that. What a unit does to its session or its transaction ends with it.
    * **Errors** `FB_TRANSACTION_NESTED`, at once, inside a unit of the same database: it would wait for itself.
    */
@@ -44,8 +44,11 @@ export interface CommitScope<T = unknown> {
   readonly ledger: Sql
   /** The verdicts of the units before this one. They do not change any more. */
   readonly before: readonly Verdict<T>[]
-  /** Undoes the commit as a whole, whatever becomes of this unit: it rejects with `error`. */
-  abandon(error: unknown): never
+  /**
+   * Without this unit the commit is nothing: where it fails, the commit rejects with its error, or with `FB_DATABASE_BUSY`
+   * where it was out of time. Called before anything else.
+   */
+  require(): void
 }
 
 /** A handle on the open transaction; dead as soon as its unit has ended (`FB_UNIT_ENDED`). */

@@ -6,8 +6,8 @@
  * I2  A unit ends exactly once, when its last statement has been answered: released, or rolled back to its savepoint. From
  *     then on its handles are dead, and its verdict stands, whatever its code does later.
  * I3  A unit with a failed statement cannot succeed, also when its code hides the error: the server has dropped its writes.
- * I4  Once the transaction is lost, nothing more of any unit is sent. The engine or `abandon` loses it, never the code of a
- *     user: what a statement of the user raises fails its unit and nobody else.
+ * I4  Once the transaction is lost, nothing more of any unit is sent. The engine loses it, or a unit that is required, never the
+ *     code of a user: what a statement of the user raises fails its unit and nobody else.
  * I5  Without savepoints the units stand or fall together: the first that fails is thrown as `Unguarded`, nothing is left of
  *     any, and whoever runs them runs them again with savepoints.
  * I6  Without savepoints a write that answers nothing is deferred: it travels in front of the next statement, whosoever's that
@@ -168,7 +168,10 @@ export class Transaction implements Carrier {
   ): Promise<Verdict<T>> {
     const state = new UnitState()
     const [user, ledger] = [new UnitHandle(this, state, 'user'), new UnitHandle(this, state, 'ledger')]
-    const scope: CommitScope<T> = { ledger, before, abandon: (error) => this.#abandon(error) }
+    const require = (): void => {
+      state.required = true
+    }
+    const scope: CommitScope<T> = { ledger, before, require }
     const ended = await insideUnit(this.#connections.place, async (open): Promise<Verdict<T>> => {
       try {
         return { ok: true, value: await watch.run(() => unit(user, scope)) }
@@ -180,8 +183,10 @@ export class Transaction implements Carrier {
       }
     })
     if (state.underWay.size > 0) await this.#hearOut(state, ended)
+    if (state.required) this.#refuseWithout(ended)
     this.#refuseWhenLost()
     const verdict = this.#verdictOf(state, ended)
+    if (!verdict.ok && state.required) throw verdict.error
     if (!verdict.ok && !this.#mode.guarded && state.refused === undefined) throw new Unguarded(verdict.error)
     this.#leave(state, verdict.ok)
     return verdict
@@ -191,6 +196,14 @@ export class Transaction implements Carrier {
   async #hearOut(state: UnitState, ended: Verdict): Promise<void> {
     if (!ended.ok && isFirebreakError(ended.error, 'FB_TRANSACTION_TIMEOUT')) await this.cancel()
     await Promise.allSettled(state.underWay)
+  }
+
+  /** Who holds the transaction for too long is the server here: no code of a user is in a unit that is required. */
+  #refuseWithout(ended: Verdict): void {
+    if (ended.ok || !isFirebreakError(ended.error, 'FB_TRANSACTION_TIMEOUT') || this.#lost?.error instanceof RunAgain)
+      return
+    const { path, transactionMaxMs: waitedMs } = this.#connections.settings
+    throw new FirebreakError('FB_DATABASE_BUSY', { path, waitedMs }, ended.error)
   }
 
   #verdictOf<T>({ refused, failure, unheard }: UnitState, ended: Verdict<T>): Verdict<T> {
@@ -236,11 +249,6 @@ export class Transaction implements Carrier {
   #runAgain(error: RunAgain): unknown {
     this.#lost ??= { error }
     return this.#lost.error
-  }
-
-  #abandon(error: unknown): never {
-    this.#lost ??= { error }
-    throw error
   }
 
   async send({ unit, by, steps, last }: Cargo): Promise<readonly Answer[]> {

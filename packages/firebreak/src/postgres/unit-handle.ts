@@ -42,6 +42,8 @@ export class UnitState {
   /** What has to be put back behind it. */
   effect: StatementEffect = 'none'
   ended = false
+  /** Without it the commit is nothing. */
+  required = false
   /** What was refused before it was sent; what failed on the server is `failure`. */
   readonly unheard: Unheard = new Unheard()
   readonly underWay: Set<Promise<unknown>> = new Set()

@@ -17,6 +17,28 @@ export type End =
   | { readonly is: 'fenced' | 'alone' }
   | { readonly is: 'failed'; readonly error: unknown; readonly ours: boolean }
 
+/** One time that the database runs the units. */
+class Run {
+  /** Until `open` has looked. */
+  entries: readonly Entry[] = []
+  held: readonly ClaimedPartition[] = []
+  ends: readonly End[] = []
+  rows: readonly OutboxRow[] = []
+  /** It came to nothing, or another has begun. */
+  isOver = false
+  readonly #restores: (() => void)[] = []
+
+  /** Takes the positions as they are now, to put them back if it comes to nothing. */
+  remember({ offsets }: ClaimedPartition): void {
+    this.#restores.push(offsets.snapshot())
+  }
+
+  undo(): void {
+    this.isOver = true
+    for (const restore of this.#restores.splice(0)) restore()
+  }
+}
+
 /** What the commit does beyond the database, once it is durable. */
 export interface Effects {
   /** In the order of the units. */
@@ -43,19 +65,16 @@ export interface GroupPlace {
  *
  * I1 What becomes of a unit follows from the verdict of the database alone, in `close`: a unit that it has undone is counted
  *    nowhere, whatever its code still does.
- * I2 The database may run the units again from the start: `open` then forgets the run before.
- * I3 What fails in `open` or `close` undoes the whole commit.
+ * I2 The database may run the units again from the start: `open` then undoes the run before. One that is over no longer changes
+ *    what is in memory, although its code may go on.
+ * I3 What fails in `open` or `close`, or has no time left there, undoes the whole commit.
  */
 export class CommitGroup {
   readonly #units: readonly Unit[]
   readonly #place: GroupPlace
   /** The places of those that have a unit of their own in the commit, in its order behind `open`. */
   readonly #own: readonly number[]
-  #entries: readonly Entry[] = []
-  #ends: readonly End[] = []
-  #held: readonly ClaimedPartition[] = []
-  #rows: readonly OutboxRow[] = []
-  readonly #undo: (() => void)[] = []
+  #now = new Run()
 
   constructor(units: readonly Unit[], place: GroupPlace) {
     this.#units = units
@@ -68,26 +87,28 @@ export class CommitGroup {
     const open = this.#allOrNothing((ledger) => this.#open(ledger))
     const close = this.#allOrNothing((ledger, { before }) => this.#close(ledger, before))
     const own = this.#own.map((i): SqlUnit<Records> => {
-      return (sql, commit) => this.#run(this.#units[i] as Unit, this.#entries[i] as Entry, sql, commit)
+      return (sql, commit) => this.#run(this.#units[i] as Unit, this.#now.entries[i] as Entry, sql, commit)
     })
     return [open, ...own, close]
   }
 
   /** To be asked for when the commit is durable. */
   get effects(): Effects {
-    return { ends: this.#ends, held: this.#held, rows: this.#rows }
+    const { ends, held, rows } = this.#now
+    return { ends, held, rows }
   }
 
   /** Takes back what memory has of a commit that came to nothing. */
   undo(): void {
-    for (const restore of this.#undo.splice(0)) restore()
+    this.#now.undo()
   }
 
   async #open(ledger: Sql): Promise<void> {
     this.undo()
-    this.#rows = []
+    const now = new Run()
+    this.#now = now
     const { partitions, lost } = await fenceAll(ledger, this.#units)
-    this.#held = partitions.filter((partition) => !lost.has(partition))
+    now.held = partitions.filter((partition) => !lost.has(partition))
     // Looked at once: a partition may be fenced while the marks are written.
     const marking = placesOf(this.#units, (unit) => unit.inboxId !== null && !isFenced(unit))
     const entries = this.#units.map((unit): Entry => (isFenced(unit) ? fenced : unmarked))
@@ -96,7 +117,7 @@ export class CommitGroup {
       const isKnown = known.has(this.#units[i]?.inboxId as string)
       entries[i] = isKnown ? duplicate : { is: 'new', mark: first + n }
     }
-    this.#entries = entries
+    now.entries = entries
   }
 
   async #mark(ledger: Sql, places: readonly number[]): Promise<Marks> {
@@ -123,32 +144,33 @@ export class CommitGroup {
 
   // The events of all units go into the outbox at once, in the order of the units.
   async #close(ledger: Sql, before: readonly Verdict<Records>[]): Promise<void> {
+    const now = this.#now
     let own = 0
-    const ends = this.#units.map((unit, i): End => {
+    now.ends = this.#units.map((unit, i): End => {
       const verdict = i === this.#own[own] ? before[1 + own++] : undefined
-      return endOf(unit, this.#entries[i] as Entry, verdict)
+      return endOf(unit, now.entries[i] as Entry, verdict)
     })
-    await this.#unmark(ledger, ends)
-    await this.#progress(ledger, ends)
+    await this.#unmark(ledger, now)
+    if (now.isOver) return
+    await this.#progress(ledger, now)
     // Last: from here to the end of the commit other lines and instances wait for the next number.
-    const records = ends.flatMap((end) => ('records' in end ? end.records : none))
-    if (records.length > 0) this.#rows = await addToOutbox(ledger, records, this.#place.nowMs)
-    this.#ends = ends
+    const records = now.ends.flatMap((end) => ('records' in end ? end.records : none))
+    if (records.length > 0) now.rows = await addToOutbox(ledger, records, this.#place.nowMs)
   }
 
-  async #unmark(ledger: Sql, ends: readonly End[]): Promise<void> {
+  async #unmark(ledger: Sql, { entries, ends }: Run): Promise<void> {
     const marks = ends.flatMap((end, i): [string, number][] => {
-      const entry = this.#entries[i] as Entry
+      const entry = entries[i] as Entry
       const isUndone = entry.is === 'new' && end.is !== 'committed'
       return isUndone ? [[this.#units[i]?.inboxId as string, entry.mark]] : []
     })
     if (marks.length > 0) await this.#place.inbox.unmark(ledger, marks)
   }
 
-  async #progress(ledger: Sql, ends: readonly End[]): Promise<void> {
+  async #progress(ledger: Sql, run: Run): Promise<void> {
     const byPartition = new Map<ClaimedPartition, { delta: Accounts; positions: number[] }>()
     for (const [i, { partition, position, delta }] of this.#units.entries()) {
-      const end = ends[i]?.is
+      const end = run.ends[i]?.is
       if (partition === null || (end !== 'committed' && end !== 'duplicate')) continue
       let sum = byPartition.get(partition)
       if (sum === undefined) {
@@ -161,7 +183,7 @@ export class CommitGroup {
     const progress: Progress[] = []
     for (const [partition, { delta, positions }] of byPartition) {
       const { offsets } = partition
-      this.#undo.push(offsets.snapshot())
+      run.remember(partition)
       const first = offsets.next ?? 0
       for (const position of positions) offsets.finish(position)
       const gaps = offsets.takeGaps()
@@ -173,11 +195,12 @@ export class CommitGroup {
   /** I3. */
   #allOrNothing(run: (ledger: Sql, commit: Scope) => Promise<void>): SqlUnit<Records> {
     return async (_, commit) => {
+      commit.require()
       try {
         await run(this.#place.inLedger(commit.ledger), commit)
         return none
       } catch (error) {
-        return commit.abandon(isFirebreakError(error) ? error : ledgerFailed(error))
+        throw isFirebreakError(error) ? error : ledgerFailed(error)
       }
     }
   }

@@ -6,7 +6,7 @@ import { ledgerHandle } from '../ledger/ledger-place.ts'
 import type { OutboxRow } from '../ledger/outbox.ts'
 import { contextOfNow } from '../node/open-units.ts'
 import { nextTurn } from '../node/turn.ts'
-import { CommitGroup, type Effects } from './commit-group.ts'
+import { CommitGroup, type Effects, type End } from './commit-group.ts'
 import type { Unit, UnitOutcome } from './unit.ts'
 
 /** A unit on its way, and whoever waits for it. */
@@ -118,8 +118,8 @@ export class CommitLine {
     if (rows.length > 0) this.#options.onOutbox(rows)
     const again: Pending[] = []
     for (const [i, one] of pending.entries()) {
-      const end = ends[i]
-      if (end === undefined || end.is === 'alone') again.push(one)
+      const end = ends[i] as End
+      if (end.is === 'alone') again.push(one)
       else if (end.is === 'fenced') one.reject(new FirebreakError('FB_FENCED', { partition: one.unit.partition?.id }))
       else if (end.is !== 'failed') one.resolve(end.is)
       else if (end.ours) one.reject(end.error)

@@ -7,7 +7,7 @@
  * I3  When SQLite itself drops the transaction (disk full, RAISE(ROLLBACK)), nothing more is run: the statements that
  *     follow would each commit on their own.
  * I4  However it ends, no transaction is left open on the connection.
- * I5  What a unit throws never undoes its neighbours: only the engine, or `abandon`, gives the commit up as a whole.
+ * I5  What a unit throws never undoes its neighbours: only the engine, or a unit that is required, gives the commit up as a whole.
  */
 import type { Clock } from '../contracts/clock.ts'
 import type { CommitScope, Sql, SqlParam, SqlRow, SqlUnit, Verdict } from '../contracts/database.ts'
@@ -25,6 +25,8 @@ export interface TransactionLimits {
   readonly maxMs: number
   /** Names the database for units inside units. */
   readonly database: unknown
+  /** Names it for people. */
+  readonly path: string
 }
 
 /** The transaction as its units share it. Written by the handles, read by `runUnits`. */
@@ -123,7 +125,11 @@ async function runUnit<T>(
 ): Promise<Verdict<T>> {
   const { savepoint, undo, release } = transaction.connection.control
   const [own, ledger] = [new UnitHandle(transaction, ofUser), new UnitHandle(transaction, ofLedger)]
-  const scope: CommitScope<T> = { ledger, before, abandon: (error) => abandon(transaction, error) }
+  let isRequired = false
+  const require = (): void => {
+    isRequired = true
+  }
+  const scope: CommitScope<T> = { ledger, before, require }
   savepoint.run()
   const verdict = await insideUnit(transaction.limits.database, async (open): Promise<Verdict<T>> => {
     try {
@@ -139,14 +145,16 @@ async function runUnit<T>(
     }
   })
   if (transaction.lost !== undefined) throw transaction.lost.error
+  if (!verdict.ok && isRequired) throw requiredError(verdict.error, transaction.limits)
   if (!verdict.ok) undo.run()
   release.run()
   return verdict
 }
 
-function abandon(transaction: Transaction, error: unknown): never {
-  transaction.lost ??= { error }
-  throw error
+/** Who holds the transaction for too long is the database here: no code of a user is in a unit that is required. */
+function requiredError(error: unknown, { path, maxMs: waitedMs }: TransactionLimits): unknown {
+  const isLate = isFirebreakError(error, 'FB_TRANSACTION_TIMEOUT')
+  return isLate ? new FirebreakError('FB_DATABASE_BUSY', { path, waitedMs }, error) : error
 }
 
 function rollBack({ raw }: Connection): void {

@@ -99,10 +99,10 @@ class SqliteDatabase implements Database {
     this.#open()
     this.#refuseInside('a commit')
     return this.#alone(async () => {
-      const { clock, transactionMaxMs: maxMs } = this.#options
+      const { clock, transactionMaxMs: maxMs, path } = this.#options
       const writer = await this.#patiently(() => this.#begin())
       try {
-        return await runUnits(writer, units, { clock, maxMs, database: this.#place })
+        return await runUnits(writer, units, { clock, maxMs, path, database: this.#place })
       } finally {
         if (writer.raw.isTransaction) this.#abandon(writer)
       }

@@ -73,7 +73,11 @@ export function aroundDatabase(database: Database, around: Around): Database {
       }
       const run = (): Promise<readonly Verdict<T>[]> => {
         const units = all.map(seen)
-        if (inside !== undefined) units.push(async (_, commit) => commit.abandon(inside))
+        if (inside !== undefined)
+          units.push((_, commit) => {
+            commit.require()
+            return Promise.reject(inside)
+          })
         return database.commit(units, options)
       }
       return around.call({ port: 'database', method: 'commit', failInside }, run)

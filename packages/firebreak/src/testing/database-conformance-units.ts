@@ -208,4 +208,54 @@ export const unitCases: readonly DatabaseCase[] = [
     },
     severalHandles,
   ),
+  databaseCase('without a unit that is required the commit is nothing', async ({ database }) => {
+    const failure = new Error('no')
+    const required: SqlUnit = async (_, commit) => {
+      commit.require()
+      await commit.ledger.query(insert, [2, 'ledger'])
+      throw failure
+    }
+    const fine: SqlUnit = async (_, commit) => {
+      commit.require()
+      await commit.ledger.query(insert, [4, 'ledger too'])
+    }
+    for (const units of [
+      [required, put(1, 'a')],
+      [put(1, 'a'), required],
+      [put(1, 'a'), required, put(3, 'c')],
+    ])
+      await assert.rejects(database.commit(units), (error) => error === failure)
+    assert.deepEqual(await names(database), [])
+    assert.deepEqual(outcomes(await database.commit([fine, put(1, 'a')])), ['ok', 'ok'])
+    assert.deepEqual(await names(database), ['a', 'ledger too'])
+  }),
+  databaseCase(
+    'a required unit that is out of time leaves nothing of the commit, which is told that the database is busy',
+    async (scene) => {
+      const play = async (database: typeof scene.database): Promise<void> => {
+        if (database !== scene.database) await database.query('select 1 as one')
+        for (const place of [0, 1, 2]) {
+          const held = gate()
+          let late: Promise<unknown> | undefined
+          const slow: SqlUnit = async (_, commit) => {
+            commit.require()
+            await commit.ledger.query(insert, [2, 'slow'])
+            await held.reached
+            late = commit.ledger.query(insert, [5, 'late'])
+            await late
+          }
+          const units = [put(1, 'a'), put(3, 'c')]
+          await rejectsWithCode(database.commit(units.toSpliced(place, 0, slow)), 'FB_DATABASE_BUSY')
+          held.open()
+          await held.reached
+          assert.ok(late !== undefined)
+          await rejectsWithCode(late, 'FB_UNIT_ENDED')
+          assert.deepEqual(await names(database), [])
+        }
+        assert.deepEqual(outcomes(await database.commit([put(1, 'a')])), ['ok'])
+      }
+      await scene.second(play, 40)
+    },
+    severalHandles,
+  ),
 ]

@@ -30,7 +30,7 @@ function inMemory(): DatabaseHarness {
 
 for (const [harness, skips] of [
   [inFile, 1],
-  [inMemory, 6],
+  [inMemory, 7],
 ] as const) {
   const { capabilities } = await harness().open()
   const { runs, skipped } = conformanceReport(databaseConformance, capabilities, harness())

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import type { Database, Sql } from '../../src/contracts/database.ts'
 import type { PostgresDatabaseOptions } from '../../src/postgres/connection-settings.ts'
 import { gate, outcomes, rejectsWithCode } from '../../src/testing/database-scene.ts'
-import { outOfTime } from '../commit-scene.ts'
+import { ledgerOutOfTime, outOfTime } from '../commit-scene.ts'
 import { guard } from './postgres-outcomes.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
 
@@ -119,3 +119,14 @@ test(
     await database.close()
   },
 )
+
+test('nothing is left of units whose ledger was out of reach for too long', options, async () => {
+  await scene.rows('create schema apart')
+  const database = scene.open({ searchPath: ['apart'], schema: 'apart', transactionMaxMs: 300 })
+  await ledgerOutOfTime(database, async (table) => {
+    await scene.rows('begin')
+    await scene.rows(`lock table apart.${table}`)
+    return () => scene.rows('rollback')
+  })
+  await database.close()
+})
