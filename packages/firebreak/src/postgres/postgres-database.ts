@@ -16,7 +16,7 @@ import type {
   SqlUnit,
   Verdict,
 } from '../contracts/database.ts'
-import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { FirebreakError } from '../contracts/errors.ts'
 import { isInsideUnit } from '../node/open-units.ts'
 import { catalogueVersion } from './catalogue.ts'
 import { settleDoubt } from './commit-fate.ts'
@@ -69,7 +69,7 @@ class PostgresDatabase implements Database {
     if (!readsOnly(this.#connections.inserts.read(sql))) this.#refuseInside('a statement of its own')
     return this.#track(() =>
       this.#connections.lend(async (link) => {
-        await this.#refreshEffects(link)
+        await this.#connections.refreshEffects(link)
         const effect = this.#connections.effects.of(sql)
         let isKnown = effect === 'none'
         try {
@@ -111,7 +111,7 @@ class PostgresDatabase implements Database {
     let isGuarded = this.#guardedCommits > 0
     if (isGuarded) this.#guardedCommits--
     for (let run = 1; ; run++) {
-      await this.#refreshEffects(link)
+      await this.#connections.refreshEffects(link)
       const transaction = new Transaction(link, this.#connections, { guarded: isGuarded, own })
       try {
         return await transaction.run(running)
@@ -127,18 +127,6 @@ class PostgresDatabase implements Database {
       } finally {
         if (transaction.leavesTraces) await this.#clean(link)
       }
-    }
-  }
-
-  async #refreshEffects(link: Link): Promise<void> {
-    try {
-      await this.#connections.refreshEffects(link)
-    } catch (error) {
-      const { path } = this.#connections.settings
-      const mapped = postgresError(error, path)
-      if (isFirebreakError(mapped)) throw mapped
-      // Whatever it is, no unit is to blame for it.
-      throw new FirebreakError('FB_DATABASE_UNAVAILABLE', { path, reason: errorMessage(error) }, error)
     }
   }
 
