@@ -24,8 +24,8 @@ const effectsKeptMs = 1000
 export class Connections {
   readonly settings: ConnectionSettings
   readonly inserts: BatchInserts = new BatchInserts()
-  /** Equal for two handles on one database. */
-  readonly place: string
+  /** Equal for two handles on one database; known when one of its connections is. */
+  place: string | undefined
   #effects: FunctionEffects = new FunctionEffects({ version: '', functions: [], direct: [], dependences: [] })
   /** Of the catalogue that they were read from. */
   #state = ''
@@ -40,7 +40,6 @@ export class Connections {
 
   constructor(settings: ConnectionSettings) {
     this.settings = settings
-    this.place = settings.path
     this.#pool = new Pool(settings.pool)
     // An idle connection that is lost is the pool's to drop; the next call makes a new one.
     this.#pool.on('error', () => {})
@@ -138,6 +137,7 @@ export class Connections {
       link = this.#links.get(client)
       invariant(link !== undefined, 'the pool announces every connection it makes')
       if (link.run === '') await link.askRun()
+      this.place = link.place
       return link
     } catch (error) {
       link?.client.release(true)

@@ -66,9 +66,13 @@ class PostgresDatabase implements Database {
 
   async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
     const step = this.#connections.inserts.step(sql, params)
-    if (!readsOnly(this.#connections.inserts.read(sql))) this.#refuseInside('a statement of its own')
+    const refuseInside = (): void => {
+      if (!readsOnly(this.#connections.inserts.read(sql))) this.#refuseInside('a statement of its own')
+    }
+    refuseInside()
     return this.#track(() =>
       this.#connections.lend(async (link) => {
+        refuseInside()
         await this.#connections.refreshEffects(link)
         const effect = this.#connections.effects.of(sql)
         let isKnown = effect === 'none'
@@ -98,7 +102,10 @@ class PostgresDatabase implements Database {
       if (units.length === 0) return []
       const connections = this.#connections
       const own = options.own === true || units.length === 1
-      const { verdicts, doubt } = await connections.lend((link) => this.#commitOn(link, units, own))
+      const { verdicts, doubt } = await connections.lend((link) => {
+        this.#refuseInside('a commit')
+        return this.#commitOn(link, units, own)
+      })
       if (doubt !== undefined) await settleDoubt(doubt, connections)
       return verdicts
     })
@@ -143,7 +150,8 @@ class PostgresDatabase implements Database {
 
   /** It would wait for the unit that calls it, or take effect once for each of its attempts. */
   #refuseInside(what: string): void {
-    if (isInsideUnit(this.#connections.place)) throw new FirebreakError('FB_TRANSACTION_NESTED', { what })
+    const { place } = this.#connections
+    if (place !== undefined && isInsideUnit(place)) throw new FirebreakError('FB_TRANSACTION_NESTED', { what })
   }
 
   close(): Promise<void> {

@@ -169,7 +169,7 @@ export class Transaction implements Carrier {
     const state = new UnitState()
     const [user, ledger] = [new UnitHandle(this, state, 'user'), new UnitHandle(this, state, 'ledger')]
     const scope: CommitScope<T> = { ledger, before, abandon: (error) => this.#abandon(error) }
-    const ended = await insideUnit(this.#connections.place, async (open): Promise<Verdict<T>> => {
+    const ended = await insideUnit(this.#link.place, async (open): Promise<Verdict<T>> => {
       try {
         return { ok: true, value: await watch.run(() => unit(user, scope)) }
       } catch (error) {
