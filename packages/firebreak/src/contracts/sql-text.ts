@@ -83,6 +83,12 @@ export function steering(code: string): string | undefined {
   return `a unit of work begins and ends its transaction itself: leave ${words.toUpperCase()} out`
 }
 
+const begin = /^with\b/i
+const write = /\b(?:insert|update|delete|merge|replace)\b/i
+
+/** A statement that begins with the tables it reads; one that holds the word of a write anywhere is taken for one. */
+export const readsOnlyWith = (statement: string): boolean => begin.test(statement) && !write.test(statement)
+
 const steeringWords = /^(?:begin|start|commit|end|abort|rollback|savepoint|release|prepare\s+transaction)\b/i
 // The body of a trigger or of a function has statements of its own; there the engine tells.
 const mayHaveBody = /^create\b/i

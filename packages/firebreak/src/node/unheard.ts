@@ -3,18 +3,20 @@
  * unit learns of them: without that it would be committed without a statement of its own.
  */
 export class Unheard {
-  readonly #failures = new Set<Failure<unknown>>()
+  // Made on demand: hardly a unit ever has one.
+  #failures: Set<Failure<unknown>> | undefined
 
   /** The first failure that nobody has waited for so far. */
   get first(): { readonly error: unknown } | undefined {
-    const [failure] = this.#failures
-    return failure
+    return this.#failures?.values().next().value
   }
 
   /** A rejection for whoever made the statement. */
   add<T>(error: unknown): Promise<T> {
-    const failure = new Failure<T>(error, () => this.#failures.delete(failure))
-    this.#failures.add(failure)
+    this.#failures ??= new Set()
+    const failures = this.#failures
+    const failure = new Failure<T>(error, () => failures.delete(failure))
+    failures.add(failure)
     return failure
   }
 }

@@ -28,8 +28,8 @@ const counted = changing.map(
 )
 /** Changes with every change of what is read here. */
 const selectState = `SELECT pg_catalog.concat_ws(' ', ${counted.join(', ')},
-  (SELECT pg_catalog.concat(pg_catalog.count(*), '+', pg_catalog.sum(xmin::text::bigint)) FROM pg_catalog.pg_class
-    WHERE oid >= 16384 AND relkind IN ('r', 'v', 'p', 'f') AND relpersistence <> 't'),
+  (SELECT pg_catalog.concat(pg_catalog.count(*), '+', pg_catalog.sum(pg_catalog.hashtext(relname::text)))
+    FROM pg_catalog.pg_class WHERE oid >= 16384 AND relkind IN ('r', 'v', 'p', 'f') AND relpersistence <> 't'),
   (SELECT pg_catalog.sum(inhrelid::bigint + inhparent::bigint) FROM pg_catalog.pg_inherits))`
 
 const selectFunctions = `SELECT p.oid::text, p.proname, l.lanname, p.prosrc

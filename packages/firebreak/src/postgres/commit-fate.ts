@@ -12,7 +12,7 @@ import { sleep } from '../contracts/clock.ts'
 import { errorMessage, FirebreakError } from '../contracts/errors.ts'
 import type { Connections } from './connections.ts'
 import { serverRun } from './link.ts'
-import { postgresError } from './postgres-errors.ts'
+import { postgresError, userError } from './postgres-errors.ts'
 import type { Doubt } from './transaction.ts'
 
 const ask = `SELECT pg_xact_status($1::xid8), ${serverRun}`
@@ -27,7 +27,7 @@ export async function settleDoubt(doubt: Doubt, connections: Connections): Promi
   for (;;) {
     const fate = await askFate(doubt, connections)
     if (fate === 'committed') return
-    if (fate === 'aborted') throw postgresError(doubt.cause, path)
+    if (fate === 'aborted') throw doubt.inUnit ? userError(doubt.cause, path) : postgresError(doubt.cause, path)
     if (fate === 'unknown' || clock.now() >= untilMs) break
     await sleep(clock, pauseMs)
   }

@@ -9,7 +9,7 @@
  * I5  A connection that was used before its statements could be judged as they are now begins a new session.
  */
 import { Pool, type PoolClient } from 'pg'
-import { FirebreakError, invariant } from '../contracts/errors.ts'
+import { errorMessage, FirebreakError, invariant, isFirebreakError } from '../contracts/errors.ts'
 import { BatchInserts } from './batch-insert.ts'
 import { readCatalogue, readState } from './catalogue.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
@@ -24,8 +24,8 @@ const effectsKeptMs = 1000
 export class Connections {
   readonly settings: ConnectionSettings
   readonly inserts: BatchInserts = new BatchInserts()
-  /** Equal for two handles on one database. */
-  readonly place: string
+  /** Equal for two handles on one database; known when one of its connections is. */
+  place: string | undefined
   #effects: FunctionEffects = new FunctionEffects({ version: '', functions: [], direct: [], dependences: [] })
   /** Of the catalogue that they were read from. */
   #state = ''
@@ -40,7 +40,6 @@ export class Connections {
 
   constructor(settings: ConnectionSettings) {
     this.settings = settings
-    this.place = settings.path
     this.#pool = new Pool(settings.pool)
     // An idle connection that is lost is the pool's to drop; the next call makes a new one.
     this.#pool.on('error', () => {})
@@ -65,26 +64,29 @@ export class Connections {
     this.#effectsAtMs = Number.NEGATIVE_INFINITY
   }
 
-  /** I4. Not all that changes what statements do changes the version. */
+  /** I4, I5. Not all that changes what statements do changes the version. For a link that is in no transaction. */
   async refreshEffects(link: Link): Promise<void> {
-    await this.#look(link)
-    await this.#judge(link)
-  }
-
-  async #look(link: Link): Promise<void> {
-    const atMs = this.settings.clock.monotonic()
-    if (atMs - this.#effectsAtMs <= effectsKeptMs) return
-    const state = await readState(link)
-    if (state !== this.#state) this.#effects = new FunctionEffects(await readCatalogue(link))
-    this.#state = state
-    this.#effectsAtMs = atMs
-  }
-
-  /** I5. */
-  async #judge(link: Link): Promise<void> {
+    const isOld = this.settings.clock.monotonic() - this.#effectsAtMs > effectsKeptMs
+    if (isOld) await this.readEffects(link)
     if (this.#judged.get(link) === this.#effects) return
     if (this.#judged.has(link)) await link.discard()
     this.#judged.set(link, this.#effects)
+  }
+
+  /** As the catalogue is now. **Errors** of the database alone: no unit is to blame for one. */
+  async readEffects(link: Link): Promise<void> {
+    const { clock, path } = this.settings
+    const atMs = clock.monotonic()
+    try {
+      const state = await readState(link)
+      if (state !== this.#state) this.#effects = new FunctionEffects(await readCatalogue(link))
+      this.#state = state
+      this.#effectsAtMs = atMs
+    } catch (error) {
+      const mapped = postgresError(error, path)
+      if (isFirebreakError(mapped)) throw mapped
+      throw new FirebreakError('FB_DATABASE_UNAVAILABLE', { path, reason: errorMessage(error) }, error)
+    }
   }
 
   outOfTime(): FirebreakError {
@@ -135,6 +137,7 @@ export class Connections {
       link = this.#links.get(client)
       invariant(link !== undefined, 'the pool announces every connection it makes')
       if (link.run === '') await link.askRun()
+      this.place = link.place
       return link
     } catch (error) {
       link?.client.release(true)

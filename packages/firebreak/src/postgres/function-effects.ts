@@ -53,6 +53,8 @@ export class FunctionEffects {
   readonly #names: Names
   /** Of something without a name that could be looked for, such as an operator. */
   readonly #anything: StatementEffect
+  /** What runs at the end of the transaction would not find the settings of its unit, unless the unit is alone in it. */
+  readonly #defers: boolean
   readonly #texts = new Map<string, StatementEffect>()
 
   constructor({ version, ...catalogue }: Catalogue) {
@@ -60,12 +62,14 @@ export class FunctionEffects {
     const { names, anything } = spread(catalogue)
     this.#anything = anything
     this.#names = new Names(names)
+    this.#defers = catalogue.dependences.some(({ deferred }) => deferred)
   }
 
   of(text: string): StatementEffect {
     const known = this.#texts.get(text)
     if (known !== undefined) return known
-    const effect = larger(this.#anything, larger(effectOfText(text), this.#names.in(text)))
+    const own = larger(this.#anything, larger(effectOfText(text), this.#names.in(text)))
+    const effect = own === 'settings' && this.#defers ? 'session' : own
     if (text.length > textKeptMax) return effect
     // Statements are few and constant, or there is no use in keeping them.
     if (this.#texts.size >= textsMax) this.#texts.clear()

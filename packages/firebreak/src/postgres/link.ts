@@ -12,6 +12,10 @@ import { isConnectionError } from './postgres-errors.ts'
 import { type Answer, type DriverQuery, RoundTrip, type Step, type TripCarrier } from './round-trip.ts'
 import { StatementCache } from './statement-cache.ts'
 
+// A server has no other name that everybody may ask for.
+const databaseHere = `(SELECT concat(oid, ' ', extract(epoch FROM pg_postmaster_start_time()))
+  FROM pg_database WHERE datname = current_database())`
+
 /** An expression that names the present run of the server: a crash, or another server, gives it another value. */
 export const serverRun = "(SELECT coalesce(stats_reset::text, '') FROM pg_stat_bgwriter)"
 
@@ -35,6 +39,8 @@ export class Link implements TripCarrier {
   readonly writer: MessageWriter = new MessageWriter()
   /** The run of the server that it belongs to; set when it is new. */
   run = ''
+  /** The database at the server's end: equal for two connections to one, by whatever name of the host. */
+  place = ''
   readonly #settings: LinkSettings
   readonly #line: Waiting[] = []
   #current: Waiting | undefined
@@ -80,8 +86,10 @@ export class Link implements TripCarrier {
   }
 
   async askRun(): Promise<void> {
-    const [answer] = await this.answers([{ text: `SELECT ${serverRun}`, values: [] }])
-    this.run = answer?.rows[0]?.[0] ?? 'unknown'
+    const [answer] = await this.answers([{ text: `SELECT ${serverRun}, ${databaseHere}`, values: [] }])
+    const [run, place] = answer?.rows[0] ?? []
+    this.run = run ?? 'unknown'
+    this.place = place ?? ''
   }
 
   #next(): void {

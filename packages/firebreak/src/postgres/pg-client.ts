@@ -69,7 +69,10 @@ class UnitClient {
     const before: readonly Step[] = []
     if (!steers) return { before, text: given }
     const text = given.slice(statement.start)
-    if (rollsBackTo.test(text) || setsOrReleases.test(text)) return { before, text }
+    if (rollsBackTo.test(text) || setsOrReleases.test(text)) {
+      if (unitsName.test(text)) throw statementInvalid("this savepoint is the unit's own", given)
+      return { before, text }
+    }
     if (begins.test(text)) return { before, text: `SAVEPOINT ${inner(++this.#depth)}` }
     const isCommit = commits.test(text)
     if (!isCommit && !rollsBack.test(text)) throw statementInvalid('the unit decides about its transaction', given)
@@ -95,5 +98,7 @@ class UnitClient {
   }
 }
 
+// By any spelling.
+const unitsName = /firebreak_unit|\bu&"/i
 const innerName = /\bfirebreak_inner_\d+\s*$/
 const inner = (depth: number): string => `firebreak_inner_${depth}`

@@ -16,7 +16,7 @@ import type {
   SqlUnit,
   Verdict,
 } from '../contracts/database.ts'
-import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { FirebreakError } from '../contracts/errors.ts'
 import { isInsideUnit } from '../node/open-units.ts'
 import { catalogueVersion } from './catalogue.ts'
 import { settleDoubt } from './commit-fate.ts'
@@ -66,10 +66,14 @@ class PostgresDatabase implements Database {
 
   async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
     const step = this.#connections.inserts.step(sql, params)
-    if (!readsOnly(this.#connections.inserts.read(sql))) this.#refuseInside('a statement of its own')
+    const refuseInside = (): void => {
+      if (!readsOnly(this.#connections.inserts.read(sql))) this.#refuseInside('a statement of its own')
+    }
+    refuseInside()
     return this.#track(() =>
       this.#connections.lend(async (link) => {
-        await this.#refreshEffects(link)
+        refuseInside()
+        await this.#connections.refreshEffects(link)
         const effect = this.#connections.effects.of(sql)
         let isKnown = effect === 'none'
         try {
@@ -98,7 +102,10 @@ class PostgresDatabase implements Database {
       if (units.length === 0) return []
       const connections = this.#connections
       const own = options.own === true || units.length === 1
-      const { verdicts, doubt } = await connections.lend((link) => this.#commitOn(link, units, own))
+      const { verdicts, doubt } = await connections.lend((link) => {
+        this.#refuseInside('a commit')
+        return this.#commitOn(link, units, own)
+      })
       if (doubt !== undefined) await settleDoubt(doubt, connections)
       return verdicts
     })
@@ -111,7 +118,7 @@ class PostgresDatabase implements Database {
     let isGuarded = this.#guardedCommits > 0
     if (isGuarded) this.#guardedCommits--
     for (let run = 1; ; run++) {
-      await this.#refreshEffects(link)
+      await this.#connections.refreshEffects(link)
       const transaction = new Transaction(link, this.#connections, { guarded: isGuarded, own })
       try {
         return await transaction.run(running)
@@ -130,18 +137,6 @@ class PostgresDatabase implements Database {
     }
   }
 
-  async #refreshEffects(link: Link): Promise<void> {
-    try {
-      await this.#connections.refreshEffects(link)
-    } catch (error) {
-      const { path } = this.#connections.settings
-      const mapped = postgresError(error, path)
-      if (isFirebreakError(mapped)) throw mapped
-      // Whatever it is, no unit is to blame for it.
-      throw new FirebreakError('FB_DATABASE_UNAVAILABLE', { path, reason: errorMessage(error) }, error)
-    }
-  }
-
   /** Gives a session back as it was when it began, or not at all. What was done there may have defined functions. */
   async #clean(link: Link): Promise<void> {
     this.#connections.effectsChanged()
@@ -155,7 +150,8 @@ class PostgresDatabase implements Database {
 
   /** It would wait for the unit that calls it, or take effect once for each of its attempts. */
   #refuseInside(what: string): void {
-    if (isInsideUnit(this.#connections.place)) throw new FirebreakError('FB_TRANSACTION_NESTED', { what })
+    const { place } = this.#connections
+    if (place !== undefined && isInsideUnit(place)) throw new FirebreakError('FB_TRANSACTION_NESTED', { what })
   }
 
   close(): Promise<void> {

@@ -15,7 +15,7 @@ export const larger = (a: StatementEffect, b: StatementEffect): StatementEffect 
 /** Functions of the server that set what can be put back. `pg_settings` is a view that does. */
 export const settingNames = 'set_config|pg_settings'
 
-/** Functions of the server, and of what is shipped with it, that do more, or run a text that can be anything. */
+/** Functions of the server and what is shipped with it that do more, or run a text that can be anything; limits of a session. */
 export const sessionNames: string = [
   'pg_(?:try_)?advisory_\\w+',
   'pg_export_snapshot',
@@ -30,6 +30,7 @@ export const sessionNames: string = [
   '(?:query|cursor|table|schema|database)_to_xml\\w*',
   'ts_stat',
   'ts_rewrite',
+  '(?:idle_in_transaction_session|idle_session|transaction)_timeout',
 ].join('|')
 
 const readsOrWrites = /^(?:select|insert|update|delete|merge|values|table|with|show|notify)\b/i
@@ -47,7 +48,10 @@ export function effectOfText(text: string): StatementEffect {
   const { code } = scanSql(text, 'postgres')
   const start = Math.max(0, code.search(/[^\s;]/))
   const statement = text.slice(start)
-  if (sets.test(statement)) return setsTransaction.test(code.slice(start)) ? 'session' : 'settings'
+  if (sets.test(statement)) {
+    const isMore = setsTransaction.test(code.slice(start)) || sessionFunctions.test(statement)
+    return isMore ? 'session' : 'settings'
+  }
   if (!readsOrWrites.test(statement)) return 'session'
   if (sessionFunctions.test(statement) || makesTable.test(code) || escapedName.test(statement)) return 'session'
   return settingFunctions.test(statement) ? 'settings' : 'none'

@@ -1,5 +1,5 @@
 import type { SqlParam, SqlRow } from '../contracts/database.ts'
-import { readSql, type SqlRules, type SqlText, SqlTexts, steering } from '../contracts/sql-text.ts'
+import { readSql, readsOnlyWith, type SqlRules, type SqlText, SqlTexts, steering } from '../contracts/sql-text.ts'
 import { boundValues } from '../node/sql-values.ts'
 import type { Answer, Step } from './round-trip.ts'
 import { rowOf, toWire } from './values.ts'
@@ -37,8 +37,13 @@ export function stepOf(statement: SqlText, params: readonly SqlParam[], row?: nu
 }
 
 /** It certainly changes nothing, as far as its own words go. */
-export const readsOnly = ({ text, start }: SqlText): boolean =>
-  /^(?:select|values|table|show)\b/i.test(text.slice(start, start + 10))
+export function readsOnly({ text, start }: SqlText): boolean {
+  const statement = text.slice(start)
+  return (reads.test(statement) || readsOnlyWith(statement)) && !locksRows.test(statement)
+}
+
+const reads = /^(?:select|values|table|show)\b/i
+const locksRows = /\bfor\s+(?:no\s+key\s+|key\s+)?(?:update|share)\b/i
 
 const write = /^\s*(?:insert|update|delete)\b/i
 

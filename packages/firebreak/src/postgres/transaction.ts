@@ -44,6 +44,8 @@ export interface Doubt {
   /** Of the run of the server in which the id was given out. */
   readonly run: string
   readonly cause: unknown
+  /** What a unit has set may have ended the session. */
+  readonly inUnit: boolean
 }
 
 export interface Committed<T> {
@@ -172,7 +174,7 @@ export class Transaction implements Carrier {
       state.required = true
     }
     const scope: CommitScope<T> = { ledger, before, require }
-    const ended = await insideUnit(this.#connections.place, async (open): Promise<Verdict<T>> => {
+    const ended = await insideUnit(this.#link.place, async (open): Promise<Verdict<T>> => {
       try {
         return { ok: true, value: await watch.run(() => unit(user, scope)) }
       } catch (error) {
@@ -254,6 +256,7 @@ export class Transaction implements Carrier {
   async send({ unit, by, steps, last }: Cargo): Promise<readonly Answer[]> {
     this.#refuseWhenLost()
     if (!unit.opened && this.#mode.guarded) this.#ahead.push(savepoint)
+    const isLedgers = by === 'ledger' && this.#deferredBytes === 0
     const ahead = this.#takeAhead()
     const trip = this.#link.trip([...ahead, ...steps], last)
     try {
@@ -262,8 +265,9 @@ export class Transaction implements Carrier {
       const step = ahead[trip.answers.length]
       throw this.#failed(cause, step === undefined ? by : step === runDeferred ? 'deferred' : 'ahead')
     } finally {
-      if (ahead[0] === begin) this.#hasBegun(unit, trip.answers)
+      if (ahead[0] === begin) this.#hasBegun(trip.answers)
     }
+    if (ahead[0] === begin) await this.#judgeAnew(unit, isLedgers)
     this.#refuseWhenLost()
     return trip.answers.slice(ahead.length)
   }
@@ -279,7 +283,9 @@ export class Transaction implements Carrier {
     // I6: it was deferred, and nobody who waits here has sent it.
     if (whose === 'ahead' && !this.#mode.guarded && !isConnectionError(cause))
       return this.#runAgain(new Unguarded(cause))
-    const isUsers = whose === 'user' || whose === 'deferred'
+    // A time limit that a unit has set may end the session at any later statement.
+    const isUnits = this.#effect !== 'none' && isConnectionError(cause)
+    const isUsers = whose === 'user' || whose === 'deferred' || isUnits
     const error = isUsers ? userError(cause, path) : postgresError(cause, path)
     if (whose === 'ahead' || whose === 'deferred' || isDatabaseCode(error)) this.#lost ??= { error }
     return error
@@ -298,14 +304,28 @@ export class Transaction implements Carrier {
     return this.#connections.cancel(this.#link)
   }
 
-  #hasBegun(unit: UnitState, answers: readonly Answer[]): void {
+  #hasBegun(answers: readonly Answer[]): void {
     this.#begun = true
     const [id = '', version] = answers[1]?.rows[0] ?? []
     this.#transactionId = id ?? ''
-    if (version === undefined || version === this.#connections.effects.version) return
-    // A statement may have run that nobody could judge. Where no neighbour is, it may have done anything.
-    this.#effect = 'session'
-    this.#isOutdated = true
+    this.#isOutdated = version !== undefined && version !== this.#connections.effects.version
+    if (this.#isOutdated) this.#effect = 'session'
+  }
+
+  /** The catalogue is newer than what statements were judged by. A statement of the ledger is what it is. */
+  async #judgeAnew(unit: UnitState, isLedgers: boolean): Promise<void> {
+    if (!this.#isOutdated) return
+    if (isLedgers) {
+      this.#effect = 'none'
+      this.#isOutdated = false
+      try {
+        await this.#connections.readEffects(this.#link)
+      } catch (error) {
+        this.#lost ??= { error }
+      }
+      return
+    }
+    // Where no neighbour is, the statement may have done anything.
     unit.effect = 'session'
     if (!(this.#mode.own && this.#mode.guarded)) this.#lost ??= { error: new Outdated() }
   }
@@ -337,7 +357,7 @@ export class Transaction implements Carrier {
       throw userError(cause, this.#connections.settings.path)
     }
     const { backend, run } = this.#link
-    return { transactionId: this.#transactionId, backend, run, cause }
+    return { transactionId: this.#transactionId, backend, run, cause, inUnit: this.#effect !== 'none' }
   }
 
   // Best effort: what cannot be rolled back goes with its connection.

@@ -98,7 +98,8 @@ export class CommitLine {
     return group
   }
 
-  async #commitGroup(pending: readonly Pending[]): Promise<void> {
+  /** Resolves to why the commit failed as a whole, when the database is to blame for it. */
+  async #commitGroup(pending: readonly Pending[]): Promise<unknown> {
     const { database, inbox, clock } = this.#options
     const units = pending.map(({ unit }) => unit)
     const group = new CommitGroup(units, { inbox, nowMs: clock.now(), inLedger: this.#inLedger })
@@ -108,9 +109,12 @@ export class CommitLine {
       group.undo()
       // What is in memory of these partitions may be behind what is in the database: they have to be claimed anew.
       if (isFirebreakError(error, 'FB_COMMIT_UNKNOWN')) for (const { partition } of units) partition?.fence()
-      return this.#afterFailure(pending, ledgerError(error) ?? error)
+      const cause = ledgerError(error) ?? error
+      await this.#afterFailure(pending, cause)
+      return isFirebreakError(cause) ? cause : undefined
     }
     await this.#tell(pending, group.effects)
+    return undefined
   }
 
   async #tell(pending: readonly Pending[], { ends, held, rows }: Effects): Promise<void> {
@@ -129,8 +133,15 @@ export class CommitLine {
   }
 
   async #eachAlone(pending: readonly Pending[]): Promise<void> {
-    for (const { unit, resolve, reject } of pending)
-      await this.#commitGroup([{ unit: { ...unit, own: true }, resolve, reject }])
+    let away: unknown
+    for (const { unit, resolve, reject } of pending) {
+      if (away !== undefined) reject(away)
+      else {
+        const error = await this.#commitGroup([{ unit: { ...unit, own: true }, resolve, reject }])
+        // One that waits for a database that is away says it for all.
+        if (isFirebreakError(error, 'FB_DATABASE_UNAVAILABLE') && !isOfUnit(error)) away = error
+      }
+    }
   }
 
   // A constraint that is checked only at the commit fails the whole group with an error of the user's: each unit alone shows
@@ -147,12 +158,16 @@ export class CommitLine {
       await this.#commitGroup(pending.slice(middle))
       return
     }
-    if (isFirebreakError(error)) for (const { reject } of pending) reject(error)
+    if (isFirebreakError(error) && !(isOfUnit(error) && pending.length > 1))
+      for (const { reject } of pending) reject(error)
     else if (pending.length > 1) await this.#eachAlone(pending)
     else
       for (const { unit, resolve, reject } of pending) unit.body === null ? reject(error) : resolve({ failed: error })
   }
 }
+
+/** The connection was lost in a unit, which may have ended it. */
+const isOfUnit = (error: FirebreakError): boolean => error.detail['inUnit'] === true
 
 /** What broke in the ledger's own statements, when it is more than the database being away: a broken invariant. */
 function ledgerError(error: unknown): unknown {

@@ -3,6 +3,7 @@ import type { SqlParam, SqlRow, SqlValue } from '../contracts/database.ts'
 import { RecentMap } from '../contracts/recent-map.ts'
 import { scanSql } from '../contracts/sql-scan.ts'
 import {
+  readsOnlyWith,
   type SqlRules,
   type SqlText,
   SqlTexts,
@@ -74,7 +75,7 @@ export function withNumbers({ text, placeholders }: SqlText): string {
 
 /** Whether it certainly changes nothing, so that it may run beside an open transaction, or twice. */
 export function readsOnly({ text, start }: SqlText): boolean {
-  return /^(?:select|values)\b/i.test(text.slice(start, start + 10))
+  return /^(?:select|values)\b/i.test(text.slice(start, start + 10)) || readsOnlyWith(text.slice(start))
 }
 
 /** Prepared statements of one connection; the ones used lately stay, at most twice `keepMax` are held. */

@@ -9,6 +9,7 @@
  * I4  A connection whose transaction could not be ended is thrown away.
  * I5  What would wait for the unit that calls it is refused at once.
  */
+import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Clock, sleep } from '../contracts/clock.ts'
 import type { Database, DatabaseCapabilities, SqlParam, SqlRow, SqlUnit, Verdict } from '../contracts/database.ts'
@@ -53,8 +54,7 @@ const noValues: readonly SqlParam[] = Object.freeze([])
 class SqliteDatabase implements Database {
   readonly capabilities: DatabaseCapabilities
   readonly #options: Required<SqliteDatabaseOptions>
-  /** Equal for two handles on one file. */
-  readonly #place: string | symbol
+  #place: string | symbol | undefined
   readonly #texts = sqliteTexts()
   #writer: Connection | undefined
   #reader: Connection | undefined
@@ -80,7 +80,7 @@ class SqliteDatabase implements Database {
       ...options,
       path: inMemory ? options.path : resolve(options.path),
     }
-    this.#place = inMemory ? Symbol('memory') : this.#options.path
+    if (inMemory) this.#place = Symbol('memory')
   }
 
   async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
@@ -102,7 +102,7 @@ class SqliteDatabase implements Database {
       const { clock, transactionMaxMs: maxMs, path } = this.#options
       const writer = await this.#patiently(() => this.#begin())
       try {
-        return await runUnits(writer, units, { clock, maxMs, path, database: this.#place })
+        return await runUnits(writer, units, { clock, maxMs, path, database: this.#placeNow() })
       } finally {
         if (writer.raw.isTransaction) this.#abandon(writer)
       }
@@ -123,7 +123,17 @@ class SqliteDatabase implements Database {
 
   /** I5. */
   #refuseInside(what: string): void {
-    if (isInsideUnit(this.#place)) throw new FirebreakError('FB_TRANSACTION_NESTED', { what })
+    if (isInsideUnit(this.#placeNow())) throw new FirebreakError('FB_TRANSACTION_NESTED', { what })
+  }
+
+  /** Equal for two handles on one file, by whatever links they came to it. */
+  #placeNow(): string | symbol {
+    const { path } = this.#options
+    try {
+      this.#place ??= realpathSync(path)
+    } catch {}
+    // Without a file nobody has a unit on it.
+    return this.#place ?? path
   }
 
   #besideCommit(text: SqlText): boolean {

@@ -50,6 +50,10 @@ export class IsolationScene {
     await this.#scene.end()
   }
 
+  get url(): string {
+    return this.#scene.url
+  }
+
   /** As somebody else does it. */
   rows(sql: string): Promise<readonly Record<string, unknown>[]> {
     return this.#scene.rows(sql)
@@ -67,7 +71,7 @@ export class IsolationScene {
         await act(sql, k)
       })
     })
-    const ends = await Promise.all(units.map((one) => this.#committer.commit(one)))
+    const ends = await Promise.all(units.map((one) => this.#committer.commit(one).catch((failed) => ({ failed }))))
     const wrong: unknown[] = []
     for (const [i, end] of ends.entries())
       if (i % 10 !== 5 && end !== 'committed') wrong.push(isFailed(end) ? end.failed : end)

@@ -250,14 +250,6 @@ test('a unit that hides the error of a deferred write has failed all the same, a
   }),
 )
 
-test('with savepoints the error of what travels in front is that of the server', options, () =>
-  using({}, async (database) => {
-    await guard(database)
-    const meddling: Body = async (sql) => void (await pgClient(sql).query('release firebreak_unit'))
-    assert.equal(await ending(database, [meddling]), '3B001')
-  }),
-)
-
 test('a write behind a failed statement of its unit is refused where it stands', options, () =>
   using({}, async (database) => {
     const first = fresh()

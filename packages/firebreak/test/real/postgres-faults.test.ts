@@ -109,7 +109,8 @@ test('a transaction that waits for a client who is gone is ended, and has not ha
     ])
     await inside.reached
     const { id, pid, run } = found ?? {}
-    const doubt = { transactionId: String(id), backend: Number(pid), run: String(run), cause: new Error('cut') }
+    const cause = new Error('cut')
+    const doubt = { transactionId: String(id), backend: Number(pid), run: String(run), cause, inUnit: false }
     const connections = new Connections(connectionSettings({ url: scene.url }))
     await rejectsWithCode(settleDoubt(doubt, connections), 'FB_DATABASE_UNAVAILABLE')
     await connections.close()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -72,6 +72,38 @@ test('a second handle on the same file may read inside a transaction, and is ref
   await other.query(add)
   assert.equal((await one.query('select key from effects')).length, 2)
   await Promise.all([one.close(), other.close()])
+  rmSync(folder, { recursive: true })
+})
+
+test('a second handle is known by its file, through links to the file or to its folder', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-nested-'))
+  const real = join(folder, 'real')
+  mkdirSync(real)
+  symlinkSync(real, join(folder, 'link'))
+  const one = sqliteDatabase({ path: join(real, 'one.db') })
+  await one.query('create table effects (key text)')
+  symlinkSync(join(real, 'one.db'), join(folder, 'other.db'))
+  for (const path of [join(folder, 'link', 'one.db'), join(folder, 'other.db')]) {
+    const other = sqliteDatabase({ path })
+    const [verdict] = await one.commit([async () => void (await other.query(add))])
+    assert.ok(verdict?.ok === false && isFirebreakError(verdict.error, 'FB_TRANSACTION_NESTED'), path)
+    await other.close()
+  }
+  await one.close()
+  rmSync(folder, { recursive: true })
+})
+
+test('inside a transaction one may read beside it, also by WITH', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-nested-'))
+  const one = sqliteDatabase({ path: join(folder, 'one.db') })
+  await one.query('create table effects (key text)')
+  const read = 'with numbers (n) as (values (1), (2)) select sum(n) as n from numbers'
+  const write = "with new as (select 'inner' as key) insert into effects select key from new"
+  const [reading, writing] = await one.commit<unknown>([() => one.query(read), () => one.query(write)])
+  assert.ok(reading?.ok)
+  assert.deepEqual(JSON.stringify(reading.value), '[{"n":3}]')
+  assert.ok(writing?.ok === false && isFirebreakError(writing.error, 'FB_TRANSACTION_NESTED'))
+  await one.close()
   rmSync(folder, { recursive: true })
 })
 
