@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 
 /** A unit whose code is running, as everything that its code calls can find it. */
 export interface OpenUnit {
@@ -9,17 +9,43 @@ export interface OpenUnit {
   ended: boolean
 }
 
-const open = new AsyncLocalStorage<OpenUnit | undefined>()
+/** Where the open unit is looked up: of a transaction the one whose turn it is. */
+interface Place {
+  readonly unit: OpenUnit | undefined
+}
 
-/** Runs the code of a unit so that what it calls can tell. It is over when the unit has ended, not when its code has. */
-export function insideUnit<T>(database: unknown, run: (unit: OpenUnit) => T): T {
-  const unit: OpenUnit = { database, outer: open.getStore(), ended: false }
-  return open.run(unit, run, unit)
+const open = new AsyncLocalStorage<Place | undefined>()
+
+/** The units of one transaction, which run one after the other. */
+export class OpenUnits implements Place {
+  unit: OpenUnit | undefined
+  readonly #database: unknown
+  readonly #outer = open.getStore()?.unit
+
+  constructor(database: unknown) {
+    this.#database = database
+  }
+
+  begin(): void {
+    this.unit = { database: this.#database, outer: this.#outer, ended: false }
+  }
+
+  /** It is over when the unit has ended, not when its code has. */
+  end(): void {
+    if (this.unit !== undefined) this.unit.ended = true
+    this.unit = undefined
+  }
+}
+
+/** Runs a transaction so that what the code of its units calls can tell. One context for all: each costs more than a small unit. */
+export function insideUnits<T>(database: unknown, run: (units: OpenUnits) => T): T {
+  const units = new OpenUnits(database)
+  return open.run(units, run, units)
 }
 
 /** Whether the caller runs inside a unit: of this database, or of any. */
 export function isInsideUnit(database?: unknown): boolean {
-  for (let unit = open.getStore(); unit !== undefined; unit = unit.outer) {
+  for (let unit = open.getStore()?.unit; unit !== undefined; unit = unit.outer) {
     if (!unit.ended && (database === undefined || unit.database === database)) return true
   }
   return false
@@ -30,35 +56,14 @@ export function outsideUnits<T>(run: () => T): T {
   return open.run(undefined, run)
 }
 
-/**
- * The same function for later, in the async context of now: whoever calls it must not lend it a trace or a tenant. May be
- * called again when the call before has ended.
- *
- * What waits for a promise goes on in the context in which it began to wait; binding a function to a context costs twenty
- * times as much.
- */
-export function inContextOfNow<A, R>(run: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
-  let next: Call<A, R>
-  const arm = (): void => {
-    const { promise, resolve } = Promise.withResolvers<{ argument: A; unit: OpenUnit | undefined }>()
-    const end = promise.then(({ argument, unit }) => {
-      arm()
-      return open.run(unit, run, argument)
-    })
-    next = { start: (argument) => resolve({ argument, unit: open.getStore() }), end }
-  }
-  arm()
-  return (argument) => {
-    const { start, end } = next
-    start(argument)
-    return end
-  }
+/** The same function for later, in the async context of now: whoever calls it must not lend it a trace or a tenant. */
+export function inContextOfNow<A, R>(run: (argument: A) => R): (argument: A) => R {
+  // Made and entered in a fifth of the time that `AsyncLocalStorage.bind` takes.
+  const context = new AsyncResource('firebreak.unit')
+  return (argument) => context.runInAsyncScope(enter<A, R>, undefined, { unit: open.getStore()?.unit }, run, argument)
 }
 
-interface Call<A, R> {
-  readonly start: (argument: A) => void
-  readonly end: Promise<R>
-}
+const enter = <A, R>(place: Place, run: (argument: A) => R, argument: A): R => open.run(place, run, argument)
 
 /** The context of whoever makes it, for code that serves many and must belong to none of them. */
 export const contextOfNow = (): (<R>(run: () => R) => R) => AsyncLocalStorage.snapshot()

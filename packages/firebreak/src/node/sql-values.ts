@@ -18,12 +18,12 @@ export function boundValues(statement: SqlText, params: readonly SqlParam[], row
   }
   const { parameters } = statement
   checkCount(statement, params.length, row)
-  const values: SqlValue[] = []
+  const values = new Array<SqlValue>(parameters)
   for (let i = 0; i < parameters; i++) {
     const param: unknown = params[i]
     const value = bound(param)
     if (value === undefined) throw refused(statement, param, i + 1, row)
-    values.push(value)
+    values[i] = value
   }
   return values
 }

@@ -10,7 +10,7 @@ import type { SqlText } from '../contracts/sql-text.ts'
 import { boundValues, rowsGiven } from '../node/sql-values.ts'
 import type { Step } from './round-trip.ts'
 import { parametersMax, postgresTexts, stepOf } from './statement.ts'
-import { toWire } from './values.ts'
+import { toWire, type WireValue } from './values.ts'
 
 const shape =
   /^(\s*insert\s+into\s+[^()$;'-]+\([^()$;'-]+\)\s*values\s*)\(([\s$\d,]+)\)(\s*|\s*on\s+conflict\s*(?:\([^()$;'-]+\)\s*)?do\s+nothing\s*)$/i
@@ -46,12 +46,13 @@ export class BatchInserts {
     const form = rows.length < 4 ? null : this.#formOf(text)
     if (form === null) return Array.from(rows, (row, i) => stepOf(statement, row, i + 1))
     const widthMax = Math.floor(parametersMax / statement.parameters)
-    const values = Array.from(rows, (row, i) => boundValues(statement, row, i + 1).map(toWire))
     const steps: Step[] = []
-    for (let at = 0; at < values.length; ) {
-      const width = widths.find((one) => one <= Math.min(values.length - at, widthMax)) ?? 1
-      steps.push({ text: textOf(form, width), values: values.slice(at, at + width).flat() })
-      at += width
+    for (let at = 0; at < rows.length; ) {
+      const width = widths.find((one) => one <= Math.min(rows.length - at, widthMax)) ?? 1
+      const values: WireValue[] = []
+      for (const end = at + width; at < end; at++)
+        for (const value of boundValues(statement, rows[at] as readonly SqlParam[], at + 1)) values.push(toWire(value))
+      steps.push({ text: textOf(form, width), values })
     }
     return steps
   }

@@ -25,7 +25,7 @@
 import type { CommitScope, SqlUnit, Verdict } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { fieldOf } from '../contracts/text-of.ts'
-import { insideUnit } from '../node/open-units.ts'
+import { insideUnits, type OpenUnits } from '../node/open-units.ts'
 import { TransactionWatch } from '../node/transaction-watch.ts'
 import { nextTurn } from '../node/turn.ts'
 import type { BatchInserts } from './batch-insert.ts'
@@ -35,7 +35,7 @@ import type { Link } from './link.ts'
 import { isConnectionError, isDatabaseCode, postgresError, userError } from './postgres-errors.ts'
 import type { Answer, Step } from './round-trip.ts'
 import { larger, type StatementEffect } from './statement-effect.ts'
-import { type Cargo, type Carrier, type Origin, UnitHandle, UnitState } from './unit-handle.ts'
+import { type Cargo, type Carrier, type Origin, UnitHandle, UnitScope, UnitState } from './unit-handle.ts'
 
 /** A COMMIT that was sent and never answered. */
 export interface Doubt {
@@ -58,6 +58,12 @@ export interface Committed<T> {
 export interface TransactionMode {
   readonly guarded: boolean
   readonly own: boolean
+}
+
+/** What bounds the units of a transaction: their time, and whose turn it is. */
+interface Turn {
+  readonly watch: TransactionWatch
+  readonly open: OpenUnits
 }
 
 const control = (text: string): Step => ({ text, values: [] })
@@ -132,15 +138,9 @@ export class Transaction implements Carrier {
   async run<T>(units: readonly SqlUnit<T>[]): Promise<Committed<T>> {
     const { clock, transactionMaxMs } = this.#connections.settings
     const watch = new TransactionWatch(clock, transactionMaxMs)
-    const startedAtMs = clock.monotonic()
     const verdicts: Verdict<T>[] = []
     try {
-      for (const unit of units) {
-        if (this.#mode.guarded) await this.#giveBack(watch, startedAtMs)
-        this.#place = verdicts.length
-        verdicts.push(await this.#runUnit(unit, verdicts, watch))
-      }
-      if (this.#deferredBytes > 0) await this.#runUnit((handle) => handle.send(this.#ahead.splice(-1)), [], watch) // I7
+      await insideUnits(this.#link.place, (open) => this.#runAll(units, verdicts, { watch, open }))
     } catch (error) {
       await this.#rollBack()
       // Asked only now: a body whose statement was cut short has heard of it by now, and ended.
@@ -152,6 +152,16 @@ export class Transaction implements Carrier {
     }
     const doubt = this.#begun ? await this.#commit() : undefined
     return doubt === undefined ? { verdicts } : { verdicts, doubt }
+  }
+
+  async #runAll<T>(units: readonly SqlUnit<T>[], verdicts: Verdict<T>[], turn: Turn): Promise<void> {
+    const startedAtMs = this.#connections.settings.clock.monotonic()
+    for (const unit of units) {
+      if (this.#mode.guarded) await this.#giveBack(turn.watch, startedAtMs)
+      this.#place = verdicts.length
+      verdicts.push(await this.#runUnit(unit, verdicts, turn))
+    }
+    if (this.#deferredBytes > 0) await this.#runUnit((handle) => handle.send(this.#ahead.splice(-1)), [], turn) // I7
   }
 
   // I9. A body whose statement was cut short needs a moment to hear of it and to end.
@@ -166,24 +176,20 @@ export class Transaction implements Carrier {
   async #runUnit<T>(
     unit: (user: UnitHandle, commit: CommitScope<T>) => Promise<T>,
     before: readonly Verdict<T>[],
-    watch: TransactionWatch,
+    { watch, open }: Turn,
   ): Promise<Verdict<T>> {
     const state = new UnitState()
-    const [user, ledger] = [new UnitHandle(this, state, 'user'), new UnitHandle(this, state, 'ledger')]
-    const require = (): void => {
-      state.required = true
+    const [user, scope] = [new UnitHandle(this, state, 'user'), new UnitScope(this, state, before)]
+    open.begin()
+    let ended: Verdict<T>
+    try {
+      ended = { ok: true, value: await watch.run(() => unit(user, scope)) }
+    } catch (error) {
+      ended = { ok: false, error }
+    } finally {
+      state.ended = true
+      open.end()
     }
-    const scope: CommitScope<T> = { ledger, before, require }
-    const ended = await insideUnit(this.#link.place, async (open): Promise<Verdict<T>> => {
-      try {
-        return { ok: true, value: await watch.run(() => unit(user, scope)) }
-      } catch (error) {
-        return { ok: false, error }
-      } finally {
-        state.ended = true
-        open.ended = true
-      }
-    })
     if (state.underWay.size > 0) await this.#hearOut(state, ended)
     if (state.required) this.#refuseWithout(ended)
     this.#refuseWhenLost()

@@ -1,4 +1,4 @@
-import type { Sql, SqlParam, SqlRow } from '../contracts/database.ts'
+import type { CommitScope, Sql, SqlParam, SqlRow, Verdict } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { quieted, Unheard } from '../node/unheard.ts'
 import type { BatchInserts } from './batch-insert.ts'
@@ -46,10 +46,52 @@ export class UnitState {
   required = false
   /** What was refused before it was sent; what failed on the server is `failure`. */
   readonly unheard: Unheard = new Unheard()
-  readonly underWay: Set<Promise<unknown>> = new Set()
+  // Made on demand: most units defer all that they have.
+  #underWay: Set<Promise<unknown>> | undefined
+
+  /** Statements that the server has not answered. */
+  get underWay(): ReadonlySet<Promise<unknown>> {
+    return this.#underWay ?? nothingUnderWay
+  }
+
+  async watch<T>(sending: Promise<T>): Promise<T> {
+    this.#underWay ??= new Set()
+    this.#underWay.add(sending)
+    try {
+      return await sending
+    } finally {
+      this.#underWay.delete(sending)
+    }
+  }
+}
+
+const nothingUnderWay: ReadonlySet<Promise<unknown>> = new Set()
+
+/** What units of the library need. Hardly one of the user's units asks for the handle, so it is made on demand. */
+export class UnitScope<T> implements CommitScope<T> {
+  readonly before: readonly Verdict<T>[]
+  readonly #carrier: Carrier
+  readonly #unit: UnitState
+  #ledger: UnitHandle | undefined
+
+  constructor(carrier: Carrier, unit: UnitState, before: readonly Verdict<T>[]) {
+    this.before = before
+    this.#carrier = carrier
+    this.#unit = unit
+  }
+
+  get ledger(): UnitHandle {
+    this.#ledger ??= new UnitHandle(this.#carrier, this.#unit, 'ledger')
+    return this.#ledger
+  }
+
+  require(): void {
+    this.#unit.required = true
+  }
 }
 
 const noValues: readonly SqlParam[] = Object.freeze([])
+const noRows: Promise<readonly never[]> = Promise.resolve(Object.freeze([]))
 
 /** A handle of one unit; dead when the unit has ended. */
 export class UnitHandle implements Sql {
@@ -64,11 +106,17 @@ export class UnitHandle implements Sql {
   }
 
   query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
-    return this.quietly(() => {
+    try {
       const step = this.#carrier.inserts.step(sql, params)
       this.admit(sql)
-      return this.#query(sql, step) as Promise<readonly Row[]>
-    })
+      // After a failure the server refuses what comes: whoever goes on is told so.
+      const mayWait = this.unit.failure === undefined && answersNothing(sql)
+      if (!mayWait || !this.#carrier.defer(step)) return quieted(this.#ask(step)) as Promise<readonly Row[]>
+      this.unit.wrote = true
+      return noRows
+    } catch (error) {
+      return this.unit.unheard.add(error)
+    }
   }
 
   run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
@@ -88,13 +136,7 @@ export class UnitHandle implements Sql {
     }
   }
 
-  async #query(sql: string, step: Step): Promise<readonly SqlRow[]> {
-    // After a failure the server refuses what comes: whoever goes on is told so.
-    const mayWait = this.unit.failure === undefined && answersNothing(sql)
-    if (mayWait && this.#carrier.defer(step)) {
-      this.unit.wrote = true
-      return []
-    }
+  async #ask(step: Step): Promise<readonly SqlRow[]> {
     const [answer] = await this.send([step])
     return answer === undefined ? [] : rowsOf(answer)
   }
@@ -116,17 +158,14 @@ export class UnitHandle implements Sql {
     if (steps.length === 0 && last === undefined) return []
     const sending = this.#carrier.send({ unit, by: this.#by, steps, last })
     unit.opened = true
-    unit.underWay.add(sending)
     try {
-      return await sending
+      return await unit.watch(sending)
     } catch (error) {
       // What never went to the server has not harmed the unit.
       if (!isFirebreakError(error, 'FB_INVARIANT')) unit.failure ??= { error, by: this.#by }
       // The driver's own stack ends at the socket; this one leads to the statement in the service's code.
       if (error instanceof Error) Error.captureStackTrace(error, this.send)
       throw error
-    } finally {
-      unit.underWay.delete(sending)
     }
   }
 }

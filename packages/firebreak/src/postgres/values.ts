@@ -13,8 +13,20 @@ export interface Field {
 /** Bytes are copied: they may wait, and belong to their caller. */
 export function toWire(value: SqlValue): WireValue {
   if (value === null || typeof value === 'string') return value
-  return typeof value === 'object' ? Buffer.from(new Uint8Array(value).buffer) : String(value)
+  return typeof value === 'object' ? copyOf(value) : String(value)
 }
+
+// By what the bytes are, and not by what an object says of itself. Small ones share memory, so there is less to collect.
+function copyOf(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafe(byteLength.call(bytes))
+  copy.set(bytes)
+  return copy
+}
+
+const { get: byteLength } = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  'byteLength',
+) as { readonly get: () => number }
 
 // Object identifiers of the built-in types. **Source** https://www.postgresql.org/docs/current/catalog-pg-type.html
 const readers: ReadonlyMap<number, (text: string) => SqlValue> = new Map<number, (text: string) => SqlValue>([

@@ -113,7 +113,8 @@ export class CommitGroup {
     const marking = placesOf(this.#units, (unit) => unit.inboxId !== null && !isFenced(unit))
     const entries = this.#units.map((unit): Entry => (isFenced(unit) ? fenced : unmarked))
     const { first, known } = await this.#mark(ledger, marking)
-    for (const [n, i] of marking.entries()) {
+    for (let n = 0; n < marking.length; n++) {
+      const i = marking[n] as number
       const isKnown = known.has(this.#units[i]?.inboxId as string)
       entries[i] = isKnown ? duplicate : { is: 'new', mark: first + n }
     }
@@ -126,9 +127,9 @@ export class CommitGroup {
     return this.#place.inbox.mark(ledger, ids, this.#place.nowMs)
   }
 
-  async #run(unit: Unit, entry: Entry, sql: Sql, { ledger }: Scope): Promise<Records> {
+  async #run(unit: Unit, entry: Entry, sql: Sql, commit: Scope): Promise<Records> {
     if (entry.is === 'fenced') return none
-    if (unit.settle !== null) await this.#settle(unit.settle, ledger)
+    if (unit.settle !== null) await this.#settle(unit.settle, commit.ledger)
     if (entry.is === 'known') return none
     if (unit.body !== null) await unit.body(sql)
     return unit.records === null ? none : await unit.records()
@@ -169,7 +170,8 @@ export class CommitGroup {
 
   async #progress(ledger: Sql, run: Run): Promise<void> {
     const byPartition = new Map<ClaimedPartition, { delta: Accounts; positions: number[] }>()
-    for (const [i, { partition, position, delta }] of this.#units.entries()) {
+    for (let i = 0; i < this.#units.length; i++) {
+      const { partition, position, delta } = this.#units[i] as Unit
       const end = run.ends[i]?.is
       if (partition === null || (end !== 'committed' && end !== 'duplicate')) continue
       let sum = byPartition.get(partition)
@@ -228,7 +230,7 @@ class SettlementFailed {
 
 function placesOf(units: readonly Unit[], isMeant: (unit: Unit) => boolean): readonly number[] {
   const places: number[] = []
-  for (const [i, unit] of units.entries()) if (isMeant(unit)) places.push(i)
+  for (let i = 0; i < units.length; i++) if (isMeant(units[i] as Unit)) places.push(i)
   return places
 }
 

@@ -121,8 +121,8 @@ export class CommitLine {
     for (const partition of held) partition.committed()
     if (rows.length > 0) this.#options.onOutbox(rows)
     const again: Pending[] = []
-    for (const [i, one] of pending.entries()) {
-      const end = ends[i] as End
+    for (let i = 0; i < pending.length; i++) {
+      const [one, end] = [pending[i] as Pending, ends[i] as End]
       if (end.is === 'alone') again.push(one)
       else if (end.is === 'fenced') one.reject(new FirebreakError('FB_FENCED', { partition: one.unit.partition?.id }))
       else if (end.is !== 'failed') one.resolve(end.is)

@@ -102,13 +102,11 @@ export class UnitOfWork implements Expiring {
     if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'ctx.transaction' })
     if (typeof body !== 'function') throw statementInvalid('its body is no function', 'ctx.transaction(body)')
     let result: { value: T } | undefined
-    const run = inContextOfNow(async (sql: Sql): Promise<{ value: T }> => {
+    const run = inContextOfNow(async (sql: Sql): Promise<void> => {
       const made = body(sql)
-      return { value: made instanceof Promise ? await made : await resultOf<T>(made) }
+      result = { value: made instanceof Promise ? await made : await resultOf<T>(made) }
     })
-    const outcome = await this.#commit(async (sql) => {
-      result = await run(sql)
-    })
+    const outcome = await this.#commit(run)
     // Somebody else has handled this event meanwhile: the handler has nothing left to do.
     if (outcome === 'duplicate' || result === undefined) throw new AlreadyHandled()
     return result.value
@@ -215,10 +213,10 @@ export class UnitOfWork implements Expiring {
     const again =
       body === null
         ? null
-        : async (sql: Sql): Promise<void> => {
+        : (sql: Sql): Promise<void> => {
             this.#taken = false
             this.#records?.splice(publishedBefore)
-            await body(sql)
+            return body(sql)
           }
     const own = unit.own || (body !== null && this.#spec.handler.transaction === 'own')
     this.#committing = this.#engine.committer.commit({ ...unit, body: again, records, own }).then(

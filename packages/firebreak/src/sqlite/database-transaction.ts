@@ -12,7 +12,7 @@
 import type { Clock } from '../contracts/clock.ts'
 import type { CommitScope, Sql, SqlParam, SqlRow, SqlUnit, Verdict } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
-import { insideUnit } from '../node/open-units.ts'
+import { insideUnits, type OpenUnits } from '../node/open-units.ts'
 import { TransactionWatch } from '../node/transaction-watch.ts'
 import { Unheard } from '../node/unheard.ts'
 import type { Connection } from './database-connection.ts'
@@ -78,6 +78,35 @@ class UnitHandle implements Sql {
   }
 }
 
+/** What units of the library need. Hardly one of the user's units asks for the handle, so it is made on demand. */
+class UnitScope<T> implements CommitScope<T> {
+  readonly before: readonly Verdict<T>[]
+  isRequired = false
+  readonly #transaction: Transaction
+  #ledger: UnitHandle | undefined
+  #ended = false
+
+  constructor(transaction: Transaction, before: readonly Verdict<T>[]) {
+    this.#transaction = transaction
+    this.before = before
+  }
+
+  get ledger(): UnitHandle {
+    this.#ledger ??= new UnitHandle(this.#transaction, ofLedger)
+    if (this.#ended) this.#ledger.ended = true
+    return this.#ledger
+  }
+
+  require(): void {
+    this.isRequired = true
+  }
+
+  end(): void {
+    this.#ended = true
+    if (this.#ledger !== undefined) this.#ledger.ended = true
+  }
+}
+
 /** An error of the engine gives the transaction up; one of the statement is its unit's own. */
 function ofUser(transaction: Transaction, cause: unknown): unknown {
   const error = transaction.connection.mapped(cause)
@@ -107,7 +136,12 @@ export async function runUnits<T>(
   const transaction = new Transaction(connection, limits)
   const verdicts: Verdict<T>[] = []
   try {
-    for (const unit of units) verdicts.push(await runUnit(transaction, unit, verdicts))
+    await insideUnits(limits.database, async (open) => {
+      for (const unit of units) {
+        open.begin()
+        verdicts.push(await runUnit(transaction, unit, verdicts, open))
+      }
+    })
     connection.control.commit.run()
     return verdicts
   } catch (error) {
@@ -122,30 +156,25 @@ async function runUnit<T>(
   transaction: Transaction,
   unit: SqlUnit<T>,
   before: readonly Verdict<T>[],
+  open: OpenUnits,
 ): Promise<Verdict<T>> {
   const { savepoint, undo, release } = transaction.connection.control
-  const [own, ledger] = [new UnitHandle(transaction, ofUser), new UnitHandle(transaction, ofLedger)]
-  let isRequired = false
-  const require = (): void => {
-    isRequired = true
-  }
-  const scope: CommitScope<T> = { ledger, before, require }
+  const [own, scope] = [new UnitHandle(transaction, ofUser), new UnitScope(transaction, before)]
   savepoint.run()
-  const verdict = await insideUnit(transaction.limits.database, async (open): Promise<Verdict<T>> => {
-    try {
-      const value = await transaction.watch.run(() => unit(own, scope))
-      const failure = own.unheard.first
-      return failure === undefined ? { ok: true, value } : { ok: false, error: failure.error }
-    } catch (error) {
-      return { ok: false, error }
-    } finally {
-      own.ended = true
-      ledger.ended = true
-      open.ended = true
-    }
-  })
+  let verdict: Verdict<T>
+  try {
+    const value = await transaction.watch.run(() => unit(own, scope))
+    const failure = own.unheard.first
+    verdict = failure === undefined ? { ok: true, value } : { ok: false, error: failure.error }
+  } catch (error) {
+    verdict = { ok: false, error }
+  } finally {
+    own.ended = true
+    scope.end()
+    open.end()
+  }
   if (transaction.lost !== undefined) throw transaction.lost.error
-  if (!verdict.ok && isRequired) throw requiredError(verdict.error, transaction.limits)
+  if (!verdict.ok && scope.isRequired) throw requiredError(verdict.error, transaction.limits)
   if (!verdict.ok) undo.run()
   release.run()
   return verdict

@@ -42,7 +42,8 @@ interface Batch {
   readonly calls: Call[]
 }
 
-const batchBytesMax = 512 * 1024
+// A busy thread comes round for the next one late: one has to hold what many calls have brought by then.
+const batchBytesMax = 2 * 1024 * 1024
 const queuedBytesMax = 32 * 1024 * 1024
 
 export function createAppender(options: AppenderOptions): Appender {

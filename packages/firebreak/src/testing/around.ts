@@ -59,7 +59,10 @@ export function aroundDatabase(database: Database, around: Around): Database {
     },
   })
   const seen = <T>(unit: SqlUnit<T>): SqlUnit<T> =>
-    around.statement === undefined ? unit : (sql, commit) => unit(told(sql), { ...commit, ledger: told(commit.ledger) })
+    around.statement === undefined
+      ? unit
+      : (sql, commit) =>
+          unit(told(sql), { before: commit.before, require: () => commit.require(), ledger: told(commit.ledger) })
   return {
     capabilities: database.capabilities,
     query: (sql, params) => {
