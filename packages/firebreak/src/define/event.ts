@@ -45,6 +45,13 @@ export function event<S extends Schema>(spec: EventSpec<S>): EventDefinition<S> 
   if (!Number.isSafeInteger(partitions) || partitions < 1 || partitions > 1000) {
     problems.push(`partitions of ${spec.topic} must be 1 to 1000, not ${partitions}`)
   }
+  const { retentionMs = hours(24 * 7) } = spec.channel ?? {}
+  const isForever = retentionMs === Number.POSITIVE_INFINITY
+  if (!isForever && !(Number.isSafeInteger(retentionMs) && retentionMs >= 1)) {
+    problems.push(
+      `retentionMs of ${spec.topic} must be a whole number of ms, 1 or more, or Infinity, not ${retentionMs}`,
+    )
+  }
   for (const from of Object.keys(spec.upcast ?? {})) {
     if (!(Number(from) >= 1 && Number(from) < version)) problems.push(`upcast ${from} of ${spec.type} leads nowhere`)
   }
@@ -58,7 +65,7 @@ export function event<S extends Schema>(spec: EventSpec<S>): EventDefinition<S> 
     schema: spec.schema,
     upcast: Object.freeze({ ...spec.upcast }),
     partitions,
-    retentionMs: spec.channel?.retentionMs ?? hours(24 * 7),
+    retentionMs,
     description: spec.description ?? '',
   })
 }

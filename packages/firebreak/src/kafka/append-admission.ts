@@ -1,5 +1,6 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import type { LogRecord } from '../contracts/log.ts'
+import { refuseUnreadable } from '../contracts/readable.ts'
 import type { Cluster } from './kafka-cluster.ts'
 import { topicConfigs } from './kafka-configs.ts'
 import { withPatience } from './kafka-patience.ts'
@@ -38,8 +39,9 @@ export class Admission {
     return before.length > 0 || !isKnown ? this.#lineUp([...topics], before) : undefined
   }
 
-  /** Key, value and headers in bytes. **Errors** `FB_RECORD_TOO_LARGE`. */
+  /** Key, value and headers in bytes. **Errors** `FB_RECORD_REFUSED`, `FB_RECORD_TOO_LARGE`. */
   fitting(record: LogRecord): number {
+    refuseUnreadable(record)
     const payload = payloadBytes(record)
     const { recordBytesMax } = this.#cluster.settings
     const type = record.headers['ce_type'] ?? record.topic

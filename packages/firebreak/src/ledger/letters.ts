@@ -108,6 +108,8 @@ export async function countLetters(database: Database, filter: LetterFilter = {}
 
 /** By id, or by a prefix of it that only one letter has. */
 export async function findLetter(source: Pick<Database, 'query'> | Sql, id: string): Promise<DeadLetter | undefined> {
+  // An empty one is the beginning of all of them.
+  if (id === '') return undefined
   const rows = await source.query<Row>('SELECT * FROM fb_dead_letters WHERE id >= $1 AND id < $2 LIMIT 2', [
     id,
     `${id}~`,

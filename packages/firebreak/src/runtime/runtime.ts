@@ -210,8 +210,15 @@ class ServiceRuntime implements Runtime {
   }
 
   start(): Promise<void> {
+    // It would resolve, and nothing would run. A start that failed says why once more.
+    if (this.#stopping !== undefined) return this.#startAfterStop()
     this.#starting ??= outsideUnits(() => this.#start().catch((error) => this.#startFailed(error)))
     return this.#starting
+  }
+
+  async #startAfterStop(): Promise<never> {
+    await this.#starting
+    throw this.#closed()
   }
 
   async #start(): Promise<void> {
@@ -354,7 +361,10 @@ class ServiceRuntime implements Runtime {
   }
 
   #refuseWhenStopped(): void {
-    if (this.#stopping !== undefined)
-      throw new FirebreakError('FB_CLOSED', { what: `the runtime of ${this.#engine.service.name}` })
+    if (this.#stopping !== undefined) throw this.#closed()
+  }
+
+  #closed(): FirebreakError {
+    return new FirebreakError('FB_CLOSED', { what: `the runtime of ${this.#engine.service.name}` })
   }
 }

@@ -10,6 +10,7 @@ import type { Clock } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { LogRecord, Position } from '../contracts/log.ts'
 import { partitionOfKey } from '../contracts/partitioner.ts'
+import { refuseUnreadable } from '../contracts/readable.ts'
 import type { LogLink } from './log-link.ts'
 import type { LogReader, Place } from './log-reader.ts'
 import { appendHeadBytes, frameBytesMax, headBytes, readOffsets, recordHeadBytes, seal, wire } from './log-wire.ts'
@@ -115,6 +116,7 @@ class BatchAppender implements Appender {
     return batch
   }
   readonly #enqueue = (records: readonly LogRecord[]): Promise<readonly Position[]> => {
+    for (const record of records) refuseUnreadable(record)
     const headers = records.map((record) => headersText(record.headers))
     const bytes = checkSizes(records, headers, this.#options.recordBytesMax)
     const batch = this.#gather(bytes)

@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { LogEntry, Partition, Position, TopicInfo } from '../contracts/log.ts'
+import { readableHeaders } from '../contracts/readable.ts'
 import { asLogError } from './log-errors.ts'
 import { databasePath } from './log-files.ts'
 import { openReader } from './log-schema.ts'
@@ -71,7 +72,7 @@ export function createReader(path: string): LogReader {
       return guarded([], (open) => {
         const rows = range(open, id).all(from, max) as unknown as Row[]
         return rows.map(([offset, atMs, key, value, headers]) => {
-          const parsed = headers === null ? noHeaders : JSON.parse(headers)
+          const parsed = headers === null ? noHeaders : readableHeaders(JSON.parse(headers))
           return { topic, partition, offset, key, value, headers: parsed, atMs }
         })
       })

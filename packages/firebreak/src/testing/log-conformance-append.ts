@@ -109,6 +109,25 @@ export const appendCases: readonly LogCase[] = [
       return used.size === 3
     })
   }),
+  logCase('a record that no reader could be given is refused, and nothing of its call is stored', async (scene) => {
+    const topic = await scene.topic('orders', { partitions: 1 })
+    const good = { topic, key: 'a', value: bytes('{}'), headers: {} }
+    const wrong: readonly unknown[] = [
+      { ...good, headers: { ce_id: null } },
+      { ...good, headers: { ce_type: { toString: 1 } } },
+      { ...good, headers: { ce_id: ['a', 'b'] } },
+      { ...good, headers: null },
+      { ...good, key: 5 },
+      { ...good, value: 'text' },
+    ]
+    for (const one of wrong) {
+      const call = scene.log.append([record(topic, 'a', 'fits'), one as LogRecord])
+      await rejectsWith(call, 'FB_RECORD_REFUSED')
+      assert.deepEqual([...storedOf(await call.catch((error) => error))], [])
+    }
+    await scene.log.append([record(topic, 'a', 'later')])
+    assert.deepEqual(texts(await scene.collect([await scene.open('readers', [topic])], 1)), ['later'])
+  }),
   logCase('a record above the limit is refused and nothing of its call is stored', async (scene) => {
     const topic = await scene.topic('orders', { partitions: 1 })
     const large = new Uint8Array(scene.log.capabilities.recordBytesMax + 1)

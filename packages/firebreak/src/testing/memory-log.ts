@@ -13,6 +13,7 @@ import type {
   TopicInfo,
   TopicSpec,
 } from '../contracts/log.ts'
+import { refuseUnreadable } from '../contracts/readable.ts'
 import { systemClock } from '../node/clock.ts'
 import { MemoryCursor } from './memory-log-cursor.ts'
 import { type MemoryLogStore, memoryLogStore } from './memory-log-store.ts'
@@ -157,6 +158,7 @@ class MemoryLog implements Log {
   }
 
   #fitting(record: LogRecord): number {
+    refuseUnreadable(record)
     const bytes = bytesOf(record)
     const limit = this.#limitOf(record.topic)
     if (bytes <= limit) return bytes

@@ -42,6 +42,16 @@ test('an event names every mistake of its definition at once', () => {
   )
 })
 
+test('how long a topic keeps its records is a length of time, or forever', () => {
+  for (const retentionMs of [-1, 0, 0.5, Number.NaN, Number.NEGATIVE_INFINITY, '7d' as never, null as never]) {
+    const [problem = '', ...others] = problemsOf(() => event({ ...spec, channel: { retentionMs } }))
+    assert.deepEqual(others, [])
+    assert.match(problem, /^retentionMs of t must be a whole number of ms, 1 or more, or Infinity, not /)
+  }
+  for (const retentionMs of [1, 86_400_000, Number.POSITIVE_INFINITY])
+    assert.equal(event({ ...spec, channel: { retentionMs } }).retentionMs, retentionMs)
+})
+
 test('a handler names every mistake of its options at once', () => {
   const problems = problemsOf(() =>
     handle(event(spec), undefined as never, { deadlineMs: 0, retry: { attemptsMax: 0, capMs: -1 } }),

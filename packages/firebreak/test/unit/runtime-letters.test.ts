@@ -292,3 +292,20 @@ test('records of a key that come while it drains join behind it, however often t
   assert.equal(app.runtime('one').stats().parkedRecords, 0)
   await app.stop()
 })
+
+test('an empty id names no dead letter, also when there is only one', async () => {
+  const { app } = await scene([
+    writer('one', () => {
+      throw permanent('never')
+    }),
+  ])
+  await app.publish(Happened, { id: 'k', n: 1 })
+  const letters = app.letters('one')
+  for (const act of [letters.get(''), letters.discard('', ann), letters.replay('', ann)])
+    await assert.rejects(act, { code: 'FB_LETTER_NOT_FOUND' })
+  assert.deepEqual(
+    (await letters.list()).map(({ state }) => state),
+    ['open'],
+  )
+  await app.stop()
+})

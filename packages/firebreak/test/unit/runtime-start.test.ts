@@ -74,3 +74,12 @@ test('wherever a start fails, nothing of the runtime goes on', async () => {
   }
   assert.ok(failures >= 4, `only ${failures} calls can fail a start`)
 })
+
+test('a runtime that was stopped does not start again', async () => {
+  const { clock, runtime, end } = await started(Number.POSITIVE_INFINITY)
+  const stopping = runtime.stop()
+  await clock.advance(5000)
+  await stopping
+  await assert.rejects(runtime.start(), { code: 'FB_CLOSED' })
+  await end()
+})
