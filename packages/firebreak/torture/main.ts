@@ -17,7 +17,7 @@ join and leave every second.
   --engine <name>     embedded (default), embedded-postgres, kafka-postgres
   --kills <n>         processes to kill, default 200
   --seed <n>          decides whom and when, default 1
-  --hostile           one order in five makes the service behave badly: it throws what cannot be described, never ends, steers
+  --hostile           one order in four makes the service behave badly: it throws what cannot be described, never ends, steers
                       transactions, changes its session; nobody else may notice
   --values <n>        instead of all that: so many random values are thrown, returned and bound to SQL in virtual time, and
                       counted; 100000 take some minutes

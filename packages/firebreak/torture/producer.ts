@@ -23,7 +23,7 @@ import { recordedLog } from './recorded-log.ts'
 
 const keysOfEachKind = 12
 /** Of the orders of a hostile run. */
-const hostileShare = 0.2
+const hostileShare = 0.25
 const pauseMs = { least: 40, more: 240 } as const
 /** Orders of one life stay below it, so that a restarted producer goes on above everything it may have sent before. */
 const seqPerGeneration = 1_000_000
