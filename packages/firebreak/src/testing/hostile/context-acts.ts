@@ -95,7 +95,7 @@ export const contextActs: readonly Act[] = [
     s.ctx.transaction(
       untyped((sql: Sql) => {
         follow(s)
-        return thenable((resolve) => s.leave(sql).then(resolve))
+        return thenable((resolve) => s.leave(sql).then(resolve, resolve))
       }),
     ),
   ),

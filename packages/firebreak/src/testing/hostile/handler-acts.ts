@@ -81,8 +81,8 @@ export const handlerActs: readonly Act[] = [
     return unit(setting)
   }),
 
-  // As a query builder: nothing happens before somebody waits.
-  done('returns-a-thenable', (setting) => thenable((resolve) => unit(setting).then(resolve))),
+  // As a query builder: nothing happens before somebody waits. A failure is the runtime's to find, so none is left unheard.
+  done('returns-a-thenable', (setting) => thenable((resolve) => unit(setting).then(resolve, resolve))),
   letter('returns-a-thenable-that-rejects', () => thenable((_, fail) => fail(new Error('foreign')))),
   letter('returns-a-thenable-that-never-settles', () => thenable(() => {})),
   letter('returns-a-thenable-that-throws', () => thenable(failing)),
