@@ -19,7 +19,7 @@ export async function committerOn(database: Database): Promise<Committer> {
 }
 
 /** A unit that marks its event, writes a row, publishes an event, and then does what `before` says. */
-function effectUnit(n: number, before: (sql: Sql) => Promise<unknown> = async () => {}): Unit {
+export function effectUnit(n: number, before: (sql: Sql) => Promise<unknown> = async () => {}): Unit {
   const record: LogRecord = { topic: 'followed', key: `${n}`, value: new Uint8Array(), headers: {} }
   return {
     ...bareUnit,

@@ -1,5 +1,11 @@
 import type { Clock, Timer } from '../contracts/clock.ts'
-import { FirebreakError } from '../contracts/errors.ts'
+import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+
+/** Where a unit of the library's own ran out of time, the database was busy: no code of a user is in it. */
+export function requiredError(error: unknown, path: string, waitedMs: number): unknown {
+  const isLate = isFirebreakError(error, 'FB_TRANSACTION_TIMEOUT')
+  return isLate ? new FirebreakError('FB_DATABASE_BUSY', { path, waitedMs }, error) : error
+}
 
 /**
  * Bounds the time for which one unit may hold the transaction open. One timer serves the whole transaction: arming one per

@@ -26,7 +26,7 @@ import type { CommitScope, SqlUnit, Verdict } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { fieldOf } from '../contracts/text-of.ts'
 import { insideUnits, type OpenUnits } from '../node/open-units.ts'
-import { TransactionWatch } from '../node/transaction-watch.ts'
+import { requiredError, TransactionWatch } from '../node/transaction-watch.ts'
 import { nextTurn } from '../node/turn.ts'
 import type { BatchInserts } from './batch-insert.ts'
 import { catalogueVersion } from './catalogue.ts'
@@ -191,10 +191,12 @@ export class Transaction implements Carrier {
       open.end()
     }
     if (state.underWay.size > 0) await this.#hearOut(state, ended)
-    if (state.required) this.#refuseWithout(ended)
     this.#refuseWhenLost()
     const verdict = this.#verdictOf(state, ended)
-    if (!verdict.ok && state.required) throw verdict.error
+    if (!verdict.ok && state.required) {
+      const { path, transactionMaxMs } = this.#connections.settings
+      throw requiredError(verdict.error, path, transactionMaxMs)
+    }
     if (!verdict.ok && !this.#mode.guarded && state.refused === undefined) throw new Unguarded(verdict.error)
     this.#leave(state, verdict.ok)
     return verdict
@@ -204,14 +206,6 @@ export class Transaction implements Carrier {
   async #hearOut(state: UnitState, ended: Verdict): Promise<void> {
     if (!ended.ok && isFirebreakError(ended.error, 'FB_TRANSACTION_TIMEOUT')) await this.cancel()
     await Promise.allSettled(state.underWay)
-  }
-
-  /** Who holds the transaction for too long is the server here: no code of a user is in a unit that is required. */
-  #refuseWithout(ended: Verdict): void {
-    if (ended.ok || !isFirebreakError(ended.error, 'FB_TRANSACTION_TIMEOUT') || this.#lost?.error instanceof RunAgain)
-      return
-    const { path, transactionMaxMs: waitedMs } = this.#connections.settings
-    throw new FirebreakError('FB_DATABASE_BUSY', { path, waitedMs }, ended.error)
   }
 
   #verdictOf<T>({ refused, failure, unheard }: UnitState, ended: Verdict<T>): Verdict<T> {

@@ -7,13 +7,14 @@
  * I3  When SQLite itself drops the transaction (disk full, RAISE(ROLLBACK)), nothing more is run: the statements that
  *     follow would each commit on their own.
  * I4  However it ends, no transaction is left open on the connection.
- * I5  What a unit throws never undoes its neighbours: only the engine, or a unit that is required, gives the commit up as a whole.
+ * I5  What a unit throws never undoes its neighbours: only the engine, or a unit that is required, gives the commit up as a
+ *     whole.
  */
 import type { Clock } from '../contracts/clock.ts'
 import type { CommitScope, Sql, SqlParam, SqlRow, SqlUnit, Verdict } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { insideUnits, type OpenUnits } from '../node/open-units.ts'
-import { TransactionWatch } from '../node/transaction-watch.ts'
+import { requiredError, TransactionWatch } from '../node/transaction-watch.ts'
 import { Unheard } from '../node/unheard.ts'
 import type { Connection } from './database-connection.ts'
 
@@ -158,7 +159,8 @@ async function runUnit<T>(
   before: readonly Verdict<T>[],
   open: OpenUnits,
 ): Promise<Verdict<T>> {
-  const { savepoint, undo, release } = transaction.connection.control
+  const { connection, limits } = transaction
+  const { savepoint, undo, release } = connection.control
   const [own, scope] = [new UnitHandle(transaction, ofUser), new UnitScope(transaction, before)]
   savepoint.run()
   let verdict: Verdict<T>
@@ -174,16 +176,10 @@ async function runUnit<T>(
     open.end()
   }
   if (transaction.lost !== undefined) throw transaction.lost.error
-  if (!verdict.ok && scope.isRequired) throw requiredError(verdict.error, transaction.limits)
+  if (!verdict.ok && scope.isRequired) throw requiredError(verdict.error, limits.path, limits.maxMs)
   if (!verdict.ok) undo.run()
   release.run()
   return verdict
-}
-
-/** Who holds the transaction for too long is the database here: no code of a user is in a unit that is required. */
-function requiredError(error: unknown, { path, maxMs: waitedMs }: TransactionLimits): unknown {
-  const isLate = isFirebreakError(error, 'FB_TRANSACTION_TIMEOUT')
-  return isLate ? new FirebreakError('FB_DATABASE_BUSY', { path, waitedMs }, error) : error
 }
 
 function rollBack({ raw }: Connection): void {

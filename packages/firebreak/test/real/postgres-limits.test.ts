@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import type { Database, Sql } from '../../src/contracts/database.ts'
 import type { PostgresDatabaseOptions } from '../../src/postgres/connection-settings.ts'
 import { gate, outcomes, rejectsWithCode } from '../../src/testing/database-scene.ts'
-import { ledgerOutOfTime, outOfTime } from '../commit-scene.ts'
+import { committerOn, effectUnit, isFailed, ledgerOutOfTime, outOfTime } from '../commit-scene.ts'
 import { guard } from './postgres-outcomes.ts'
 import { needsPostgres, PostgresScene } from './postgres-scene.ts'
 
@@ -130,3 +130,26 @@ test('nothing is left of units whose ledger was out of reach for too long', opti
   })
   await database.close()
 })
+
+test(
+  'a check that a unit has deferred to its end, and that takes too long there, fails the unit',
+  options,
+  async () => {
+    await scene.rows('create table slow (id integer)')
+    await scene.rows(`create function takes_long() returns trigger language plpgsql as
+    'begin perform pg_sleep(10); return null; end'`)
+    await scene.rows(`create constraint trigger takes_long after insert on slow deferrable initially deferred
+    for each row execute function takes_long()`)
+    await scene.rows('create schema checked')
+    const database = scene.open({ searchPath: ['checked', 'public'], schema: 'checked', transactionMaxMs: 300 })
+    const committer = await committerOn(database)
+    const end = await committer.commit(
+      effectUnit(1, async (sql) => {
+        await sql.query("set local app.tenant = 'a'")
+        await sql.query('insert into slow values (1)')
+      }),
+    )
+    assert.ok(isFailed(end), 'it counts as the fault of the unit')
+    await database.close()
+  },
+)
