@@ -54,7 +54,7 @@ export class UnitState {
     return this.#underWay ?? nothingUnderWay
   }
 
-  async watch<T>(sending: Promise<T>): Promise<T> {
+  async track<T>(sending: Promise<T>): Promise<T> {
     this.#underWay ??= new Set()
     this.#underWay.add(sending)
     try {
@@ -91,7 +91,6 @@ export class UnitScope<T> implements CommitScope<T> {
 }
 
 const noValues: readonly SqlParam[] = Object.freeze([])
-const noRows: Promise<readonly never[]> = Promise.resolve(Object.freeze([]))
 
 /** A handle of one unit; dead when the unit has ended. */
 export class UnitHandle implements Sql {
@@ -106,17 +105,15 @@ export class UnitHandle implements Sql {
   }
 
   query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
-    try {
+    return this.quietly<readonly SqlRow[]>(() => {
       const step = this.#carrier.inserts.step(sql, params)
       this.admit(sql)
       // After a failure the server refuses what comes: whoever goes on is told so.
       const mayWait = this.unit.failure === undefined && answersNothing(sql)
-      if (!mayWait || !this.#carrier.defer(step)) return quieted(this.#ask(step)) as Promise<readonly Row[]>
+      if (!mayWait || !this.#carrier.defer(step)) return this.#ask(step)
       this.unit.wrote = true
-      return noRows
-    } catch (error) {
-      return this.unit.unheard.add(error)
-    }
+      return Promise.resolve([])
+    }) as Promise<readonly Row[]>
   }
 
   run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
@@ -159,7 +156,7 @@ export class UnitHandle implements Sql {
     const sending = this.#carrier.send({ unit, by: this.#by, steps, last })
     unit.opened = true
     try {
-      return await unit.watch(sending)
+      return await unit.track(sending)
     } catch (error) {
       // What never went to the server has not harmed the unit.
       if (!isFirebreakError(error, 'FB_INVARIANT')) unit.failure ??= { error, by: this.#by }

@@ -250,6 +250,23 @@ test('a unit that hides the error of a deferred write has failed all the same, a
   }),
 )
 
+test('what a deferred write resolves to is its caller’s alone', options, () =>
+  using({}, async (database) => {
+    const first = fresh()
+    const seen: unknown[] = []
+    // Looked at afterwards: a unit that fails here runs again, and defers nothing then.
+    const writes: Body = async (sql) => {
+      for (const n of [1, 2]) {
+        const promise = sql.query(insert, [first + n, 'deferred'])
+        seen.push(promise, await promise)
+      }
+    }
+    assert.deepEqual(outcomes(await database.commit([writes])), ['ok'])
+    assert.equal(seen.length, 4)
+    assert.equal(new Set(seen).size, 4)
+  }),
+)
+
 test('a write behind a failed statement of its unit is refused where it stands', options, () =>
   using({}, async (database) => {
     const first = fresh()
