@@ -2,6 +2,7 @@ import { hours } from '../contracts/duration.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { EventDefinition } from '../contracts/event.ts'
 import type { Schema, SchemaInput, SchemaOutput } from '../contracts/schema.ts'
+import { textOf } from '../contracts/text-of.ts'
 
 /** The fields of a payload that can be its key: those whose value is a string. */
 export type StringField<T> = { [K in keyof T]-?: T[K] extends string ? K : never }[keyof T] & string
@@ -49,7 +50,7 @@ export function event<S extends Schema>(spec: EventSpec<S>): EventDefinition<S> 
   const isForever = retentionMs === Number.POSITIVE_INFINITY
   if (!isForever && !(Number.isSafeInteger(retentionMs) && retentionMs >= 1)) {
     problems.push(
-      `retentionMs of ${spec.topic} must be a whole number of ms, 1 or more, or Infinity, not ${retentionMs}`,
+      `retentionMs of ${spec.topic} must be a whole number of ms, 1 or more, or Infinity, not ${textOf(retentionMs, 50)}`,
     )
   }
   for (const from of Object.keys(spec.upcast ?? {})) {

@@ -1,6 +1,6 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import type { LogRecord } from '../contracts/log.ts'
-import { refuseUnreadable } from '../contracts/readable.ts'
+import { refuseUnreadable } from '../node/readable-record.ts'
 import type { Cluster } from './kafka-cluster.ts'
 import { topicConfigs } from './kafka-configs.ts'
 import { withPatience } from './kafka-patience.ts'

@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { LogEntry, Partition, Position, TopicInfo } from '../contracts/log.ts'
-import { readableHeaders } from '../contracts/readable.ts'
+import { readableHeaders } from '../node/readable-record.ts'
 import { asLogError } from './log-errors.ts'
 import { databasePath } from './log-files.ts'
 import { openReader } from './log-schema.ts'
@@ -26,8 +26,6 @@ export interface LogReader {
   committed(group: string): Position[]
   close(): void
 }
-
-const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
 
 export function createReader(path: string): LogReader {
   const database = databasePath(path)
@@ -72,8 +70,8 @@ export function createReader(path: string): LogReader {
       return guarded([], (open) => {
         const rows = range(open, id).all(from, max) as unknown as Row[]
         return rows.map(([offset, atMs, key, value, headers]) => {
-          const parsed = headers === null ? noHeaders : readableHeaders(JSON.parse(headers))
-          return { topic, partition, offset, key, value, headers: parsed, atMs }
+          const found = readableHeaders(headers === null ? null : JSON.parse(headers))
+          return { topic, partition, offset, key, value, headers: found, atMs }
         })
       })
     },

@@ -13,8 +13,8 @@ import type {
   TopicInfo,
   TopicSpec,
 } from '../contracts/log.ts'
-import { refuseUnreadable } from '../contracts/readable.ts'
 import { systemClock } from '../node/clock.ts'
+import { refuseUnreadable } from '../node/readable-record.ts'
 import { MemoryCursor } from './memory-log-cursor.ts'
 import { type MemoryLogStore, memoryLogStore } from './memory-log-store.ts'
 import { bytesOf, type StoredPartition, StoredTopic } from './memory-log-topic.ts'

@@ -43,7 +43,16 @@ test('an event names every mistake of its definition at once', () => {
 })
 
 test('how long a topic keeps its records is a length of time, or forever', () => {
-  for (const retentionMs of [-1, 0, 0.5, Number.NaN, Number.NEGATIVE_INFINITY, '7d' as never, null as never]) {
+  for (const retentionMs of [
+    -1,
+    0,
+    0.5,
+    Number.NaN,
+    Number.NEGATIVE_INFINITY,
+    '7d' as never,
+    null as never,
+    Symbol('week') as never,
+  ]) {
     const [problem = '', ...others] = problemsOf(() => event({ ...spec, channel: { retentionMs } }))
     assert.deepEqual(others, [])
     assert.match(problem, /^retentionMs of t must be a whole number of ms, 1 or more, or Infinity, not /)

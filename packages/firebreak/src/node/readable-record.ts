@@ -1,6 +1,7 @@
-import type { Headers } from './envelope.ts'
-import { FirebreakError } from './errors.ts'
-import type { LogRecord } from './log.ts'
+import type { Headers } from '../contracts/envelope.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import type { LogRecord } from '../contracts/log.ts'
+import { isBytes } from './sql-values.ts'
 
 /** Refuses what no reader could be given, before it is stored. **Errors** `FB_RECORD_REFUSED`. */
 export function refuseUnreadable(record: LogRecord): void {
@@ -10,7 +11,7 @@ export function refuseUnreadable(record: LogRecord): void {
 
 function problemOf({ key, value, headers }: LogRecord): string | undefined {
   if (key !== null && typeof key !== 'string') return `its key must be text or null, not ${kindOf(key)}`
-  if (value !== null && !(value instanceof Uint8Array)) return `its value must be bytes or null, not ${kindOf(value)}`
+  if (value !== null && !isBytes(value)) return `its value must be bytes or null, not ${kindOf(value)}`
   if (typeof headers !== 'object' || headers === null) return `its headers must be an object, not ${kindOf(headers)}`
   for (const name in headers) {
     const header: unknown = headers[name]
