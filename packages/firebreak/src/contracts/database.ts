@@ -18,8 +18,9 @@ export interface Database {
    * A unit that throws is undone alone and gets `{ ok: false, error }`; the others stand.
    * **Guarantee** When this resolves, every unit with `ok: true` is durable, and none of the others has left a trace. When it
    * rejects (`FB_DATABASE_UNAVAILABLE`, `FB_DATABASE_BUSY`, `FB_DATABASE_FULL`, `FB_CLOSED`, or the error of a unit that is
-   * required), no unit has; `FB_COMMIT_UNKNOWN` alone says that the commit may have taken effect and that nobody could be asked. A unit may be
-   * run again from the start before that. What a unit does to its session or its transaction ends with it.
+   * required), no unit has; `FB_COMMIT_UNKNOWN` alone says that the commit may have taken effect and that nobody could be
+   * asked. A unit may be run again from the start before that. What a unit does to its session or its transaction ends with
+   * it.
    * **Errors** `FB_TRANSACTION_NESTED`, at once, inside a unit of the same database: it would wait for itself.
    */
   commit<T>(units: readonly SqlUnit<T>[], options?: CommitOptions): Promise<readonly Verdict<T>[]>

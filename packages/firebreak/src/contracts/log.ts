@@ -17,8 +17,9 @@ export interface Log {
    * nothing of the call is under way any more, and `storedOf` the error says what is stored all the same: per partition the
    * first records of the call, none behind one that failed.
    * **Errors** `FB_RECORD_TOO_LARGE`, `FB_TOPIC_UNKNOWN` (nothing was appended, where the log knows beforehand);
-   * `FB_RECORD_REFUSED`, and what only a broker finds out; `FB_LOG_UNAVAILABLE` (unknown: appending the same records again
-   * may store them twice, with the same ids); `FB_LOG_FULL`; `FB_CLOSED`.
+   * `FB_RECORD_REFUSED` for what no reader could be given (nothing was appended), and what only a broker finds out;
+   * `FB_LOG_UNAVAILABLE` (unknown: appending the same records again may store them twice, with the same ids); `FB_LOG_FULL`;
+   * `FB_CLOSED`.
    */
   append(records: readonly LogRecord[]): Promise<readonly Position[]>
   /**

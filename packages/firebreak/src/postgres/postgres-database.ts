@@ -66,13 +66,12 @@ class PostgresDatabase implements Database {
 
   async query<Row = SqlRow>(sql: string, params: readonly SqlParam[] = noValues): Promise<readonly Row[]> {
     const step = this.#connections.inserts.step(sql, params)
-    const refuseInside = (): void => {
-      if (!readsOnly(this.#connections.inserts.read(sql))) this.#refuseInside('a statement of its own')
-    }
-    refuseInside()
+    const mayWrite = !readsOnly(this.#connections.inserts.read(sql))
+    if (mayWrite) this.#refuseInside('a statement of its own')
     return this.#track(() =>
       this.#connections.lend(async (link) => {
-        refuseInside()
+        // Once more: which database it is may be known only by now.
+        if (mayWrite) this.#refuseInside('a statement of its own')
         await this.#connections.refreshEffects(link)
         const effect = this.#connections.effects.of(sql)
         let isKnown = effect === 'none'

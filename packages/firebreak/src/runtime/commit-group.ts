@@ -18,7 +18,7 @@ export type End =
   | { readonly is: 'failed'; readonly error: unknown; readonly ours: boolean }
 
 /** One time that the database runs the units. */
-class Run {
+class Run implements Effects {
   /** Until `open` has looked. */
   entries: readonly Entry[] = []
   held: readonly ClaimedPartition[] = []
@@ -94,8 +94,7 @@ export class CommitGroup {
 
   /** To be asked for when the commit is durable. */
   get effects(): Effects {
-    const { ends, held, rows } = this.#now
-    return { ends, held, rows }
+    return this.#now
   }
 
   /** Takes back what memory has of a commit that came to nothing. */

@@ -99,7 +99,7 @@ export class CommitLine {
   }
 
   /** Resolves to why the commit failed as a whole, when the database is to blame for it. */
-  async #commitGroup(pending: readonly Pending[]): Promise<unknown> {
+  async #commitGroup(pending: readonly Pending[]): Promise<FirebreakError | undefined> {
     const { database, inbox, clock } = this.#options
     const units = pending.map(({ unit }) => unit)
     const group = new CommitGroup(units, { inbox, nowMs: clock.now(), inLedger: this.#inLedger })
@@ -133,13 +133,13 @@ export class CommitLine {
   }
 
   async #eachAlone(pending: readonly Pending[]): Promise<void> {
-    let away: unknown
+    let away: FirebreakError | undefined
     for (const { unit, resolve, reject } of pending) {
       if (away !== undefined) reject(away)
       else {
         const error = await this.#commitGroup([{ unit: { ...unit, own: true }, resolve, reject }])
         // One that waits for a database that is away says it for all.
-        if (isFirebreakError(error, 'FB_DATABASE_UNAVAILABLE') && !isOfUnit(error)) away = error
+        if (error?.code === 'FB_DATABASE_UNAVAILABLE' && !isOfUnit(error)) away = error
       }
     }
   }

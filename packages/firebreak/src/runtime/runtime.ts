@@ -71,7 +71,7 @@ export interface Runtime {
   /**
    * Checks the set-up, creates topics and ledger, joins the group. Once; a runtime that could not start is stopped.
    *
-   * **Errors** `FB_CONFIG` with every problem at once, those of the log and the database.
+   * **Errors** `FB_CONFIG` with every problem at once, those of the log and the database; `FB_CLOSED` after `stop`.
    */
   start(): Promise<void>
   /**
