@@ -88,7 +88,7 @@ export const handlerActs: readonly Act[] = [
   letter('returns-a-thenable-that-throws', () => thenable(failing)),
   done('returns-a-promise-of-another-realm', (setting) =>
     runInNewContext('new Promise((resolve) => run(resolve))', {
-      run: (resolve: () => void) => void unit(setting).then(resolve),
+      run: (resolve: () => void) => void unit(setting).then(resolve, resolve),
     }),
   ),
   letter('returns-a-promise-of-another-realm-that-rejects', () =>
