@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { SqlParam, SqlRow, SqlValue } from '../contracts/database.ts'
 import { errorMessage, FirebreakError } from '../contracts/errors.ts'
 import type { SqlTexts } from '../contracts/sql-text.ts'
+import { makePrivateFile, makePrivateFolder } from '../node/private-files.ts'
 import { boundValues } from '../node/sql-values.ts'
 import { databaseError } from './database-errors.ts'
 import { runMany, runStatement, StatementCache } from './database-statement.ts'
@@ -68,6 +68,7 @@ export class Connection {
 export function openWriter(settings: ConnectionSettings): Connection {
   const { path } = settings
   makeParent(path)
+  if (path !== ':memory:') makePrivateFile(path)
   const raw = new DatabaseSync(path, {
     timeout: blockingMs,
     enableForeignKeyConstraints: true,
@@ -99,19 +100,8 @@ export function openReader(settings: Pick<ConnectionSettings, 'path' | 'texts'>)
 function makeParent(path: string): void {
   if (path === ':memory:') return
   try {
-    makeFolder(dirname(path))
+    makePrivateFolder(dirname(path))
   } catch (error) {
     throw new FirebreakError('FB_DATABASE_READONLY', { path, reason: errorMessage(error) }, error)
-  }
-}
-
-// By hand, because mkdir's own `recursive` never returns where a file system says ENOENT for a new name, as /proc does.
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return
-  makeFolder(dirname(folder))
-  try {
-    mkdirSync(folder)
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'EEXIST') throw error
   }
 }

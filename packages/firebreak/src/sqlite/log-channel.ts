@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { DatabaseSync } from 'node:sqlite'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { Clock } from '../contracts/clock.ts'
+import { makePrivateFile } from '../node/private-files.ts'
 import { asLogError, fromWireError, isSqliteBusy, type WireError } from './log-errors.ts'
 import type { LogFiles } from './log-files.ts'
 import type { OwnerThreadData, OwnerThreadNews } from './log-owner-worker.ts'
@@ -134,6 +135,7 @@ function started(worker: Worker): Promise<void> {
 function takeLock(path: string): (() => void) | undefined {
   let db: DatabaseSync | undefined
   try {
+    makePrivateFile(path)
     db = new DatabaseSync(path, { timeout: 0 })
     // With a journal on disk the lock could not be had on a full one.
     db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { FirebreakError } from '../contracts/errors.ts'
+import { makePrivateFolder } from '../node/private-files.ts'
 import { asLogError } from './log-errors.ts'
 
 /** Where the parts of one log live; plain values, so that they can be sent to the owner's thread. */
@@ -25,24 +26,12 @@ export function databasePath(path: string): string {
 export function logFiles(path: string): LogFiles {
   const database = databasePath(path)
   try {
-    makeFolder(dirname(database))
+    makePrivateFolder(dirname(database))
     const folder = realpathSync(dirname(database))
     const stem = join(folder, basename(database, '.db'))
     return { database: `${stem}.db`, lock: `${stem}.lock`, socket: socketOf(stem) }
   } catch (error) {
     throw asLogError(error, database)
-  }
-}
-
-// Step by step: Node's recursive mkdir never returns from a file system that refuses with ENOENT, as /proc does.
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return
-  if (dirname(folder) !== folder) makeFolder(dirname(folder))
-  try {
-    mkdirSync(folder)
-  } catch (error) {
-    // Another process was faster.
-    if ((error as { code?: string }).code !== 'EEXIST') throw error
   }
 }
 

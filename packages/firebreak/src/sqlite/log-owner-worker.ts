@@ -3,6 +3,7 @@ import { existsSync, unlinkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../node/clock.ts'
+import { makePrivate } from '../node/private-files.ts'
 import { createCheckpointer } from './log-checkpoint.ts'
 import { asLogError, toWireError, type WireError } from './log-errors.ts'
 import type { LogFiles } from './log-files.ts'
@@ -109,7 +110,10 @@ function listen(owner: LogOwner, sockets: Set<Socket>): Promise<Server> {
   })
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(files.socket, () => resolve(server))
+    server.listen(files.socket, () => {
+      if (process.platform !== 'win32') makePrivate(files.socket)
+      resolve(server)
+    })
   })
 }
 

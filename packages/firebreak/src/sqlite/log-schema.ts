@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { FirebreakError } from '../contracts/errors.ts'
+import { makePrivateFile } from '../node/private-files.ts'
 import { asLogError } from './log-errors.ts'
 
 export type LogDurability = 'full' | 'survives-process-crash-only'
@@ -45,6 +46,7 @@ export interface WriterOptions {
 export function openWriter(options: WriterOptions): DatabaseSync {
   let db: DatabaseSync | undefined
   try {
+    makePrivateFile(options.database)
     db = new DatabaseSync(options.database, { timeout: 1000 })
     const isNew = recognise(db, options.database)
     const mode = db.prepare('PRAGMA journal_mode = WAL').get()
