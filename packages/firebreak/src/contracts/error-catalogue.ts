@@ -222,8 +222,8 @@ export const catalogue = {
   },
   FB_REPLAY_INVALID: {
     kind: 'permanent',
-    message: 'the edited payload does not fit {type} v{version}: {issues}',
-    remedy: 'Correct the payload; nothing was changed.',
+    message: 'the record does not fit {type} v{version}: {issues}',
+    remedy: 'Correct the payload, or deploy what handles it; nothing was changed.',
   },
   FB_REQUEST_ABANDONED: {
     kind: 'transient',

@@ -33,7 +33,8 @@ export interface LetterDesk {
   /**
    * Hands the original bytes to the one service that failed, under their old event id; no other consumer sees them again.
    *
-   * **Errors** `FB_LETTER_NOT_FOUND`, `FB_LETTER_STATE` when somebody else decided first.
+   * **Errors** `FB_LETTER_NOT_FOUND`, `FB_LETTER_STATE` when somebody else decided first, `FB_REPLAY_INVALID` when the service
+   * has no handler for it any more.
    */
   replay(id: string, decision: Decision): Promise<void>
   /** Replays a changed payload as a new event caused by the old one. **Errors** as replay, and `FB_REPLAY_INVALID`. */
@@ -82,10 +83,22 @@ export function letterDesk(given: DeskDeps): LetterDesk {
 }
 
 function replayed(deps: DeskDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
+  refuseUnhandled(deps.service, letter)
   return async (sql) => {
     await change(sql, letter, { to: 'replaying', action: actionOf(deps, 'replayed', by) })
     await reenter(deps, sql, letter, letter.entry)
   }
+}
+
+/** Nobody would take it: it would be on its way forever, or be skipped. */
+function refuseUnhandled(service: ServiceDefinition, { entry, eventType }: DeadLetter): void {
+  const handlers = [...service.handlers.values()].filter(({ event }) => event.topic === entry.topic)
+  // What could not be read has no type: whoever reads its topic may be able to by now.
+  const isHandled = eventType === null ? handlers.length > 0 : handlers.some(({ event }) => event.type === eventType)
+  if (isHandled) return
+  const issues = `${service.name} has no handler for it on topic ${entry.topic}`
+  const version = entry.headers['ce_schemaversion'] ?? '1'
+  throw new FirebreakError('FB_REPLAY_INVALID', { type: eventType ?? 'unknown', version, issues })
 }
 
 async function edited(

@@ -84,7 +84,9 @@ export function decode(engine: Decoding, delivery: Delivery): Message | Promise<
   }
   const handler = service.handlers.get(envelope.type) ?? null
   if (handler === null || handler.event.topic !== delivery.entry.topic) {
-    if (service.unknownEvents === 'skip') return messageOf(delivery, { envelope, handler: null })
+    // Skipped, a replay would count as one that succeeded.
+    const isReplay = delivery.parked !== null && delivery.parked.letterId !== null
+    if (service.unknownEvents === 'skip' && !isReplay) return messageOf(delivery, { envelope, handler: null })
     const detail = { type: envelope.type, version: envelope.schemaVersion }
     return messageOf(delivery, { envelope, handler: null, broken: new FirebreakError('FB_EVENT_UNKNOWN', detail) })
   }
