@@ -3,6 +3,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { SqlParam, SqlRow, SqlValue } from '../contracts/database.ts'
 import { errorMessage, FirebreakError } from '../contracts/errors.ts'
 import type { SqlTexts } from '../contracts/sql-text.ts'
+import { fileIsGone, fileWatch } from '../node/file-watch.ts'
 import { makePrivateFile, makePrivateFolder } from '../node/private-files.ts'
 import { boundValues } from '../node/sql-values.ts'
 import { databaseError } from './database-errors.ts'
@@ -31,6 +32,7 @@ export class Connection {
   readonly #path: string
   readonly #statements: StatementCache
   readonly #integers = new Integers()
+  readonly #isThere: () => boolean
 
   constructor(raw: DatabaseSync, { path, texts }: Pick<ConnectionSettings, 'path' | 'texts'>) {
     this.raw = raw
@@ -42,6 +44,7 @@ export class Connection {
       release: raw.prepare('release unit'),
     }
     this.#path = path
+    this.#isThere = path === ':memory:' ? () => true : fileWatch(path)
     this.#statements = new StatementCache(raw, texts, statementsMax)
   }
 
@@ -57,6 +60,12 @@ export class Connection {
 
   run(sql: string, rows: readonly (readonly SqlParam[])[]): number {
     return runMany(this.#statements.get(sql), rows, this.#integers)
+  }
+
+  /** **Errors** `FB_DATABASE_CORRUPT`: what has been committed is lost. */
+  commit(): void {
+    this.control.commit.run()
+    if (!this.#isThere()) throw new FirebreakError('FB_DATABASE_CORRUPT', { path: this.#path, reason: fileIsGone })
   }
 
   mapped(error: unknown): unknown {

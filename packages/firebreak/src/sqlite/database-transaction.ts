@@ -143,7 +143,7 @@ export async function runUnits<T>(
         verdicts.push(await runUnit(transaction, unit, verdicts, open))
       }
     })
-    connection.control.commit.run()
+    connection.commit()
     return verdicts
   } catch (error) {
     rollBack(connection)

@@ -40,7 +40,7 @@ try {
 async function start(): Promise<void> {
   const db = openWriter({ database: files.database, durability, pageCountMax })
   const clean = takeOver()
-  const store = openStore(db)
+  const store = openStore(db, files.database)
   const checkpointer = createCheckpointer(db, systemClock)
   const sockets = new Set<Socket>()
   const owner = createOwner(store, {

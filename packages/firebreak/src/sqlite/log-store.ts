@@ -4,11 +4,13 @@
  * I1 An offset is given once: `next` never falls below any offset ever stored, also when all records are gone.
  * I2 A batch is stored once: its producer's row moves in the same commit as its records.
  * I3 A failed write leaves memory as it was: `next` and `bytes` go back with the transaction.
- * I4 Consumer positions are durable when they are answered: they ride in the same commits.
+ * I4 Nothing is answered for that went into a file which is no longer at its path.
+ * I5 Consumer positions are durable when they are answered: they ride in the same commits.
  */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { TopicSpec } from '../contracts/log.ts'
+import { fileIsGone, fileWatch } from '../node/file-watch.ts'
 import { recordsTable } from './log-schema.ts'
 import { appendHeadBytes, headBytes, recordHeadBytes } from './log-wire.ts'
 
@@ -57,8 +59,9 @@ const rowsPerInsert = 16
 const rowSql = '(?, ?, CAST(? AS TEXT), ?, CAST(? AS TEXT))'
 const rowValues = 5
 
-export function openStore(db: DatabaseSync): LogStore {
-  return new Store(db)
+/** The store in a file; `path` is where it was opened. */
+export function openStore(db: DatabaseSync, path: string): LogStore {
+  return new Store(db, path)
 }
 
 class Store implements LogStore {
@@ -67,6 +70,10 @@ class Store implements LogStore {
   readonly #byTopic = new Map<string, number[]>()
   readonly #producers = new Map<number, Producer>()
   readonly #statements: Statements
+  readonly #path: string
+  readonly #isThere: () => boolean
+  /** Memory is behind what went into the file that is gone. */
+  #isGone = false
 
   readonly #adopt = (row: Record<string, SQLInputValue>): void => {
     const found = openPartition(this.db, row)
@@ -74,10 +81,13 @@ class Store implements LogStore {
     this.#byTopic.set(found.topic, [...(this.#byTopic.get(found.topic) ?? []), found.id])
   }
   readonly transaction = <T>(change: () => T): T => {
+    this.#refuseWhenGone()
     this.#statements.begin.run()
     try {
       const result = change()
       this.#statements.commit.run()
+      this.#isGone = !this.#isThere()
+      this.#refuseWhenGone()
       return result
     } catch (error) {
       // A full disk has already undone it.
@@ -95,10 +105,16 @@ class Store implements LogStore {
     }
     return found
   }
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, path: string) {
     this.db = db
+    this.#path = path
+    this.#isThere = fileWatch(path)
     this.#statements = prepare(db)
     for (const row of this.#statements.partitions.all()) this.#adopt(row)
+  }
+
+  #refuseWhenGone(): void {
+    if (this.#isGone) throw new FirebreakError('FB_LOG_CORRUPT', { path: this.#path, reason: fileIsGone })
   }
 
   readonly topicPartitions = (topic: string): readonly number[] => this.#byTopic.get(topic) ?? []

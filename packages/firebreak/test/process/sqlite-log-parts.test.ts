@@ -126,7 +126,8 @@ function appendFrame(producer: number, seq: number, partition: number, texts: re
 }
 
 function store(path: string): LogStore {
-  return openStore(openWriter({ database: join(path, 'log.db'), durability: 'full', pageCountMax: undefined }))
+  const database = join(path, 'log.db')
+  return openStore(openWriter({ database, durability: 'full', pageCountMax: undefined }), database)
 }
 
 test('the file of the log is set up for safety: write-ahead log, full synchronous', (t) => {
