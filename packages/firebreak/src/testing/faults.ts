@@ -90,7 +90,7 @@ export class Faults implements Around {
 
   #isAway({ port }: PortCall): boolean {
     const side = port === 'database' ? 'database' : 'log'
-    const nowMs = this.#clock.now()
+    const nowMs = this.#clock.monotonic()
     const { outage, outageMaxMs = 10_000 } = this.#rates
     if (nowMs < this.#awayUntilMs[side]) return true
     if (!this.#strikes('outage', outage)) return false

@@ -13,6 +13,7 @@ export class Life implements Around {
   readonly #onEnd: () => void
   #ended = false
   #calls = 0
+  #aheadMs = 0
   #endAt: { readonly call: number; readonly when: 'before' | 'after' } | undefined
 
   constructor(onEnd: () => void) {
@@ -54,10 +55,15 @@ export class Life implements Around {
     return this.#ended ? never() : result
   }
 
+  /** Sets the wall clock of this instance apart from that of the others. */
+  jump(ms: number): void {
+    this.#aheadMs += ms
+  }
+
   /** The instance's own view of a clock: its timers die with it. */
   clock(inner: Clock): Clock {
     return {
-      now: () => inner.now(),
+      now: () => inner.now() + this.#aheadMs,
       monotonic: () => inner.monotonic(),
       schedule: (delayMs, run): Timer => inner.schedule(delayMs, () => this.#ended || run()),
     }

@@ -54,11 +54,11 @@ export class MemoryCursor implements Cursor, Member {
     const { clock, group, topics } = this.#origin
     for (const partition of this.#leaving) group.release(this, partition)
     this.#leaving.clear()
-    const untilMs = clock.now() + waitMs
+    const untilMs = clock.monotonic() + waitMs
     for (;;) {
       if (signal.aborted || this.#closed) return noEntries
       const moved = this.#follow()
-      const nowMs = clock.now()
+      const nowMs = clock.monotonic()
       for (const topic of topics) topic.retain(nowMs)
       const entries = this.#collect(recordsMax)
       if (entries.length > 0 || moved || nowMs >= untilMs) return entries

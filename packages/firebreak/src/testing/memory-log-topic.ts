@@ -24,6 +24,8 @@ export class StoredPartition implements Partition {
   /** One per group that holds this partition. Written by the groups, read by `append`. */
   readonly readers: Set<Reader> = new Set()
   #entries: LogEntry[] = []
+  /** When each was appended, on the monotonic scale: an age must not depend on how the wall clock is set. */
+  #sinceMs: number[] = []
   #dropped = 0
   #bytes = 0
 
@@ -37,7 +39,7 @@ export class StoredPartition implements Partition {
     return this.first + this.#entries.length - this.#dropped
   }
 
-  append(record: LogRecord, bytes: number, atMs: number): number {
+  append(record: LogRecord, bytes: number, { atMs, sinceMs }: { atMs: number; sinceMs: number }): number {
     const offset = this.next
     const { key, headers } = record
     // A copy: the log keeps what was appended, whatever the caller does with its buffer. Buffer's pool halves its cost.
@@ -51,6 +53,7 @@ export class StoredPartition implements Partition {
       headers,
       atMs,
     })
+    this.#sinceMs.push(sinceMs)
     this.#bytes += bytes
     return offset
   }
@@ -66,16 +69,18 @@ export class StoredPartition implements Partition {
     return found?.offset ?? this.next
   }
 
+  /** `nowMs` is on the monotonic scale. */
   retain(nowMs: number, retentionMs: number, retentionBytes: number): void {
     const last = this.#entries.length - 1
     for (; this.#dropped < last; this.#dropped++, this.first++) {
       const oldest = this.#entries[this.#dropped]
       if (oldest === undefined) break
-      if (oldest.atMs >= nowMs - retentionMs && this.#bytes <= retentionBytes) break
+      if ((this.#sinceMs[this.#dropped] ?? nowMs) >= nowMs - retentionMs && this.#bytes <= retentionBytes) break
       this.#bytes -= bytesOf(oldest)
     }
     if (this.#dropped > 1024 && this.#dropped * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#dropped)
+      this.#sinceMs = this.#sinceMs.slice(this.#dropped)
       this.#dropped = 0
     }
   }

@@ -86,17 +86,17 @@ class MemoryLog implements Log {
       places.push(this.#store.topic(record.topic).partitionOf(record))
       sizes.push(this.#fitting(record))
     }
-    const atMs = this.#clock.now()
+    const at = { atMs: this.#clock.now(), sinceMs: this.#clock.monotonic() }
     const touched = new Set<StoredPartition>()
     const positions = records.map((record, index) => {
       const place = places[index] as StoredPartition
       touched.add(place)
-      const offset = place.append(record, sizes[index] ?? 0, atMs)
+      const offset = place.append(record, sizes[index] ?? 0, at)
       return { topic: place.topic, partition: place.partition, offset }
     })
     for (const place of touched) {
       const { retentionMs, retentionBytes } = this.#store.topic(place.topic).spec
-      place.retain(atMs, retentionMs, retentionBytes)
+      place.retain(at.sinceMs, retentionMs, retentionBytes)
       for (const reader of place.readers) reader.wake()
     }
     return positions
@@ -121,7 +121,7 @@ class MemoryLog implements Log {
     const clock = this.#clock
     const limitOf = (topic: string): number => this.#limitOf(topic)
     const retained = (topic: StoredTopic): StoredTopic => {
-      topic.retain(clock.now())
+      topic.retain(clock.monotonic())
       return topic
     }
     return {

@@ -59,7 +59,10 @@ export interface TestRuntime {
   settle(): Promise<void>
   /** Lets virtual time pass; see `VirtualClock`. */
   advance(ms: number): Promise<void>
-  /** What is in the log, in the order in which it was made; of one event, or of all. Copies are listed too. */
+  /**
+   * What is in the log, in the order of the ids, which is that in which it was made while no clock jumps; of one event, or
+   * of all. Copies are listed too.
+   */
   published(): Promise<readonly PublishedEvent[]>
   published<E extends AnyEvent>(event: E): Promise<readonly PublishedEvent<Payload<E>>[]>
   /** The service's own database. It survives crashes. */
@@ -77,8 +80,13 @@ export interface TestRuntime {
   instances(serviceName: string): number
   /** Port calls that the newest instance has made: the range for `crashAt`. */
   calls(serviceName: string): number
-  /** Starts an instance: after a crash, or beside those that run. They share the partitions. */
-  restart(serviceName: string): Promise<void>
+  /**
+   * Starts an instance: after a crash, or beside those that run. They share the partitions. Its wall clock is `aheadMs`
+   * ahead of that of the test, or behind it below 0.
+   */
+  restart(serviceName: string, aheadMs?: number): Promise<void>
+  /** Sets the wall clock of the newest instance `ms` forward, or back below 0; `clock.jump` does so for all. */
+  jump(serviceName: string, ms: number): void
   /** Stops the newest instance in good order. Let time pass when handlers wait on the clock. */
   leave(serviceName: string): Promise<void>
   /** Adds up the ledger of a service and compares it with the log. */
@@ -221,9 +229,13 @@ class TestSystem implements TestRuntime {
     return this.#newest(serviceName).life.calls
   }
 
-  async restart(serviceName: string): Promise<void> {
+  jump(serviceName: string, ms: number): void {
+    this.#newest(serviceName).life.jump(ms)
+  }
+
+  async restart(serviceName: string, aheadMs = 0): Promise<void> {
     const place = this.#place(serviceName)
-    const instance = this.#instanceOf(place)
+    const instance = this.#instanceOf(place, aheadMs)
     place.instances.push(instance)
     const started = instance.runtime.start()
     // A process that cannot start ends.
@@ -267,23 +279,26 @@ class TestSystem implements TestRuntime {
         },
       )
     }
-    const untilMs = this.clock.now() + stopMaxMs
+    const untilMs = this.clock.monotonic() + stopMaxMs
     await this.settle()
     while (instances.some(({ life }) => !life.ended)) {
-      invariant(this.clock.now() < untilMs, `a runtime stops within ${stopMaxMs} virtual ms`)
+      invariant(this.clock.monotonic() < untilMs, `a runtime stops within ${stopMaxMs} virtual ms`)
       await this.advance(Math.max(1, (this.clock.nextAtMs ?? 0) - this.clock.now()))
     }
     if (error !== undefined) throw error
   }
 
-  #instanceOf({ service: one, database }: Place): Instance {
-    const handle = memoryLog({ clock: this.clock, store: this.#store })
+  #instanceOf({ service: one, database }: Place, aheadMs: number): Instance {
     const life = new Life(() => void handle.close())
+    life.jump(aheadMs)
+    const clock = life.clock(this.clock)
+    // A log of another machine, with a clock of its own.
+    const handle = memoryLog({ clock: this.clock, store: this.#store })
     const { around, fetch, limits, observe } = this.#options
     const [log, own] =
       around === undefined ? [handle, database] : [aroundLog(handle, around), aroundDatabase(database, around)]
     const ownWay = {
-      clock: life.clock(this.clock),
+      clock,
       entropy: this.entropy,
       observe: (fact: Fact): unknown => life.ended || observe?.(fact, one.name),
     }

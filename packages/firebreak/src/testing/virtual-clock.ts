@@ -5,13 +5,15 @@ import { warnOfStall } from '../node/stall-warning.ts'
 
 /** Time that moves only when a test says so. */
 export interface VirtualClock extends Clock {
+  /** Sets the wall clock `ms` forward, or back below 0, as an administrator or a time server does; no time passes. */
+  jump(ms: number): void
   /** Lets `ms` pass: what becomes due runs in time order, and what each callback sets off ends before the next one. */
   advance(ms: number): Promise<void>
   /** Resolves when everything is done or asleep on this clock; no time passes. */
   settle(): Promise<void>
   /** Callbacks that wait. */
   readonly pending: number
-  /** When the next one is due; undefined when none waits. */
+  /** When the next one is due, as `now()` counts; undefined when none waits. */
   readonly nextAtMs: number | undefined
 }
 
@@ -34,13 +36,15 @@ export function virtualClock(startMs: number = 1_780_000_000_000): VirtualClock 
 }
 
 /**
- * I1 `now()` never goes back, and never beyond the alarm that runs.
+ * I1 Time never goes back, and never beyond the alarm that runs. `now()` differs from it by what the test has set.
  * I2 Alarms run in the order of their dates; those of one date in the order in which they were made.
  * I3 `#heap` is a binary heap over (date, order); cancelled alarms stay in it without a callback until they surface, or
  *    until they outnumber the others.
  */
 class Virtual implements VirtualClock {
-  #nowMs: number
+  #passedMs = 0
+  /** What the wall clock shows at the beginning of time. */
+  #originMs: number
   #order = 0
   #live = 0
   #heap: Alarm[] = []
@@ -48,21 +52,27 @@ class Virtual implements VirtualClock {
   #moves = 0
 
   constructor(startMs: number) {
-    this.#nowMs = startMs
+    this.#originMs = startMs
     watch(new WeakRef(this))
   }
 
   now(): number {
-    return this.#nowMs
+    return this.#originMs + this.#passedMs
   }
 
+  // Not the figure of the wall clock: arithmetic that mixes the two is wrong in tests as well.
   monotonic(): number {
-    return this.#nowMs
+    return this.#passedMs
+  }
+
+  jump(ms: number): void {
+    if (!Number.isFinite(ms)) throw stuck(`a wall clock does not jump by ${ms} ms`)
+    this.#originMs += ms
   }
 
   schedule(delayMs: number, run: () => void): Timer {
     // A fraction would make dates that no wall clock has; rounding up keeps "never before".
-    const atMs = this.#nowMs + Math.max(0, Math.ceil(delayMs))
+    const atMs = this.#passedMs + Math.max(0, Math.ceil(delayMs))
     const alarm: Alarm = { atMs, order: this.#order++, run }
     this.#live++
     this.#push(alarm)
@@ -75,7 +85,8 @@ class Virtual implements VirtualClock {
 
   get nextAtMs(): number | undefined {
     this.#dropCancelled()
-    return this.#heap[0]?.atMs
+    const first = this.#heap[0]
+    return first === undefined ? undefined : this.#originMs + first.atMs
   }
 
   /** Changes whenever the test has driven the clock. */
@@ -93,17 +104,17 @@ class Virtual implements VirtualClock {
     if (this.#advancing) throw stuck('advance() is under way: await it before the next one')
     this.#advancing = true
     try {
-      const untilMs = this.#nowMs + ms
+      const untilMs = this.#passedMs + ms
       await this.settle()
       for (let count = 1; ; count++) {
         const alarm = this.#due(untilMs)
         if (alarm === undefined) break
-        this.#nowMs = Math.max(this.#nowMs, alarm.atMs)
+        this.#passedMs = Math.max(this.#passedMs, alarm.atMs)
         alarm.run?.()
         await this.settle()
         if (count % 500 === 0) await wholeTurn()
       }
-      this.#nowMs = untilMs
+      this.#passedMs = untilMs
     } finally {
       this.#advancing = false
     }

@@ -99,3 +99,21 @@ test('equal seeds draw equally, others differ, and ids sort in the order in whic
   const mean = Array.from({ length: 10_000 }, () => a.random()).reduce((sum, x) => sum + x, 0) / 10_000
   assert.ok(Math.abs(mean - 0.5) < 0.02)
 })
+
+test('a jump sets the wall clock alone: what waits stays due after its delay, and monotonic time goes on', async () => {
+  const clock = virtualClock(1_000_000)
+  let firedAtMs = -1
+  clock.schedule(100, () => {
+    firedAtMs = clock.monotonic()
+  })
+  const startedAtMs = clock.monotonic()
+  clock.jump(-3_600_000)
+  assert.equal(clock.now(), 1_000_000 - 3_600_000)
+  assert.equal(clock.nextAtMs, clock.now() + 100)
+  await clock.advance(99)
+  clock.jump(86_400_000)
+  assert.equal(firedAtMs, -1)
+  await clock.advance(1)
+  assert.equal(firedAtMs - startedAtMs, 100)
+  assert.throws(() => clock.jump(Number.NaN), /does not jump by NaN/)
+})
