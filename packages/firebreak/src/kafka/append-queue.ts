@@ -47,6 +47,16 @@ export class AppendCall {
   }
 }
 
+/** What a record joins a batch with. */
+interface Joining {
+  /** The time that the record bears, of the wall clock. */
+  readonly atMs: number
+  /** On the monotonic scale, `timeoutMs` from now. */
+  readonly deadlineMs: number
+  readonly timeoutMs: number
+  readonly bytesMax: number
+}
+
 /** Records that reach the broker together, and whom to tell. */
 export class Batch {
   readonly writer: BatchWriter
@@ -124,12 +134,12 @@ export class AppendQueue {
     this.partition = partition
   }
 
-  add(record: LogRecord, payload: number, into: { atMs: number; deadlineMs: number; bytesMax: number }): Batch {
+  add(record: LogRecord, payload: number, into: Joining): Batch {
     const encodedMax = encodedBytesMax(record, payload)
     let batch = this.batches.at(-1)
     const isSent = batch?.uncertain === true || (this.busy && this.batches.length === 1)
     // It ends with its batch, so it must not join one whose time is running out.
-    const joinsUntilMs = into.deadlineMs - (into.deadlineMs - into.atMs) / 10
+    const joinsUntilMs = into.deadlineMs - into.timeoutMs / 10
     if (
       batch === undefined ||
       isSent ||

@@ -101,7 +101,7 @@ export class ClassicMember implements Membership {
     if (this.#stop.signal.aborted) return this.#settled.promise
     this.#isLost = false
     this.#needsRound = true
-    this.#aliveAtMs = this.#cluster.clock.now()
+    this.#aliveAtMs = this.#cluster.clock.monotonic()
     this.#wake?.abort()
     this.#running ??= this.#run()
     return this.#settled.promise
@@ -114,7 +114,7 @@ export class ClassicMember implements Membership {
 
   async commit(positions: readonly CommittedPosition[], verify: () => void): Promise<void> {
     const { clock, settings } = this.#cluster
-    const untilMs = clock.now() + settings.appendTimeoutMs
+    const untilMs = clock.monotonic() + settings.appendTimeoutMs
     for (let failures = 0; ; failures++) {
       if (this.isLost || this.#generation < 0) throw this.#fenced(positions)
       const generation = this.#generation
@@ -131,7 +131,7 @@ export class ClassicMember implements Membership {
             throw this.#fenced(positions)
           }
         } else if (refusalOf(error) !== undefined || isFirebreakError(error)) throw asLogError(error, settings.path)
-        if (this.#stop.signal.aborted || clock.now() >= untilMs)
+        if (this.#stop.signal.aborted || clock.monotonic() >= untilMs)
           throw error instanceof CommitTrouble ? this.#fenced(positions) : asLogError(error, settings.path)
       }
       await sleep(clock, pauseMs(failures), this.#stop.signal)
@@ -173,7 +173,7 @@ export class ClassicMember implements Membership {
         if (error instanceof Lost) this.#lose()
         else if (isFirebreakError(error) || refusalOf(error) !== undefined) this.#fail(error)
         else {
-          this.#trouble ??= { sinceMs: clock.now(), error }
+          this.#trouble ??= { sinceMs: clock.monotonic(), error }
           this.#cluster.forgetCoordinator(this.#group)
           if (this.#generation >= 0 && this.#isSilent()) this.#lose()
           await sleep(clock, pauseMs(failures++), this.#stop.signal)
@@ -199,7 +199,7 @@ export class ClassicMember implements Membership {
       this.#needsRound = true
       return
     }
-    const sentAtMs = clock.now()
+    const sentAtMs = clock.monotonic()
     const generation = this.#generation
     const connection = await this.#connect('beat')
     const { errorCode } = await ask(
@@ -226,7 +226,7 @@ export class ClassicMember implements Membership {
       }
       const assignments = joined.leader === joined.memberId ? await this.#assign(joined) : this.#leader.resign()
       const connection = await this.#connect('join')
-      const sentAtMs = this.#cluster.clock.now()
+      const sentAtMs = this.#cluster.clock.monotonic()
       const answer = await ask(
         connection,
         syncGroupV5.api,
@@ -256,7 +256,7 @@ export class ClassicMember implements Membership {
   async #joinGroup(): Promise<Joined | undefined> {
     const { settings, clock } = this.#cluster
     const connection = await this.#connect('join')
-    const sentAtMs = clock.now()
+    const sentAtMs = clock.monotonic()
     const generation = this.#claimedGeneration
     this.#claimed = generation < 0 ? [] : this.#holder.owned()
     const [topics, ledger] = [this.#topics, this.#ledger]
@@ -356,7 +356,7 @@ export class ClassicMember implements Membership {
 
   #isSilent(): boolean {
     if (this.#generation < 0) return false
-    return this.#cluster.clock.now() - this.#aliveAtMs > this.#cluster.settings.sessionTimeoutMs
+    return this.#cluster.clock.monotonic() - this.#aliveAtMs > this.#cluster.settings.sessionTimeoutMs
   }
 
   #fenced(positions: readonly Partition[]): FirebreakError {

@@ -16,7 +16,7 @@ export class GroupLeader {
 
   async assign(members: readonly Subscriber[]): Promise<Assignments> {
     this.#counted = await this.#count(new Set(members.flatMap((member) => member.topics)))
-    this.#countedAtMs = this.#cluster.clock.now()
+    this.#countedAtMs = this.#cluster.clock.monotonic()
     return assignPartitions(members, this.#counted)
   }
 
@@ -29,8 +29,8 @@ export class GroupLeader {
   async hasNewPartitions(): Promise<boolean> {
     const before = this.#counted
     const { clock } = this.#cluster
-    if (before === undefined || clock.now() - this.#countedAtMs < lookForPartitionsMs) return false
-    this.#countedAtMs = clock.now()
+    if (before === undefined || clock.monotonic() - this.#countedAtMs < lookForPartitionsMs) return false
+    this.#countedAtMs = clock.monotonic()
     const now = await this.#count(before.keys())
     return [...now].some(([topic, count]) => count > (before.get(topic) ?? 0))
   }

@@ -167,12 +167,12 @@ export class Cluster {
 
   /** **Errors** `FB_TOPIC_UNKNOWN` naming all that do not exist, `FB_LOG_UNAVAILABLE`, `FB_LOG_REFUSED`. */
   async learn(names: readonly string[]): Promise<void> {
-    const giveUpAtMs = this.clock.now() + unknownGraceMs
+    const giveUpAtMs = this.clock.monotonic() + unknownGraceMs
     await withPatience(this.patience, async () => {
       const found = await this.refresh(names)
       const missing = names.filter((name) => !found.has(name))
       if (missing.length === 0) return
-      if (this.clock.now() < giveUpAtMs) throw new ProtocolAnswer(code.unknownTopicOrPartition)
+      if (this.clock.monotonic() < giveUpAtMs) throw new ProtocolAnswer(code.unknownTopicOrPartition)
       throw new FirebreakError('FB_TOPIC_UNKNOWN', { topic: missing.join(', ') })
     })
   }

@@ -63,7 +63,7 @@ export class KafkaCursor implements Cursor, Holder {
   #prepareAgain: Timer | undefined
   /** Since when it is not known where to start. */
   #unplaced: Trouble | undefined
-  #toldAtMs = 0
+  #toldAtMs = Number.NEGATIVE_INFINITY
   #committing: Promise<void> = Promise.resolve()
   /** When the group has named what `#drainTimer` waits for. */
   readonly #lostAtMs = new Map<string, number>()
@@ -101,7 +101,7 @@ export class KafkaCursor implements Cursor, Holder {
     this.#open()
     const { clock } = this.#cluster
     this.#acknowledge()
-    const untilMs = clock.now() + waitMs
+    const untilMs = clock.monotonic() + waitMs
     for (;;) {
       if (this.#closed || signal.aborted) return noEntries
       const hasLost = this.#drop()
@@ -110,7 +110,7 @@ export class KafkaCursor implements Cursor, Holder {
       if (this.#member.isLost) this.#member.join().catch(() => undefined)
       const hasGained = this.#gain()
       const entries = this.#fetcher.take(recordsMax)
-      const nowMs = clock.now()
+      const nowMs = clock.monotonic()
       if (entries.length > 0 || hasGained) return entries
       this.#tellTrouble(nowMs)
       if (nowMs >= untilMs) return entries
@@ -266,7 +266,7 @@ export class KafkaCursor implements Cursor, Holder {
     }
     if (wanted.size === 0) return
     const error = new Error(`no answer about the positions of ${this.#origin.group}`)
-    this.#unplaced ??= { sinceMs: this.#cluster.clock.now(), error }
+    this.#unplaced ??= { sinceMs: this.#cluster.clock.monotonic(), error }
     this.#preparing = this.#findStarts(wanted).then(
       (starts) => {
         for (const [id, start] of starts) {
@@ -317,7 +317,7 @@ export class KafkaCursor implements Cursor, Holder {
   /** Fences what was not let go of in time. */
   #watchDrain(): void {
     const { clock, settings } = this.#cluster
-    const nowMs = clock.now()
+    const nowMs = clock.monotonic()
     const draining = new Set(this.#leaving.keys())
     for (const id of this.#view.keys()) if (!this.#member.target.has(id) && !this.#fenced.has(id)) draining.add(id)
     for (const id of this.#lostAtMs.keys()) if (!draining.has(id)) this.#lostAtMs.delete(id)

@@ -103,12 +103,12 @@ export class Fetcher {
   }
 
   #throwTrouble(places: readonly FetchPlace[]): void {
-    const longAgoMs = this.#cluster.clock.now() - unavailableAfterMs
+    const longAgoMs = this.#cluster.clock.monotonic() - unavailableAfterMs
     for (const { trouble, hasRecords, failing } of places) {
       if (hasRecords) continue
       if (trouble !== undefined) throw trouble
       if (failing === undefined || failing.sinceMs > longAgoMs || this.#toldAtMs > longAgoMs) continue
-      this.#toldAtMs = this.#cluster.clock.now()
+      this.#toldAtMs = this.#cluster.clock.monotonic()
       throw failing.error
     }
   }
@@ -116,7 +116,7 @@ export class Fetcher {
   #pump(): void {
     if (this.#closed) return
     const { clock, settings } = this.#cluster
-    const nowMs = clock.now()
+    const nowMs = clock.monotonic()
     const requests = new Map<number, FetchPlace[]>()
     let againAtMs = Number.POSITIVE_INFINITY
     for (const place of this.#places.values()) {
@@ -140,7 +140,7 @@ export class Fetcher {
   #pumpAt(atMs: number): void {
     const { clock } = this.#cluster
     this.#timer?.cancel()
-    this.#timer = clock.schedule(Math.max(1, atMs - clock.now()), () => this.#pump())
+    this.#timer = clock.schedule(Math.max(1, atMs - clock.monotonic()), () => this.#pump())
   }
 
   /** Bytes that may be asked for now. What is fetched ahead of paused partitions goes before others get nothing. */
@@ -274,7 +274,7 @@ export class Fetcher {
     for (const place of places) {
       topics.add(place.partition.topic)
       if (isFinal) place.trouble = told
-      else place.failed(told, clock.now())
+      else place.failed(told, clock.monotonic())
     }
     if (isFinal) this.#wake()
     else this.#cluster.refresh([...topics]).catch(() => undefined)
@@ -282,7 +282,7 @@ export class Fetcher {
 
   #refused(place: FetchPlace, { errorCode }: FetchedPartition): void {
     const { clock, settings } = this.#cluster
-    place.failed(this.#unavailable(place, errorCode), clock.now())
+    place.failed(this.#unavailable(place, errorCode), clock.monotonic())
     const { topic } = place.partition
     switch (errorCode) {
       case code.offsetOutOfRange:
@@ -326,7 +326,7 @@ export class Fetcher {
       // Within the range: the broker no longer knows the epoch that we came from.
       else place.fetchedEpoch = -1
     } finally {
-      place.notBeforeMs = this.#cluster.clock.now() + (place.failures > 1 ? pauseMs(place.failures) : 0)
+      place.notBeforeMs = this.#cluster.clock.monotonic() + (place.failures > 1 ? pauseMs(place.failures) : 0)
       this.#pump()
     }
   }

@@ -23,14 +23,14 @@ export interface Patience {
  */
 export async function withPatience<T>(patience: Patience, run: () => Promise<T>): Promise<T> {
   const { clock, path, withinMs, signal } = patience
-  const untilMs = clock.now() + withinMs
+  const untilMs = clock.monotonic() + withinMs
   for (let failures = 0; ; failures++) {
     try {
       return await run()
     } catch (error) {
-      if (isFinal(error) || signal?.aborted === true || clock.now() >= untilMs) throw asLogError(error, path)
+      if (isFinal(error) || signal?.aborted === true || clock.monotonic() >= untilMs) throw asLogError(error, path)
     }
-    await sleep(clock, Math.max(1, Math.min(pauseMs(failures), untilMs - clock.now())), signal)
+    await sleep(clock, Math.max(1, Math.min(pauseMs(failures), untilMs - clock.monotonic())), signal)
   }
 }
 

@@ -73,14 +73,15 @@ export class Producer {
       payloads.push(this.#admission.fitting(record))
       queues.push(this.#queueOf(record))
     }
+    const { appendTimeoutMs: timeoutMs } = settings
+    const deadlineMs = clock.monotonic() + timeoutMs
     const atMs = clock.now()
-    const deadlineMs = atMs + settings.appendTimeoutMs
     const call = new AppendCall(records.length)
     for (let i = 0; i < records.length; i++) {
       const record = records[i] as LogRecord
       const queue = queues[i] as AppendQueue
       const bytesMax = Math.min(batchBytesMax, this.#admission.batchBytesMax(record.topic))
-      queue.add(record, payloads[i] ?? 0, { atMs, deadlineMs, bytesMax }).add(call, i)
+      queue.add(record, payloads[i] ?? 0, { atMs, deadlineMs, timeoutMs, bytesMax }).add(call, i)
       if (!queue.busy) this.#waiting.add(queue)
     }
     this.#dispatchSoon()
@@ -118,7 +119,7 @@ export class Producer {
   #dispatchAt(atMs: number): void {
     const { clock } = this.#cluster
     this.#timer?.cancel()
-    this.#timer = clock.schedule(Math.max(0, atMs - clock.now()), () => this.#dispatch())
+    this.#timer = clock.schedule(Math.max(0, atMs - clock.monotonic()), () => this.#dispatch())
   }
 
   #dispatch(): void {
@@ -127,7 +128,7 @@ export class Producer {
       return
     }
     const { clock } = this.#cluster
-    const nowMs = clock.now()
+    const nowMs = clock.monotonic()
     const requests = new Map<number, { bytes: number; sending: Sending[] }>()
     let againAtMs = Number.POSITIVE_INFINITY
     for (const queue of this.#waiting) {
@@ -247,14 +248,14 @@ export class Producer {
   }
 
   #tryAgain(queue: AppendQueue, batch: Batch, error: unknown): void {
-    if (this.#cluster.clock.now() < batch.deadlineMs) this.#postpone(queue)
+    if (this.#cluster.clock.monotonic() < batch.deadlineMs) this.#postpone(queue)
     else queue.giveUp(asLogError(error, this.#cluster.settings.path))
   }
 
   /** Asks who leads now, and waits a little longer each time. */
   #postpone(queue: AppendQueue): void {
     const { clock } = this.#cluster
-    queue.notBeforeMs = clock.now() + pauseMs(queue.failures++)
+    queue.notBeforeMs = clock.monotonic() + pauseMs(queue.failures++)
     this.#cluster.refresh([queue.topic]).then(
       (found) => {
         if (found.has(queue.topic)) queue.absences = 0

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../contracts/clock.ts'
 
 /** Something with a deadline that the watch can end. */
 export interface Expiring {
+  /** On the clock's monotonic scale. */
   readonly deadlineAtMs: number
   expire(): void
 }
@@ -39,7 +40,7 @@ export class DeadlineWatch {
   }
 
   readonly #step = (): void => {
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     for (const item of this.#watched) {
       if (item.deadlineAtMs > now) continue
       this.#watched.delete(item)

@@ -23,12 +23,12 @@ const pauseMs = 100
 /** Returns if it is committed. **Errors** `FB_COMMIT_UNKNOWN`, or what cut the connection when nothing was committed. */
 export async function settleDoubt(doubt: Doubt, connections: Connections): Promise<void> {
   const { path, clock, commitDoubtMaxMs } = connections.settings
-  const untilMs = clock.now() + commitDoubtMaxMs
+  const untilMs = clock.monotonic() + commitDoubtMaxMs
   for (;;) {
     const fate = await askFate(doubt, connections)
     if (fate === 'committed') return
     if (fate === 'aborted') throw doubt.inUnit ? userError(doubt.cause, path) : postgresError(doubt.cause, path)
-    if (fate === 'unknown' || clock.now() >= untilMs) break
+    if (fate === 'unknown' || clock.monotonic() >= untilMs) break
     await sleep(clock, pauseMs)
   }
   throw new FirebreakError('FB_COMMIT_UNKNOWN', { path, reason: errorMessage(doubt.cause) }, doubt.cause)

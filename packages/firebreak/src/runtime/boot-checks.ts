@@ -72,13 +72,13 @@ export async function waitUntilAlone(engine: Surroundings & Pick<Engine, 'clock'
   const { log, service, clock } = engine
   if (service.topics.length === 0) return
   const company = companyOf(engine, 0)
-  const untilMs = clock.now() + companyMaxMs
+  const untilMs = clock.monotonic() + companyMaxMs
   for (let looks = 1; ; looks++) {
     const problems = company(await log.inspect().members(service.name))
     if (problems === undefined) return
     const error = new FirebreakError('FB_CONFIG', { problems })
     if (looks === 1) engine.tell?.({ kind: 'trouble', where: 'log', error })
-    if (clock.now() >= untilMs) throw error
+    if (clock.monotonic() >= untilMs) throw error
     await sleep(clock, lookEveryMs)
   }
 }

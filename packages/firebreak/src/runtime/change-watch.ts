@@ -34,7 +34,7 @@ export class ChangeWatch {
   readonly #events: ChangeEvents
   #timer: Timer | undefined
   #desk = 0
-  #compareAtMs = 0
+  #compareAtMs = Number.NEGATIVE_INFINITY
   #waitMs = seldomMs
   #stopped = false
 
@@ -83,8 +83,8 @@ export class ChangeWatch {
   /** A partition in which nothing happens would not notice by itself. A file is not replaced under a process. */
   async #compareClaims(): Promise<void> {
     const { database, clock } = this.#engine
-    if (!database.capabilities.shared || clock.now() < this.#compareAtMs) return
-    this.#compareAtMs = clock.now() + compareEveryMs
+    if (!database.capabilities.shared || clock.monotonic() < this.#compareAtMs) return
+    this.#compareAtMs = clock.monotonic() + compareEveryMs
     const known = this.#events.claims().map((claimed) => ({ id: claimed.id, epoch: claimed.epoch }))
     if (known.length === 0) return
     const found = await readEpochs(database)

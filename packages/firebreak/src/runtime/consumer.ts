@@ -320,9 +320,9 @@ export class Consumer {
 
   async #drained(claims: readonly ClaimedPartition[], drainMs: number): Promise<boolean> {
     const { clock } = this.#engine
-    const untilMs = clock.now() + drainMs
+    const untilMs = clock.monotonic() + drainMs
     const busy = (): boolean => claims.some((claimed) => claimed.busy.size > 0 || claimed.lanes.size > 0)
-    while (busy() && clock.now() < untilMs) await sleep(clock, 5)
+    while (busy() && clock.monotonic() < untilMs) await sleep(clock, 5)
     return !busy()
   }
 

@@ -65,7 +65,7 @@ export class UnitOfWork implements Expiring {
   constructor(engine: Engine, spec: AttemptSpec) {
     this.#engine = engine
     this.#spec = spec
-    this.deadlineAtMs = engine.clock.now() + spec.handler.deadlineMs
+    this.deadlineAtMs = engine.clock.monotonic() + spec.handler.deadlineMs
   }
 
   get envelope(): Envelope {
@@ -140,7 +140,7 @@ export class UnitOfWork implements Expiring {
   ): Promise<CallResponse<C>> {
     const { caller, clock } = this.#engine
     this.#calls ??= new AttemptCalls(caller, this.#spec.envelope, this.#spec.handler)
-    const time = { remainingMs: this.deadlineAtMs - clock.now(), signal: this.signal }
+    const time = { remainingMs: this.deadlineAtMs - clock.monotonic(), signal: this.signal }
     return this.#calls.send(definition, request, time, options)
   }
 

@@ -156,9 +156,9 @@ class GroupCursor implements MemberCursor {
       const news = this.#changed || this.#pending !== undefined
       if (entries.length > 0 || news || signal.aborted || leftMs <= 0) return entries
       const sliceMs = Math.min(leftMs, backupMs)
-      const before = this.#clock.now()
+      const before = this.#clock.monotonic()
       const late = await this.#wait(sliceMs, signal)
-      leftMs -= late ? sliceMs : Math.max(0, Math.min(sliceMs, this.#clock.now() - before))
+      leftMs -= late ? sliceMs : Math.max(0, Math.min(sliceMs, this.#clock.monotonic() - before))
       if (late) this.#lookEverywhere()
     }
   }

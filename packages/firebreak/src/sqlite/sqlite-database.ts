@@ -179,8 +179,8 @@ class SqliteDatabase implements Database {
         return run()
       } catch (error) {
         if (!isBusy(error)) throw databaseError(error, path)
-        startedAtMs ??= clock.now()
-        const waitedMs = clock.now() - startedAtMs
+        startedAtMs ??= clock.monotonic()
+        const waitedMs = clock.monotonic() - startedAtMs
         if (waitedMs >= busyTimeoutMs) throw new FirebreakError('FB_DATABASE_BUSY', { path, waitedMs }, error)
         // Half fixed, half chance: two processes that wait for each other must not stay in step.
         const stepMs = Math.min(20, 2 ** attempt)

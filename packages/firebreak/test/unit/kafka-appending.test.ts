@@ -115,6 +115,24 @@ test('I4: one record that is refused fails its own call, and the others of its b
   assert.ok(brokers.sent.length <= 13, `${brokers.sent.length} requests to find one of 64 records`)
 })
 
+test('records on both sides of a jump of the wall clock share a batch, and are given up in their time', async () => {
+  const { brokers, append, stored } = scene()
+  const day = 86_400_000
+  const calls = [0, 40 * day, -80 * day].map((ms) => {
+    brokers.clock.jump(ms)
+    return append(String(ms / day))
+  })
+  await brokers.clock.advance(1000)
+  assert.deepEqual(await Promise.all(calls), ['0', '1', '2'])
+  assert.deepEqual([stored(), brokers.sent.length], [['0', '40', '-80'], 1])
+  brokers.onProduce = () => unknownTopic
+  const late = append('late')
+  await brokers.clock.settle()
+  brokers.clock.jump(-day)
+  await brokers.clock.advance(200_000)
+  assert.equal(await late, 'FB_LOG_UNAVAILABLE')
+})
+
 test('I4: a batch that is refused for its size is stored in parts', async () => {
   const { brokers, append, stored } = scene()
   brokers.onProduce = ({ texts }) => (texts.length > 2 ? messageTooLarge : undefined)
@@ -201,7 +219,7 @@ const queueWith = (...values: readonly string[]): { queue: AppendQueue; calls: r
     const call = new AppendCall(1)
     call.done.catch(() => undefined)
     const one = record('t', 'k', value)
-    queue.add(one, payloadBytes(one), { atMs: 0, deadlineMs: 1000, bytesMax: 1 }).add(call, 0)
+    queue.add(one, payloadBytes(one), { atMs: 0, deadlineMs: 1000, timeoutMs: 1000, bytesMax: 1 }).add(call, 0)
     return call
   })
   return { queue, calls }
