@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Database } from '../../src/contracts/database.ts'
+import type { Database, Sql } from '../../src/contracts/database.ts'
 import { isFirebreakError } from '../../src/contracts/errors.ts'
 import type { Fact } from '../../src/contracts/journal.ts'
 import type { Log, LogRecord } from '../../src/contracts/log.ts'
-import { leaseShards } from '../../src/ledger/leases.ts'
+import { LeaseWatch, leaseShards } from '../../src/ledger/leases.ts'
 import { openLedger } from '../../src/ledger/schema.ts'
 import { verifyLedger } from '../../src/ledger/verify.ts'
 import { createRuntime } from '../../src/runtime/runtime.ts'
@@ -16,27 +16,66 @@ import { Followed, Happened, publishAll, recordOf, scene, writer } from '../thin
 
 const forMs = 2000
 
-test('instances that ask share the shards of the outbox evenly, and take those of one that is gone', async () => {
+const hourMs = 3_600_000
+
+for (const [aheadMs, clocks] of [
+  [0, 'the same clocks'],
+  [hourMs, 'a clock that is an hour behind'],
+  [-24 * hourMs, 'a clock that is a day ahead'],
+] as const) {
+  test(`instances that ask share the shards of the outbox evenly, and take those of one that is gone: ${clocks}`, async () => {
+    const database = sqliteDatabase({ path: ':memory:' })
+    await openLedger(database, 'one', 0)
+    const asker = (holder: string, wallMs: number) => {
+      const watch = new LeaseWatch()
+      return async (atMs: number): Promise<readonly number[]> => {
+        const clock = { now: () => wallMs + atMs, monotonic: () => atMs }
+        let held: readonly number[] = []
+        await database.commit([
+          async (sql) => {
+            held = (await leaseShards(sql, { holder, clock, forMs, watch }, 8)).held
+          },
+        ])
+        return held
+      }
+    }
+    const [askA, askB] = [asker('a', 100 * hourMs + aheadMs), asker('b', 100 * hourMs)]
+    assert.equal((await askA(0)).length, 8)
+    assert.deepEqual(await askB(100), [])
+    const a = await askA(1000)
+    const b = await askB(1100)
+    assert.deepEqual([a.length, b.length], [4, 4])
+    assert.deepEqual([...a, ...b].sort(), [0, 1, 2, 3, 4, 5, 6, 7])
+    // `a` is gone: nobody has what it held until its lease has not moved for its whole time.
+    assert.deepEqual(await askB(3099), b)
+    assert.equal((await askB(3100)).length, 8)
+    await database.close()
+  })
+}
+
+test('a lease that is renewed while somebody takes it for over stays where it is', async () => {
   const database = sqliteDatabase({ path: ':memory:' })
   await openLedger(database, 'one', 0)
-  const lease = async (holder: string, nowMs: number): Promise<readonly number[]> => {
-    let held: readonly number[] = []
-    await database.commit([
-      async (sql) => {
-        held = (await leaseShards(sql, { holder, nowMs, forMs }, 8)).held
-      },
-    ])
-    return held
-  }
-  assert.equal((await lease('a', 0)).length, 8)
-  assert.deepEqual(await lease('b', 100), [])
-  const a = await lease('a', 1000)
-  const b = await lease('b', 1100)
-  assert.deepEqual([a.length, b.length], [4, 4])
-  assert.deepEqual([...a, ...b].sort(), [0, 1, 2, 3, 4, 5, 6, 7])
-  // `a` is gone: nobody has what it held until its lease is over.
-  assert.deepEqual(await lease('b', 2900), b)
-  assert.equal((await lease('b', 3001)).length, 8)
+  const [watchA, watchB] = [new LeaseWatch(), new LeaseWatch()]
+  const clockAt = (atMs: number) => ({ now: () => 0, monotonic: () => atMs })
+  const held = async (holder: string, watch: LeaseWatch, atMs: number, sql: Sql): Promise<number> =>
+    (await leaseShards(sql, { holder, clock: clockAt(atMs), forMs, watch }, 8)).held.length
+  await database.commit([
+    async (sql) => {
+      assert.equal(await held('a', watchA, 0, sql), 8)
+      assert.equal(await held('b', watchB, 0, sql), 0)
+      // What B has read is out of date before it writes.
+      const late: Sql = {
+        ...sql,
+        query: async (text, params) => {
+          const rows = await sql.query(text, params)
+          if (text.startsWith('SELECT')) await held('a', watchA, 2000, sql)
+          return rows as never
+        },
+      }
+      assert.equal(await held('b', watchB, 2000, late), 0)
+    },
+  ])
   await database.close()
 })
 

@@ -47,7 +47,7 @@ export class Prober {
       if (outcome !== 'away') await Promise.all(hopeful.map((one) => this.#try(one, refusals)))
       await this.#end(waiting, refusals)
     } finally {
-      queue.blocked.tried(lanes, engine.clock.now())
+      queue.blocked.tried(lanes, engine.clock.monotonic())
       for (const lane of lanes) if (!queue.blocked.has(lane.lane)) free(lane)
     }
   }

@@ -1,6 +1,6 @@
 import { sleep, type Timer } from '../../contracts/clock.ts'
 import { blockedPlaces, removeBlocked } from '../../ledger/blocked-events.ts'
-import { dropLeases, type Held, leaseShards } from '../../ledger/leases.ts'
+import { dropLeases, type Held, LeaseWatch, leaseShards } from '../../ledger/leases.ts'
 import { readMoves } from '../../ledger/moves.ts'
 import { countOutbox, type OutboxRow, outboxShards, readOutbox, removeFromOutbox } from '../../ledger/outbox.ts'
 import { nextTurn } from '../../node/turn.ts'
@@ -11,6 +11,7 @@ import { persist } from '../persist.ts'
 import type { StopTime } from '../stop-time.ts'
 import { bareUnit } from '../unit.ts'
 import type { BlockedLane } from './blocked-lanes.ts'
+import { LeaseTime } from './lease-time.ts'
 import { OutboxQueue } from './outbox-queue.ts'
 import { Prober } from './prober.ts'
 import { Sender } from './sender.ts'
@@ -46,7 +47,10 @@ export class Relay {
   #looking = false
   /** Removed while a look was under way. */
   readonly #late: number[] = []
-  #leasedUntilMs = 0
+  readonly #lease: LeaseTime
+  readonly #others = new LeaseWatch()
+  /** There may be leases of ours to give back. */
+  #asked = false
   #pass: Promise<void> | undefined
   #again = false
   /** Sending and probing, each by itself. */
@@ -60,7 +64,8 @@ export class Relay {
     this.#engine = engine
     const { clock, entropy, topics } = engine
     const partitions = (topic: string): number | undefined => topics.partitions(topic)
-    const queue = new OutboxQueue({ now: () => clock.now(), random: () => entropy.random(), partitions })
+    this.#lease = new LeaseTime(clock, leaseMs)
+    const queue = new OutboxQueue({ now: () => clock.monotonic(), random: () => entropy.random(), partitions })
     const maySend = (): boolean => this.#maySend
     this.#queue = queue
     this.#sender = new Sender({ engine, queue, maySend, sent: (rows) => this.#sent(rows, false) })
@@ -86,7 +91,7 @@ export class Relay {
   /** Others may put events into shards that only this instance sends. */
   get sharing(): boolean {
     const { size } = this.#marks
-    return size > 0 && size < outboxShards && this.#engine.clock.now() < this.#leasedUntilMs
+    return size > 0 && size < outboxShards && this.#lease.leftMs > 0
   }
 
   /** Rows that have just been committed here. */
@@ -135,8 +140,8 @@ export class Relay {
     this.#stopped = true
     this.#stop.abort()
     this.#timer?.cancel()
-    if (this.#leasedUntilMs === 0) return
-    this.#leasedUntilMs = 0
+    if (!this.#asked) return
+    this.#lease.end()
     await time.sees(this.#engine.database.commit([(sql) => dropLeases(sql, this.#engine.instance)]))
   }
 
@@ -145,7 +150,7 @@ export class Relay {
   }
 
   get #maySend(): boolean {
-    return !this.#stop.signal.aborted && this.#engine.clock.now() < this.#leasedUntilMs
+    return !this.#stop.signal.aborted && this.#lease.leftMs > 0
   }
 
   async #passes(): Promise<void> {
@@ -154,7 +159,7 @@ export class Relay {
     while (this.#again && !this.#stop.signal.aborted) {
       this.#again = false
       try {
-        if (await this.#lease()) {
+        if (await this.#renew()) {
           this.#dispatch()
           if (this.#more && this.#queue.hasRoom('look')) {
             await this.#look()
@@ -181,7 +186,7 @@ export class Relay {
 
   /** Starts what can go now; each outlet goes at its own pace from here on. */
   #dispatch(): void {
-    const nowMs = this.#engine.clock.now()
+    const nowMs = this.#engine.clock.monotonic()
     for (const outlet of this.#queue.outlets) if (outlet.isReady(nowMs)) this.#start(this.#sender.send(outlet))
     for (const lanes of this.#queue.blocked.takeDue(nowMs)) this.#start(this.#prober.probe(lanes))
   }
@@ -204,7 +209,7 @@ export class Relay {
   #arm(): void {
     this.#timer?.cancel()
     if (this.#stopped) return
-    const nowMs = this.#engine.clock.now()
+    const nowMs = this.#engine.clock.monotonic()
     const atMs = Math.min(this.#leaseAtMs(nowMs), ...this.#dues(nowMs))
     if (atMs < Number.POSITIVE_INFINITY)
       this.#timer = this.#engine.clock.schedule(Math.max(1, atMs - nowMs), () => this.kick())
@@ -215,7 +220,7 @@ export class Relay {
     // Others send the rest; look again when their leases could have ended.
     if (size === 0 || (size < outboxShards && this.#beyond > 0)) return nowMs + leaseMs
     const isBusy = this.#work.size > 0
-    return isBusy ? this.#leasedUntilMs - leaseMs / 2 : Number.POSITIVE_INFINITY
+    return isBusy ? nowMs + this.#lease.leftMs - leaseMs / 2 : Number.POSITIVE_INFINITY
   }
 
   *#dues(nowMs: number): Iterable<number> {
@@ -228,19 +233,20 @@ export class Relay {
   }
 
   /** Renews what is held and takes what nobody holds; false while that is nothing. */
-  async #lease(): Promise<boolean> {
+  async #renew(): Promise<boolean> {
+    if (this.#lease.leftMs > leaseMs / 2) return this.#marks.size > 0
     const { clock, database, instance } = this.#engine
-    const nowMs = clock.now()
-    if (nowMs < this.#leasedUntilMs - leaseMs / 2) return this.#marks.size > 0
+    const got = this.#lease.ask()
+    this.#asked = true
     let found: Held = { held: [], taken: [] }
     const [verdict] = await database.commit([
       async (sql) => {
-        found = await leaseShards(sql, { holder: instance, nowMs, forMs: leaseMs }, outboxShards)
+        found = await leaseShards(sql, { holder: instance, clock, forMs: leaseMs, watch: this.#others }, outboxShards)
       },
     ])
     if (verdict?.ok === false) throw verdict.error
     await this.#hold(found)
-    this.#leasedUntilMs = nowMs + leaseMs
+    got()
     if (found.held.length < outboxShards) await this.#countBeyond()
     return found.held.length > 0
   }
@@ -250,7 +256,7 @@ export class Relay {
     this.#queue.dropShards((shard) => fresh.has(shard) || !this.#marks.has(shard))
     if (fresh.size === 0) return
     this.#more = true
-    const nowMs = this.#engine.clock.now()
+    const nowMs = this.#engine.clock.monotonic()
     try {
       for (const place of await blockedPlaces(this.#engine.database)) {
         if (fresh.has(place.shard)) this.#queue.blocked.add(this.#queue.laneAt(place), nowMs)

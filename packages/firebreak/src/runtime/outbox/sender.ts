@@ -51,15 +51,15 @@ export class Sender {
     const { engine, queue, maySend } = this.#deps
     for (;;) {
       // For each call anew: an outlet with much to send is not a slow one.
-      outlet.move({ kind: 'begin', nowMs: engine.clock.now() })
+      outlet.move({ kind: 'begin', nowMs: engine.clock.monotonic() })
       const rows = maySend() ? outlet.take(batchMax) : []
       if (rows.length === 0) return outlet.move({ kind: 'end' })
       const left = await this.#settle(rows)
       // Those of keys that were blocked by the way are not given back (I1).
       outlet.giveBack(queue.withoutBlocked(left.rows))
       if (left.error !== undefined) return this.#rest(outlet, left.error)
-      if (outlet.failures > 0) queue.blocked.hurry(outlet.id, engine.clock.now())
-      outlet.wentWell(engine.clock.now())
+      if (outlet.failures > 0) queue.blocked.hurry(outlet.id, engine.clock.monotonic())
+      outlet.wentWell(engine.clock.monotonic())
     }
   }
 
@@ -134,7 +134,7 @@ export class Sender {
     if (outlet.failures === 0) tell?.({ kind: 'trouble', where: 'relay', error })
     const retry = fateOf(error) === 'closed' ? closedRetry : awayRetry
     const pauseMs = backoffMs(retry, ++outlet.failures, 0, entropy.random)
-    outlet.move({ kind: 'fail', untilMs: clock.now() + pauseMs })
+    outlet.move({ kind: 'fail', untilMs: clock.monotonic() + pauseMs })
   }
 }
 
