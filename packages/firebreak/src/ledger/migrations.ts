@@ -14,7 +14,7 @@ type Step = (sql: Sql, at: StepPlace) => Promise<void>
  * Version n of the ledger is what the first n steps make. A step that was ever released stays as it is; what changes is a
  * new step at the end.
  */
-export const steps: readonly Step[] = [createTables, shardOutbox, indexMarks, keepBlocked]
+export const steps: readonly Step[] = [createTables, shardOutbox, indexMarks, keepBlocked, dateParked]
 
 // Ids are compared byte by byte, as JavaScript does: the database's language must not change their order.
 const idOf = ({ dialect }: StepPlace): string => (dialect === 'postgres' ? 'TEXT COLLATE "C"' : 'TEXT')
@@ -83,4 +83,10 @@ async function keepBlocked(sql: Sql): Promise<void> {
     tries BIGINT NOT NULL DEFAULT 1, trying_until_ms BIGINT NOT NULL DEFAULT 0,
     headers TEXT, value BYTEA, history TEXT NOT NULL)`)
   await sql.query('CREATE INDEX fb_blocked_events_state ON fb_blocked_events (state, seq)')
+}
+
+/** How long a parked record waits follows from two dates of one clock, instead of one date that another clock reads. */
+async function dateParked(sql: Sql, { nowMs }: StepPlace): Promise<void> {
+  await sql.query('ALTER TABLE fb_parked ADD COLUMN at_ms BIGINT NOT NULL DEFAULT 0')
+  await sql.query('UPDATE fb_parked SET at_ms = $1', [nowMs])
 }

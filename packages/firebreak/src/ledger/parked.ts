@@ -3,23 +3,47 @@ import type { Attempt } from '../contracts/disposition.ts'
 import type { LogEntry, Partition } from '../contracts/log.ts'
 import { storable } from './storable.ts'
 
-/** A record that waits in the database, at the head of its lane or behind it. */
+/**
+ * A record that waits in the database, at the head of its lane or behind it.
+ *
+ * Its dates are those of one wall clock, which may have been wrong: they are for people. What counts is the time between
+ * them, `delayOf` and `ageWhenDue`.
+ */
 export interface ParkedRow {
   readonly entry: LogEntry
   readonly lane: string
   /** Null: waits for what is before it in its lane, or for a person. */
   readonly dueAtMs: number | null
+  /** When it was put off. */
+  readonly atMs: number
   readonly attempts: readonly Attempt[]
   readonly firstFailedAtMs: number | null
   /** The dead letter that this is a replay of. */
   readonly letterId: string | null
 }
 
-/** What the scheduler keeps in memory of a parked lane. */
+/** The dates of a record that was put off. */
+export type ParkedDates = Pick<ParkedRow, 'dueAtMs' | 'atMs'>
+
+/** For how long it was put off. */
+export const delayOf = ({ dueAtMs, atMs }: ParkedDates): number => (dueAtMs === null ? 0 : Math.max(0, dueAtMs - atMs))
+
+/**
+ * How long it still has to wait, for somebody who has just met it. Not longer than it was put off for, whatever the clock
+ * shows that made its date, or the one that reads it.
+ */
+export const waitOf = (dates: ParkedDates, nowMs: number): number =>
+  Math.max(0, Math.min(delayOf(dates), (dates.dueAtMs ?? 0) - nowMs))
+
+/** How long it has been failing when its date has come; null when it never failed. */
+export const ageWhenDue = ({ dueAtMs, atMs, firstFailedAtMs }: ParkedRow): number | null =>
+  firstFailedAtMs === null ? null : Math.max(0, (dueAtMs ?? atMs) - firstFailedAtMs)
+
+/** What the scheduler reads of a parked lane. */
 export interface ParkedLane {
   readonly lane: string
   readonly count: number
-  readonly headDueAtMs: number | null
+  readonly head: ParkedDates
 }
 
 interface Row {
@@ -32,30 +56,31 @@ interface Row {
   readonly value: Uint8Array | null
   readonly log_at_ms: number
   readonly due_at_ms: number | null
+  readonly at_ms: number
   readonly attempts: string
   readonly first_failed_at_ms: number | null
   readonly letter_id: string | null
 }
 
-const insert = `INSERT INTO fb_parked (topic, part, position, lane, msg_key, headers, value, log_at_ms, due_at_ms, attempts, first_failed_at_ms, letter_id)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
-const reschedule = `UPDATE fb_parked SET due_at_ms = $4, attempts = $5, first_failed_at_ms = $6
+const insert = `INSERT INTO fb_parked (topic, part, position, lane, msg_key, headers, value, log_at_ms, due_at_ms, at_ms, attempts, first_failed_at_ms, letter_id)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+const reschedule = `UPDATE fb_parked SET due_at_ms = $4, at_ms = $5, attempts = $6, first_failed_at_ms = $7
   WHERE topic = $1 AND part = $2 AND position = $3`
 const remove = 'DELETE FROM fb_parked WHERE topic = $1 AND part = $2 AND position = $3'
 const head = `SELECT * FROM fb_parked WHERE topic = $1 AND part = $2 AND lane = $3 ORDER BY position LIMIT $4`
-const lanes = 'SELECT lane, due_at_ms FROM fb_parked WHERE topic = $1 AND part = $2 ORDER BY position'
+const lanes = 'SELECT lane, due_at_ms, at_ms FROM fb_parked WHERE topic = $1 AND part = $2 ORDER BY position'
 
 export async function park(sql: Sql, row: ParkedRow): Promise<void> {
   const { entry } = row
   const where = [entry.topic, entry.partition, entry.offset, row.lane, storable(entry.key)]
   const body = [JSON.stringify(entry.headers), entry.value, entry.atMs]
-  const plan = [row.dueAtMs, JSON.stringify(row.attempts), row.firstFailedAtMs, row.letterId]
+  const plan = [row.dueAtMs, row.atMs, JSON.stringify(row.attempts), row.firstFailedAtMs, row.letterId]
   await sql.query(insert, [...where, ...body, ...plan])
 }
 
 export async function repark(sql: Sql, row: ParkedRow): Promise<void> {
   const { entry } = row
-  const plan = [row.dueAtMs, JSON.stringify(row.attempts), row.firstFailedAtMs]
+  const plan = [row.dueAtMs, row.atMs, JSON.stringify(row.attempts), row.firstFailedAtMs]
   await sql.query(reschedule, [entry.topic, entry.partition, entry.offset, ...plan])
 }
 
@@ -75,8 +100,8 @@ export async function readLane(
 
 /** All parked lanes of a partition, without their payloads. */
 export async function readLanes(database: Database, at: Partition): Promise<readonly ParkedLane[]> {
-  const rows = await database.query<{ lane: string; due_at_ms: number | null }>(lanes, [at.topic, at.partition])
-  const byLane = new Map<string, { lane: string; count: number; headDueAtMs: number | null }>()
+  const rows = await database.query<Pick<Row, 'lane' | 'due_at_ms' | 'at_ms'>>(lanes, [at.topic, at.partition])
+  const byLane = new Map<string, { lane: string; count: number; head: ParkedDates }>()
   for (const row of rows) {
     const known = byLane.get(row.lane)
     if (known) known.count++
@@ -84,7 +109,7 @@ export async function readLanes(database: Database, at: Partition): Promise<read
       byLane.set(row.lane, {
         lane: row.lane,
         count: 1,
-        headDueAtMs: row.due_at_ms,
+        head: { dueAtMs: row.due_at_ms, atMs: row.at_ms },
       })
   }
   return [...byLane.values()]
@@ -103,6 +128,7 @@ function parkedOf(row: Row): ParkedRow {
     },
     lane: row.lane,
     dueAtMs: row.due_at_ms,
+    atMs: row.at_ms,
     attempts: JSON.parse(row.attempts) as Attempt[],
     firstFailedAtMs: row.first_failed_at_ms,
     letterId: row.letter_id,

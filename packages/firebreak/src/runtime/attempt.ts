@@ -13,6 +13,7 @@ export interface Failure {
   readonly error: unknown
   readonly by: Party
   readonly startedAtMs: number
+  readonly durationMs: number
 }
 
 /** The attempts before this one. */
@@ -31,7 +32,9 @@ export interface Before {
  */
 export async function runAttempt(engine: Engine, message: Message, before: Before): Promise<Failure | undefined> {
   const number = before.count + 1
-  const startedAtMs = engine.clock.now()
+  const { clock } = engine
+  const startedAtMs = clock.now()
+  const sinceMs = clock.monotonic()
   let unit: UnitOfWork | undefined
   let by: Party = 'engine'
   try {
@@ -58,7 +61,8 @@ export async function runAttempt(engine: Engine, message: Message, before: Befor
   } catch (error) {
     if (await outcomeAfter(engine, message, { error, unit, number })) return undefined
     const { error: reason, by: party } = await survived(engine, message, unit?.failure ?? { error, by })
-    return { error: reason ?? new Error('the handler threw nothing'), by: party, startedAtMs }
+    const durationMs = Math.round(clock.monotonic() - sinceMs)
+    return { error: reason ?? new Error('the handler threw nothing'), by: party, startedAtMs, durationMs }
   } finally {
     unit?.end(unit.failure?.error)
     if (unit !== undefined) engine.watch.remove(unit)

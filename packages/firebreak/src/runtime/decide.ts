@@ -91,6 +91,7 @@ export interface Failure {
   readonly attempts: number
   readonly firstFailedAtMs: number
   readonly previousDelayMs: number
+  /** On the same scale as `firstFailedAtMs`, and so is the date of what is parked. */
   readonly nowMs: number
 }
 

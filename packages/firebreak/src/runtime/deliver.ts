@@ -1,6 +1,7 @@
 import { sleep } from '../contracts/clock.ts'
 import type { Attempt } from '../contracts/disposition.ts'
 import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { ageWhenDue, delayOf } from '../ledger/parked.ts'
 import { retryDefaults } from '../policy/retry.ts'
 import { type Failure, runAttempt } from './attempt.ts'
 import {
@@ -18,7 +19,14 @@ import { type Delivery, decode, type Message } from './message.ts'
 import { about, type History, settleAs, settleDead, settleParked, type Verdict, withAttempt } from './outcomes.ts'
 
 /** `held`: a dead letter holds its lane. `left`: not settled here; whoever has the partition next will see it again. */
-export type DeliveryEnd = 'finished' | 'held' | 'left' | { readonly parkedUntilMs: number }
+export type DeliveryEnd = 'finished' | 'held' | 'left' | ParkedUntil
+
+export interface ParkedUntil {
+  /** On the monotonic scale. */
+  readonly parkedUntilMs: number
+  /** The date that its row bears. */
+  readonly dateMs: number | null
+}
 
 /**
  * The hot path: what happens to one record, in nine steps. Every way out has committed the outcome, except `left`.
@@ -66,7 +74,7 @@ const ownLossesMax = 3
 
 const untried: Tries = {
   attempts: [],
-  firstFailedAtMs: null,
+  failingSinceMs: null,
   count: 0,
   classification: { kind: 'transient' },
   error: undefined,
@@ -78,16 +86,19 @@ const untried: Tries = {
 function firstTry(message: Message): Tries {
   const { parked } = message.delivery
   if (parked === null) return untried
-  const { attempts, firstFailedAtMs } = message
+  const { attempts } = message
+  const ageMs = ageWhenDue(parked)
+  // What it waited while nobody was there to try it does not count: no clock could tell.
+  const failingSinceMs = ageMs === null ? null : parked.owedAtMs - ageMs
   const last = attempts.at(-1)
-  if (last === undefined) return { ...untried, attempts, firstFailedAtMs }
+  if (last === undefined) return { ...untried, attempts, failingSinceMs }
   return {
     ...untried,
     attempts,
-    firstFailedAtMs,
+    failingSinceMs,
     count: last.number - (isUncounted(last.errorClass) ? 1 : 0),
     // It was put off after its last attempt: what it waited is what the next delay grows from.
-    previousDelayMs: parked.dueAtMs === null ? 0 : Math.max(0, parked.dueAtMs - last.startedAtMs - last.durationMs),
+    previousDelayMs: delayOf(parked),
   }
 }
 
@@ -103,7 +114,12 @@ async function alreadyDone(engine: Engine, message: Message): Promise<boolean> {
 
 const isOver = ({ stopping }: Engine, { delivery }: Message): boolean => stopping.aborted || delivery.partition.fenced
 
-function failed(engine: Engine, message: Message, tries: Tries, { error, by, startedAtMs }: Failure): Tries {
+function failed(
+  engine: Engine,
+  message: Message,
+  tries: Tries,
+  { error, by, startedAtMs, durationMs }: Failure,
+): Tries {
   const classification = by === 'handler' || endsItsConnection(error, tries) ? classifyThrown(error) : classify(error)
   if (classification.kind === 'infrastructure') {
     engine.tell?.({ kind: 'trouble', where: troubleWith(error), error })
@@ -116,14 +132,13 @@ function failed(engine: Engine, message: Message, tries: Tries, { error, by, sta
   }
   if (classification.kind === 'fenced' || classification.kind === 'not-started')
     return { ...tries, classification, error }
-  const nowMs = engine.clock.now()
   const number = tries.count + 1
   // First: whoever is told of it could change it.
   const described = describeError(error)
   const seen: Attempt = {
     number,
     startedAtMs,
-    durationMs: nowMs - startedAtMs,
+    durationMs,
     ...described,
   }
   engine.tell?.({ kind: 'failed', attempt: number, error, ...about(message) })
@@ -134,7 +149,7 @@ function failed(engine: Engine, message: Message, tries: Tries, { error, by, sta
     error,
     described,
     attempts: withAttempt(tries.attempts, seen, engine.limits.attemptsKept),
-    firstFailedAtMs: tries.firstFailedAtMs ?? nowMs,
+    failingSinceMs: tries.failingSinceMs ?? engine.clock.monotonic(),
     infrastructureFailures: 0,
   }
 }
@@ -149,11 +164,11 @@ function judge(engine: Engine, message: Message, tries: Tries): AfterFailure {
     ...(message.handler?.retry ?? retryDefaults),
     onExhausted: message.handler?.onExhausted ?? 'skip',
   } as const
-  const nowMs = engine.clock.now()
+  const nowMs = engine.clock.monotonic()
   const failure = {
     classification: tries.classification,
     attempts: tries.classification.kind === 'infrastructure' ? tries.infrastructureFailures : tries.count,
-    firstFailedAtMs: tries.firstFailedAtMs ?? nowMs,
+    firstFailedAtMs: tries.failingSinceMs ?? nowMs,
     previousDelayMs: tries.previousDelayMs,
     nowMs,
   }
@@ -173,10 +188,11 @@ async function follow(
       return isOver(engine, message) ? 'left' : 'again'
     case 'park':
       // A parked record that was not even started is as it was.
-      if (parked !== null && tries.attempts === message.attempts) return { parkedUntilMs: to.dueAtMs }
-      return end(settleParked(engine, message, to.dueAtMs, tries), { parkedUntilMs: to.dueAtMs })
+      if (parked !== null && tries.attempts === message.attempts)
+        return { parkedUntilMs: to.dueAtMs, dateMs: parked.dueAtMs }
+      return end(settleParked(engine, message, to.dueAtMs, tries), (dateMs) => ({ parkedUntilMs: to.dueAtMs, dateMs }))
     case 'dead-letter':
-      return end(settleDead(engine, message, verdictOf(to, tries), tries), to.hold ? 'held' : 'finished')
+      return end(settleDead(engine, message, verdictOf(to, tries), tries), () => (to.hold ? 'held' : 'finished'))
     case 'halt':
       if (tries.classification.kind !== 'fenced') engine.halt(asError(tries.error))
       return 'left'
@@ -188,15 +204,16 @@ function verdictOf({ reason, hold }: AfterFailure & { readonly kind: 'dead-lette
 }
 
 // A settlement fails only when the record is no longer ours, or when nothing can be settled at all.
-async function end(settled: Promise<void>, way: DeliveryEnd = 'finished'): Promise<DeliveryEnd> {
+async function end<T>(settled: Promise<T>, wayOf: (result: T) => DeliveryEnd = finished): Promise<DeliveryEnd> {
   try {
-    await settled
-    return way
+    return wayOf(await settled)
   } catch (error) {
     if (isFirebreakError(error, 'FB_FENCED')) return 'left'
     throw error
   }
 }
+
+const finished = (): DeliveryEnd => 'finished'
 
 const asError = (error: unknown): Error =>
   error instanceof Error ? error : new FirebreakError('FB_INVARIANT', { claim: errorMessage(error) })

@@ -78,7 +78,7 @@ export class Lanes {
 
   #ended(partition: ClaimedPartition, lane: string, end: DeliveryEnd): void {
     partition.busy.delete(lane)
-    if (typeof end === 'object') this.#parking.parkedUntil(partition, lane, end.parkedUntilMs)
+    if (typeof end === 'object') this.#parking.parkedUntil(partition, lane, end)
     else if (end === 'held') this.#parking.hold(partition, lane)
     else if (partition.parked.has(lane)) this.#parking.kick()
   }
@@ -89,7 +89,7 @@ export class Lanes {
     state.count++
     state.pending++
     try {
-      await settleParked(this.#engine, unread(delivery), null, { attempts: [], firstFailedAtMs: null })
+      await settleParked(this.#engine, unread(delivery), null, { attempts: [], failingSinceMs: null })
     } catch (error) {
       state.count--
       if (!delivery.partition.fenced) throw error

@@ -148,8 +148,8 @@ async function change(
 async function reenter(deps: DeskDeps, sql: Sql, letter: DeadLetter, entry: LogEntry): Promise<void> {
   const isCopy = entry !== letter.entry
   const letterId = isCopy ? null : letter.id
-  const row = { entry, lane: letter.lane, dueAtMs: deps.clock.now(), attempts: [], firstFailedAtMs: null, letterId }
-  await park(sql, row)
+  const atMs = deps.clock.now()
+  await park(sql, { entry, lane: letter.lane, dueAtMs: atMs, atMs, attempts: [], firstFailedAtMs: null, letterId })
   await moveAccounts(sql, { topic: entry.topic, part: entry.partition }, { dead: -1, parked: 1 })
 }
 

@@ -18,7 +18,13 @@ export interface Delivery {
   readonly lane: string
   readonly inboxId: string | null
   readonly handled: boolean | 'ask'
-  readonly parked: ParkedRow | null
+  readonly parked: Parked | null
+}
+
+/** A record from the parked table. */
+export interface Parked extends ParkedRow {
+  /** When its date had come, on the monotonic scale of this process. */
+  readonly owedAtMs: number
 }
 
 /** A delivery and what could be read of it: always as much as possible, so that a dead letter says what it was. */
@@ -30,7 +36,6 @@ export interface Message {
   /** Why it cannot be handled at all. */
   readonly broken: unknown
   readonly attempts: readonly Attempt[]
-  readonly firstFailedAtMs: number | null
 }
 
 /** What reading needs of the instance. */
@@ -60,7 +65,6 @@ function messageOf(delivery: Delivery, read: Read): Message {
     payload: read.payload,
     broken: read.broken,
     attempts: parked === null ? none : parked.attempts,
-    firstFailedAtMs: parked === null ? null : parked.firstFailedAtMs,
   }
 }
 

@@ -71,24 +71,27 @@ export async function settleAs(engine: Engine, message: Message, account: 'dupli
 /** What has happened to a record so far: what parks with it, or dies with it. */
 export interface History {
   readonly attempts: readonly Attempt[]
-  readonly firstFailedAtMs: number | null
+  /** When it first failed, on the monotonic scale of this process; it may lie before its start. */
+  readonly failingSinceMs: number | null
 }
 
-/** Moves a record to the parked table, or gives a parked one a new date. */
+/**
+ * Moves a record to the parked table, or gives a parked one a new date. `dueMs` is on the monotonic scale; resolves to the
+ * date that was written for it.
+ */
 export async function settleParked(
   engine: Engine,
   message: Message,
-  dueAtMs: number | null,
-  history: History,
-): Promise<void> {
+  dueMs: number | null,
+  { attempts, failingSinceMs }: History,
+): Promise<number | null> {
   const { partition, entry, lane, parked } = message.delivery
-  const row = {
-    entry,
-    lane,
-    dueAtMs,
-    ...history,
-    letterId: parked?.letterId ?? null,
-  }
+  const [atMs, nowMs] = [engine.clock.now(), engine.clock.monotonic()]
+  // The time between them is exact; what they are called is for people.
+  const dated = (ms: number | null): number | null => (ms === null ? null : atMs + Math.round(ms - nowMs))
+  const dueAtMs = dated(dueMs)
+  const firstFailedAtMs = dated(failingSinceMs)
+  const row = { entry, lane, dueAtMs, atMs, attempts, firstFailedAtMs, letterId: parked?.letterId ?? null }
   const suspected = partition.suspects.has(entry.offset)
   await commitUntilDone(engine, {
     ...bareUnit,
@@ -102,6 +105,7 @@ export async function settleParked(
   })
   cleared(message)
   engine.tell?.({ kind: 'parked', dueAtMs, ...about(message) })
+  return dueAtMs
 }
 
 /** Why a record dies. `described`: as it was when it came, before anybody was told of it and could change it. */

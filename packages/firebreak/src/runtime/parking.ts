@@ -1,9 +1,9 @@
 import type { Timer } from '../contracts/clock.ts'
 import { heldLanes } from '../ledger/letters.ts'
-import { type ParkedRow, readLane, readLanes } from '../ledger/parked.ts'
+import { type ParkedDates, type ParkedRow, readLane, readLanes, waitOf } from '../ledger/parked.ts'
 import { nextTurn } from '../node/turn.ts'
 import { classify } from './decide.ts'
-import type { DeliveryEnd } from './deliver.ts'
+import type { DeliveryEnd, ParkedUntil } from './deliver.ts'
 import type { Engine } from './engine.ts'
 import { inboxIdOf } from './envelope-codec.ts'
 import type { Delivery } from './message.ts'
@@ -20,6 +20,8 @@ const readAgainMs = 1000
  * I2 A lane leaves `parked` and `busy` in the turn in which its last row is gone: no live record can slip between.
  * I3 One timer for all lanes, armed for the earliest date; none while nothing waits for a date.
  * I4 What was read of a lane is forgotten when the lane has changed since: memory is never set back to an older state.
+ * I5 A date of the table is read once, when it is met: from then on it waits on the monotonic scale, wherever the wall clock is
+ *    set meanwhile.
  */
 export class Parking {
   readonly #engine: Engine
@@ -53,14 +55,14 @@ export class Parking {
     this.#partitions.delete(partition)
   }
 
-  /** A live record was parked: its lane waits until `dueAtMs`. */
-  parkedUntil(partition: ClaimedPartition, lane: string, dueAtMs: number): void {
+  /** A live record was parked: its lane waits. */
+  parkedUntil(partition: ClaimedPartition, lane: string, until: ParkedUntil): void {
     const state = this.stateOf(partition, lane)
     state.count++
-    state.headDueAtMs = dueAtMs
+    putOff(state, until)
     this.touch(partition, lane)
     // Otherwise the timer comes first, and looks at all of them.
-    if (dueAtMs < this.#timerAtMs) this.kick()
+    if (state.headDueAtMs < this.#timerAtMs) this.kick()
   }
 
   /** A dead letter holds its lane until a person decides. */
@@ -77,7 +79,7 @@ export class Parking {
   stateOf(partition: ClaimedPartition, lane: string): ParkedState {
     const known = partition.parked.get(lane)
     if (known !== undefined) return known
-    const state = { count: 0, pending: 0, landed: 0, headDueAtMs: null, draining: false, held: false }
+    const state = { count: 0, pending: 0, landed: 0, headDueAtMs: 0, head: null, draining: false, held: false }
     partition.parked.set(lane, state)
     return state
   }
@@ -97,7 +99,7 @@ export class Parking {
   /** Starts the lanes that are due and arms the timer for the next one. */
   kick(): void {
     if (this.#stopped) return
-    const now = this.#engine.clock.now()
+    const now = this.#engine.clock.monotonic()
     let earliest = Number.POSITIVE_INFINITY
     for (const partition of this.#partitions) {
       if (partition.parked.size === 0) continue
@@ -169,8 +171,7 @@ export class Parking {
       const state = this.stateOf(partition, lane)
       state.count = row?.count ?? 0
       state.held = held.has(lane)
-      // A head without a date stands behind a hold that is over: what it waited for is gone.
-      state.headDueAtMs = row?.headDueAtMs ?? 0
+      if (row !== undefined) this.#meet(state, row.head)
     }
   }
 
@@ -202,7 +203,7 @@ export class Parking {
     const { landed } = state
     const rows = await this.#read(partition, lane, rowsMax)
     if (rows === undefined) {
-      state.headDueAtMs = this.#engine.clock.now() + readAgainMs
+      state.headDueAtMs = this.#engine.clock.monotonic() + readAgainMs
       return false
     }
     if (rows.length === 0) {
@@ -218,26 +219,36 @@ export class Parking {
 
   async #handle(partition: ClaimedPartition, state: ParkedState, row: ParkedRow): Promise<boolean> {
     if (!this.#mayRun(partition)) return false
-    if (row.dueAtMs !== null && row.dueAtMs > this.#engine.clock.now()) {
-      state.headDueAtMs = row.dueAtMs
-      return false
-    }
+    this.#meet(state, row)
+    const nowMs = this.#engine.clock.monotonic()
+    if (state.headDueAtMs > nowMs) return false
     const end = await this.#deliver({
       partition,
       entry: row.entry,
       lane: row.lane,
       inboxId: inboxIdOf(row.entry),
       handled: 'ask',
-      parked: row,
+      parked: { ...row, owedAtMs: state.head?.owedAtMs ?? nowMs },
     })
     if (typeof end === 'object') {
-      state.headDueAtMs = end.parkedUntilMs
+      putOff(state, end)
       return false
     }
     if (end === 'left') return false
     state.count = Math.max(state.pending, state.count - 1)
     state.held = end === 'held'
     return !state.held
+  }
+
+  /** This is the head of the lane now (I5). */
+  #meet(state: ParkedState, dates: ParkedDates): void {
+    const { dueAtMs } = dates
+    if (dueAtMs !== null && state.head?.dateMs === dueAtMs) return
+    const { clock } = this.#engine
+    const owedAtMs = clock.monotonic() + waitOf(dates, clock.now())
+    // One without a date stands behind a hold that is over: what it waited for is gone.
+    state.head = dueAtMs === null ? null : { dateMs: dueAtMs, owedAtMs }
+    state.headDueAtMs = dueAtMs === null ? 0 : owedAtMs
   }
 
   async #read(partition: ClaimedPartition, lane: string, rowsMax: number): Promise<readonly ParkedRow[] | undefined> {
@@ -259,5 +270,11 @@ interface Load {
 
 function dueOf(state: ParkedState): number {
   if (state.draining || state.held || state.count <= state.pending) return Number.POSITIVE_INFINITY
-  return state.headDueAtMs ?? 0
+  return state.headDueAtMs
+}
+
+/** A record that was not even started bears its old date, and counts from that. */
+function putOff(state: ParkedState, { parkedUntilMs, dateMs }: ParkedUntil): void {
+  if (dateMs !== state.head?.dateMs) state.head = dateMs === null ? null : { dateMs, owedAtMs: parkedUntilMs }
+  state.headDueAtMs = parkedUntilMs
 }

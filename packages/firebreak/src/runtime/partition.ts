@@ -29,8 +29,10 @@ export interface ParkedState {
   pending: number
   /** Inserts that have ended: tells a reader whether one came in meanwhile. */
   landed: number
-  /** Null while it waits for a person. */
-  headDueAtMs: number | null
+  /** When its head is to be tried, on the monotonic scale; 0: now. */
+  headDueAtMs: number
+  /** The date that its head bears in its row, and when that had come or will come here; null where it has none. */
+  head: { readonly dateMs: number; readonly owedAtMs: number } | null
   draining: boolean
   held: boolean
 }

@@ -7,12 +7,14 @@ import { outboxShards, readOutbox, shardOf } from '../../src/ledger/outbox.ts'
 import { openLedger } from '../../src/ledger/schema.ts'
 import { sqliteDatabase } from '../../src/sqlite/sqlite-database.ts'
 
-// What version 1 left behind, as far as version 2 changes it.
+// What version 1 left behind, as far as later versions change it.
 const versionOne = [
   'CREATE TABLE fb_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)',
   `INSERT INTO fb_meta VALUES ('service', 'one'), ('ledger-version', '1'), ('outbox-seq', '3')`,
   `CREATE TABLE fb_outbox (seq BIGINT PRIMARY KEY, topic TEXT NOT NULL, msg_key TEXT, headers TEXT NOT NULL, value BYTEA, at_ms BIGINT NOT NULL)`,
   `INSERT INTO fb_outbox VALUES (1, 't', 'a', '{"ce_id":"1"}', x'01', 5), (2, 't', 'b', '{}', NULL, 5), (3, 't', 'a', '{}', x'03', 5)`,
+  'CREATE TABLE fb_parked (position BIGINT PRIMARY KEY, due_at_ms BIGINT)',
+  'INSERT INTO fb_parked VALUES (1, 1000)',
 ]
 
 test('a ledger of version 1 is brought forward with the events that wait in it', async () => {
@@ -27,6 +29,8 @@ test('a ledger of version 1 is brought forward with the events that wait in it',
   )
   assert.deepEqual(mine[0]?.record.headers, { ce_id: '1' })
   assert.equal(all.flat().length, 3)
+  const [parked] = await database.query<{ at_ms: number }>('SELECT at_ms FROM fb_parked')
+  assert.equal(parked?.at_ms, 7)
   const [meta] = await database.query<{ value: string }>(`SELECT value FROM fb_meta WHERE name = 'ledger-version'`)
   assert.equal(meta?.value, String(steps.length))
   await openLedger(database, 'one', 7)

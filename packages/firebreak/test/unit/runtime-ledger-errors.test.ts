@@ -72,7 +72,7 @@ test('parked keys keep their order when the server refuses what a claim reads of
       keys.map((key) => [key, 2]),
     )
     isDown = false
-    Object.assign(around, { text: 'SELECT lane, due_at_ms FROM', times: 1, passes })
+    Object.assign(around, { text: 'SELECT lane, due_at_ms, at_ms FROM', times: 1, passes })
     await app.restart('one')
     await app.advance(60_000)
     assert.equal(around.failed, 1)

@@ -247,7 +247,7 @@ test('a reload that saw the tables before a record was parked does not forget th
   let isHeld = true
   around.call = async (at, run) => {
     const isLoad =
-      at.method === 'query' && around.statements.at(-1)?.startsWith('SELECT lane, due_at_ms FROM fb_parked')
+      at.method === 'query' && around.statements.at(-1)?.startsWith('SELECT lane, due_at_ms, at_ms FROM fb_parked')
     const result = await call(at, run)
     if (isLoad && isHeld) await sleep(app.clock, 1000)
     return result
