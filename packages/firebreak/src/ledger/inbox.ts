@@ -52,7 +52,7 @@ export class Inbox {
     this.#marks = Math.floor(options.random() * 2 ** 52)
   }
 
-  /** Marks events as handled; no id twice. */
+  /** Marks events as handled; no id twice. Dated by the time of the ledger. */
   async mark(sql: Sql, ids: readonly string[], nowMs: number): Promise<Marks> {
     const first = this.#marks
     this.#marks += ids.length
@@ -73,8 +73,11 @@ export class Inbox {
     await sql.run(unmark, marks)
   }
 
-  /** Forgets marks beyond the window, a stretch at a time. Late is harmless: nobody has to wait for it. */
-  async sweepWhenDue(nowMs: number): Promise<void> {
+  /**
+   * Forgets marks beyond the window, a stretch at a time, by the time of the ledger; the days of ids are those of wall clocks.
+   * Late is harmless: nobody has to wait for it.
+   */
+  async sweepWhenDue(nowMs: number, wallMs: number = nowMs): Promise<void> {
     const turns = nowMs >= this.#turnAtMs
     if (this.#sweeping || (this.#sinceSweep < sweepEvery && !turns)) return
     this.#sinceSweep = 0
@@ -82,7 +85,7 @@ export class Inbox {
     try {
       if (turns) {
         this.#turnAtMs = nowMs + turnEveryMs
-        await makeDays(this.#database, nowMs)
+        await makeDays(this.#database, wallMs)
         await dropDays(this.#database, nowMs, this.#windowMs)
       }
       const { walked } = this.#tables

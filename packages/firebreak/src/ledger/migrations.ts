@@ -14,7 +14,7 @@ type Step = (sql: Sql, at: StepPlace) => Promise<void>
  * Version n of the ledger is what the first n steps make. A step that was ever released stays as it is; what changes is a
  * new step at the end.
  */
-export const steps: readonly Step[] = [createTables, shardOutbox, indexMarks, keepBlocked, dateParked]
+export const steps: readonly Step[] = [createTables, shardOutbox, indexMarks, keepBlocked, dateParked, keepTime]
 
 // Ids are compared byte by byte, as JavaScript does: the database's language must not change their order.
 const idOf = ({ dialect }: StepPlace): string => (dialect === 'postgres' ? 'TEXT COLLATE "C"' : 'TEXT')
@@ -89,4 +89,9 @@ async function keepBlocked(sql: Sql): Promise<void> {
 async function dateParked(sql: Sql, { nowMs }: StepPlace): Promise<void> {
   await sql.query('ALTER TABLE fb_parked ADD COLUMN at_ms BIGINT NOT NULL DEFAULT 0')
   await sql.query('UPDATE fb_parked SET at_ms = $1', [nowMs])
+}
+
+/** Marks are dated by the time of the ledger, which goes on from what the dates of the older ones are. */
+async function keepTime(sql: Sql, { nowMs }: StepPlace): Promise<void> {
+  await sql.run('INSERT INTO fb_meta (name, value) VALUES ($1, $2)', [['ledger-time', String(nowMs)]])
 }

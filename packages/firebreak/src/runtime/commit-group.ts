@@ -3,6 +3,7 @@ import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/err
 import type { LogRecord } from '../contracts/log.ts'
 import { type Accounts, noAccounts } from '../ledger/accounts.ts'
 import type { Inbox, Marks } from '../ledger/inbox.ts'
+import type { LedgerTime } from '../ledger/ledger-time.ts'
 import { addToOutbox, type OutboxRow } from '../ledger/outbox.ts'
 import { advanceEpochs, type Progress, recordProgress } from '../ledger/partitions.ts'
 import type { ClaimedPartition } from './partition.ts'
@@ -54,6 +55,7 @@ const none: Records = []
 
 export interface GroupPlace {
   readonly inbox: Inbox
+  readonly time: Pick<LedgerTime, 'now'>
   readonly nowMs: number
   /** The handle as the ledger's statements need it. */
   readonly inLedger: (sql: Sql) => Sql
@@ -123,7 +125,8 @@ export class CommitGroup {
   async #mark(ledger: Sql, places: readonly number[]): Promise<Marks> {
     if (places.length === 0) return noMarks
     const ids = places.map((i) => this.#units[i]?.inboxId as string)
-    return this.#place.inbox.mark(ledger, ids, this.#place.nowMs)
+    const { inbox, time } = this.#place
+    return inbox.mark(ledger, ids, await time.now(ledger))
   }
 
   async #run(unit: Unit, entry: Entry, sql: Sql, commit: Scope): Promise<Records> {

@@ -3,6 +3,7 @@ import type { Database, Sql } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { Inbox } from '../ledger/inbox.ts'
 import { ledgerHandle } from '../ledger/ledger-place.ts'
+import type { LedgerTime } from '../ledger/ledger-time.ts'
 import type { OutboxRow } from '../ledger/outbox.ts'
 import { contextOfNow } from '../node/open-units.ts'
 import { nextTurn } from '../node/turn.ts'
@@ -20,6 +21,9 @@ export interface LineOptions {
   readonly database: Database
   readonly clock: Clock
   readonly inbox: Inbox
+  readonly time: LedgerTime
+  /** Called after each commit; forgets what may be forgotten, and never rejects. */
+  readonly sweep: () => Promise<void>
   /** Gets the outbox rows of each commit, in commit order, before the units learn of it. */
   readonly onOutbox: (rows: readonly OutboxRow[]) => void
 }
@@ -71,7 +75,7 @@ export class CommitLine {
   readonly #run = async (): Promise<void> => {
     while (this.#queue.length > 0) {
       await this.#commitGroup(this.#takeGroup())
-      void this.#options.inbox.sweepWhenDue(this.#options.clock.now())
+      void this.#options.sweep()
     }
     this.#running = false
     for (const resolve of this.#idlers.splice(0)) resolve()
@@ -100,9 +104,9 @@ export class CommitLine {
 
   /** Resolves to why the commit failed as a whole, when the database is to blame for it. */
   async #commitGroup(pending: readonly Pending[]): Promise<FirebreakError | undefined> {
-    const { database, inbox, clock } = this.#options
+    const { database, inbox, time, clock } = this.#options
     const units = pending.map(({ unit }) => unit)
-    const group = new CommitGroup(units, { inbox, nowMs: clock.now(), inLedger: this.#inLedger })
+    const group = new CommitGroup(units, { inbox, time, nowMs: clock.now(), inLedger: this.#inLedger })
     try {
       await database.commit(group.sqlUnits, { own: units.length === 1 })
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { Clock } from '../contracts/clock.ts'
 import type { Database } from '../contracts/database.ts'
 import { Inbox } from '../ledger/inbox.ts'
+import { LedgerTime } from '../ledger/ledger-time.ts'
 import type { OutboxRow } from '../ledger/outbox.ts'
 import { CommitLine } from './commit-line.ts'
 import type { Unit, UnitOutcome } from './unit.ts'
@@ -26,12 +27,17 @@ const linesOnServer = 3
 export class Committer {
   readonly inbox: Inbox
   readonly #lines: readonly CommitLine[]
+  readonly #time: LedgerTime
 
   constructor({ database, clock, inboxWindowMs: windowMs, random, onTrouble, onOutbox }: CommitterOptions) {
     const inbox = new Inbox(database, { windowMs, random, onTrouble })
     const count = database.capabilities.shared ? linesOnServer : 1
+    const time = new LedgerTime(database, clock)
+    const sweep = (): Promise<void> =>
+      time.reached().then((reachedMs) => inbox.sweepWhenDue(reachedMs, clock.now()), onTrouble)
     this.inbox = inbox
-    this.#lines = Array.from({ length: count }, () => new CommitLine({ database, clock, inbox, onOutbox }))
+    this.#time = time
+    this.#lines = Array.from({ length: count }, () => new CommitLine({ database, clock, inbox, time, sweep, onOutbox }))
   }
 
   /** Resolves when the unit is durable; rejects with the error of its body, `FB_FENCED`, or that of the database. */
@@ -43,5 +49,10 @@ export class Committer {
   /** Resolves when nothing waits or runs. */
   async idle(): Promise<void> {
     for (const line of this.#lines) await line.idle()
+  }
+
+  /** The last thing of all: who starts next goes on from there. */
+  end(): Promise<void> {
+    return this.#time.keep()
   }
 }

@@ -277,7 +277,8 @@ class ServiceRuntime implements Runtime {
     this.#parking.stop()
     const drained = await this.#consumer.stop(time)
     if (this.#options.database !== undefined) await this.#relay.stop(time)
-    await time.sees(this.#engine.committer.idle())
+    const { committer } = this.#engine
+    if (await time.sees(committer.idle())) await time.sees(committer.end())
     this.#engine.watch.stop()
     this.#engine.tell?.({ kind: 'stopped', drained })
     this.#settleDone.resolve()

@@ -124,3 +124,38 @@ test('an instance whose machine has slept asks for its shards again before it se
   assert.equal((await app.published(Followed)).length, 2)
   await app.stop()
 })
+
+for (const ms of [hourMs, dayMs, -hourMs, -dayMs]) {
+  test(`a clock that jumps ${ms / hourMs} h forgets no event early, neither at once nor after a start, and forgets it in the end`, async () => {
+    const limits = { inboxWindowMs: hourMs / 2 }
+    const { app, effects } = await scene([writer('one')], { limits })
+    const forget = async (n: number): Promise<void> => void (await app.publish(Happened, { id: 'other', n }))
+    const copies = async (): Promise<number> => (await effects('one')).filter((effect) => effect === 'k:1').length
+    const again = async (): Promise<void> => {
+      await app.redeliver(id)
+      await app.advance(0)
+    }
+    const id = await app.publish(Happened, { id: 'k', n: 1 })
+    app.clock.jump(ms)
+    await forget(1)
+    await forget(2)
+    await again()
+    assert.equal(await copies(), 1)
+    await app.leave('one')
+    app.clock.jump(ms)
+    await app.restart('one')
+    await forget(3)
+    await forget(4)
+    await again()
+    assert.equal(await copies(), 1)
+    // It is looked at once an hour.
+    for (let n = 5; n < 8; n++) {
+      await app.advance(hourMs)
+      await forget(n)
+    }
+    const [mark] = await app.database('one').query('SELECT mark FROM fb_inbox WHERE event_id = $1', [id])
+    assert.equal(mark, undefined)
+    assert.ok((await app.ledger('one')).ok)
+    await app.stop()
+  })
+}
