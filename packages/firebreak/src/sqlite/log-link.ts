@@ -97,9 +97,9 @@ class Link implements LogLink {
     this.#rejectAll(error)
     this.#events.failed(error)
   }
-  // Retention goes by this process's clock, which the owner's thread does not have; that thread says how often.
+  // Ages count on this process's clock, which the owner's thread does not have; that thread says how often.
   readonly #sweepEvery = (ms: number): void => {
-    this.#channel?.send(jsonFrame(wire.sweep, 0, this.#options.clock.now()))
+    this.#channel?.send(jsonFrame(wire.sweep, 0, this.#options.clock.monotonic()))
     this.#sweeper?.cancel()
     this.#sweeper = this.#options.clock.schedule(ms, () => this.#sweepEvery(ms))
   }

@@ -9,6 +9,7 @@
 import type { Clock, Timer } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import { partitionId, type StartFrom, type TopicSpec } from '../contracts/log.ts'
+import { LogAges } from './log-ages.ts'
 import { asLogError, toWireError } from './log-errors.ts'
 import { createGroups, type GroupMember, type Groups } from './log-groups.ts'
 import { isOversized, sweepEveryMs, trimChunk } from './log-retention.ts'
@@ -98,7 +99,8 @@ class Owner implements LogOwner {
   readonly #settling: Timer | undefined
   #appends: Waiting[] = []
   #commits: WaitingCommit[] = []
-  // Partitions to trim, and by which time.
+  readonly #ages: LogAges
+  // Partitions to trim, and below which offset all is past its age.
   readonly #due = new Map<StoredPartition, number>()
   #scheduled = false
   #closed = false
@@ -141,7 +143,7 @@ class Owner implements LogOwner {
         for (const partition of first.keys()) grown.set(partition, this.#store.partitions.get(partition)?.next ?? 0)
       }
       this.#nudge(grown)
-      this.#sweep(Number.NEGATIVE_INFINITY, oversized(grown.keys(), this.#store))
+      for (const partition of oversized(grown.keys(), this.#store)) this.#sweep(partition, 0)
       for (const [i, { client, frame }] of now.entries()) {
         client.send(offsetsFrame(wire.appended, frameId(frame), firsts[i] ?? new Map()))
       }
@@ -194,7 +196,7 @@ class Owner implements LogOwner {
     if (type === wire.ensureTopics && this.#store.ensureTopics(request as TopicSpec[]))
       this.#clients.forEach(this.#hint)
     if (type === wire.join) this.#join(client, request)
-    if (type === wire.sweep) this.#sweep(request, this.#store.partitions.values())
+    if (type === wire.sweep) this.#age(request)
     if (type === wire.bye) this.#store.forgetProducer(request)
     if (type === wire.release || type === wire.leave) {
       const { member, generation } = request as { member: string; generation: number }
@@ -238,10 +240,14 @@ class Owner implements LogOwner {
     if (pins.length > 0) this.#store.write([], pins)
     for (const { partition, next } of pins) committed.set(partition, next)
   }
-  readonly #sweep = (nowMs: number, partitions: Iterable<StoredPartition>): void => {
-    const idle = this.#due.size === 0
-    for (const partition of partitions) this.#due.set(partition, Math.max(nowMs, this.#due.get(partition) ?? nowMs))
-    if (idle && this.#due.size > 0) setImmediate(this.#trim)
+  readonly #age = (nowMs: number): void => {
+    this.#ages.tick(nowMs)
+    for (const partition of this.#store.partitions.values())
+      this.#sweep(partition, this.#ages.olderThan(partition.id, partition.retentionMs))
+  }
+  readonly #sweep = (partition: StoredPartition, agedBelow: number): void => {
+    if (this.#due.size === 0) setImmediate(this.#trim)
+    this.#due.set(partition, Math.max(agedBelow, this.#due.get(partition) ?? 0))
   }
   readonly #trim = (): void => {
     const [next] = this.#due
@@ -261,6 +267,7 @@ class Owner implements LogOwner {
   constructor(store: LogStore, options: OwnerOptions) {
     this.#store = store
     this.#options = options
+    this.#ages = new LogAges(store)
     this.#groups = createGroups(store, options.settled)
     if (!options.settled) this.#settling = options.clock.schedule(settlingMs, () => this.#groups.settle())
   }

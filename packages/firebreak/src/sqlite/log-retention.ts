@@ -5,20 +5,19 @@ import type { LogStore, StoredPartition } from './log-store.ts'
 const chunkRecords = 1000
 
 /**
- * Deletes the oldest records of a partition that are past its retention, one chunk. `true` when there may be more.
- * The newest offset survives in `next_floor`, so that no offset is given twice.
+ * Deletes the oldest records of a partition that are past its retention, one chunk. `true` when there may be more. Those below
+ * `agedBelow` are past their age. The newest offset survives in `next_floor`, so that no offset is given twice.
  */
-export function trimChunk(store: LogStore, partition: StoredPartition, nowMs: number): boolean {
-  const { id, retentionMs, retentionBytes } = partition
-  if (retentionMs === Number.POSITIVE_INFINITY && partition.bytes <= retentionBytes) return false
-  const cutoffMs = nowMs - retentionMs
+export function trimChunk(store: LogStore, partition: StoredPartition, agedBelow: number): boolean {
+  const { id, retentionBytes } = partition
+  if (agedBelow === 0 && partition.bytes <= retentionBytes) return false
   let excess = partition.bytes - retentionBytes
   let dropped = 0
   let count = 0
   let below = -1
-  for (const { offset, atMs, bytes } of oldest(store.db, id)) {
+  for (const { offset, bytes } of oldest(store.db, id)) {
     // By age all may go, by size the newest stays, however large.
-    if (atMs >= cutoffMs && (excess <= 0 || offset === partition.next - 1)) break
+    if (offset >= agedBelow && (excess <= 0 || offset === partition.next - 1)) break
     below = offset + 1
     excess -= bytes
     dropped += bytes
@@ -43,8 +42,8 @@ export function sweepEveryMs(store: LogStore): number {
 // Some slack, so that a full partition is not trimmed at every commit.
 export const isOversized = ({ bytes, retentionBytes }: StoredPartition): boolean => bytes > retentionBytes * 1.1
 
-function oldest(db: DatabaseSync, id: number): Iterable<{ offset: number; atMs: number; bytes: number }> {
+function oldest(db: DatabaseSync, id: number): Iterable<{ offset: number; bytes: number }> {
   const length = 'ifnull(octet_length(key), 0) + ifnull(octet_length(value), 0) + ifnull(octet_length(headers), 0)'
-  const sql = `SELECT offset, at_ms AS atMs, ${length} AS bytes FROM records_${id} ORDER BY offset LIMIT ${chunkRecords}`
+  const sql = `SELECT offset, ${length} AS bytes FROM records_${id} ORDER BY offset LIMIT ${chunkRecords}`
   return db.prepare(sql).iterate() as never
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { LogAges } from '../../src/sqlite/log-ages.ts'
 import { assignPartitions } from '../../src/sqlite/log-assign.ts'
 import { logFiles } from '../../src/sqlite/log-files.ts'
 import { createGroups, type GroupMember, type Groups } from '../../src/sqlite/log-groups.ts'
@@ -147,10 +148,43 @@ test('log-store I1: offsets go on after retention has taken all records and the 
   const first = store(path)
   first.ensureTopics([{ name: 't', partitions: 1, retentionMs: 10 }])
   first.write([appendFrame(1, 0, 1, ['a', 'b', 'c'])], [])
-  assert.equal(trimChunk(first, first.partitions.get(1)!, 5000), false)
+  assert.equal(trimChunk(first, first.partitions.get(1)!, 3), false)
   first.db.close()
   const second = store(path)
   assert.deepEqual([...second.write([appendFrame(1, 1, 1, ['d'])], [])[0]!], [[1, 3]])
+  second.db.close()
+})
+
+test('log-ages I1: records are as old as the log has been at work since they came, whatever their dates say', (t) => {
+  const path = folder(t)
+  const [week, minute] = [7 * 24 * 3_600_000, 60_000]
+  const first = store(path)
+  first.ensureTopics([{ name: 't', partitions: 1, retentionMs: week }])
+  const ages = new LogAges(first)
+  ages.tick(0)
+  // From a clock that stands at 1970, and from one that is a thousand years ahead.
+  first.write([appendFrame(1, 0, 1, ['a'])], [])
+  ages.tick(minute)
+  assert.equal(ages.olderThan(1, minute), 0)
+  ages.tick(2 * minute)
+  assert.equal(ages.olderThan(1, minute), 1)
+  // One record in ten minutes.
+  for (let n = 1; n <= 500; n++) {
+    first.write([appendFrame(1, n, 1, ['b'])], [])
+    ages.tick(10 * n * minute)
+  }
+  const marks = Number(first.db.prepare('SELECT count(*) AS n FROM ages').get()?.['n'])
+  assert.ok(marks < 150, `${marks} marks`)
+  const half = ages.olderThan(1, 2500 * minute)
+  assert.ok(half > 220 && half <= 250, `${half} records are half as old as the log`)
+  first.db.close()
+  // The next owner has another monotonic clock, and goes on from where this one was.
+  const second = store(path)
+  const later = new LogAges(second)
+  later.tick(77)
+  assert.equal(later.olderThan(1, 2500 * minute), half)
+  later.tick(77 + 2500 * minute)
+  assert.equal(later.olderThan(1, 2500 * minute), 501)
   second.db.close()
 })
 
