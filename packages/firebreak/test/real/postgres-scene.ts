@@ -64,12 +64,12 @@ export class PostgresScene {
   }
 
   /** Every case works in a schema of its own. */
-  async harness(): Promise<DatabaseHarness> {
+  async harness(more: Pick<PostgresDatabaseOptions, 'clock'> = {}): Promise<DatabaseHarness> {
     const own = `case_${++this.#cases}`
     await this.#outside.query(`create schema ${own}`)
     return {
       clock: systemClock,
-      open: async (settings) => this.open({ searchPath: [own], ...settings }),
+      open: async (settings) => this.open({ searchPath: [own], ...more, ...settings }),
       crash: (database) => this.cut(this.nameOf(database)),
       restart: () => this.cut(`case-${this.#cases}-`),
     }
