@@ -20,7 +20,6 @@ interface Mark {
  */
 export class LogAges {
   readonly #store: LogStore
-  #runMs: number
   #marks: readonly Mark[]
   #atMs: number | undefined
   #writtenAtMs = Number.NEGATIVE_INFINITY
@@ -36,19 +35,19 @@ export class LogAges {
       nexts: new Map(JSON.parse(String(row['nexts']))),
     }))
     const run = db.prepare("SELECT value FROM meta WHERE key = 'run_ms'").get()
-    this.#runMs = Math.max(Number(run?.['value'] ?? 0), this.#marks.at(-1)?.runMs ?? 0)
+    store.runMs = Math.max(Number(run?.['value'] ?? 0), this.#marks.at(-1)?.runMs ?? 0)
   }
 
   /** Time goes on. `nowMs` is on the monotonic scale of whoever calls, always the same one. */
   tick(nowMs: number): void {
-    this.#runMs += Math.max(0, Math.floor(nowMs - (this.#atMs ?? nowMs)))
+    this.#store.runMs += Math.max(0, Math.floor(nowMs - (this.#atMs ?? nowMs)))
     this.#atMs = nowMs
     const nexts = new Map([...this.#store.partitions.values()].map(({ id, next }) => [id, next]))
     const last = this.#marks.at(-1)
     const isMoved = [...nexts].some(([id, next]) => next !== (last?.nexts.get(id) ?? 0))
     if (!isMoved && nowMs - this.#writtenAtMs < writeEveryMs) return
-    const made = isMoved && last?.runMs !== this.#runMs ? [{ runMs: this.#runMs, nexts }] : []
-    const kept = thinned([...this.#marks, ...made], this.#runMs, this.#retentionMaxMs)
+    const made = isMoved && last?.runMs !== this.#store.runMs ? [{ runMs: this.#store.runMs, nexts }] : []
+    const kept = thinned([...this.#marks, ...made], this.#store.runMs, this.#retentionMaxMs)
     const dropped = this.#marks.filter((mark) => !kept.includes(mark))
     this.#marks = kept
     this.#writtenAtMs = nowMs
@@ -61,7 +60,7 @@ export class LogAges {
 
   /** The records of a partition below this offset have been there for `ageMs` or longer. */
   olderThan(partition: number, ageMs: number): number {
-    return this.#marks.findLast(({ runMs }) => runMs <= this.#runMs - ageMs)?.nexts.get(partition) ?? 0
+    return this.#marks.findLast(({ runMs }) => runMs <= this.#store.runMs - ageMs)?.nexts.get(partition) ?? 0
   }
 
   get #retentionMaxMs(): number {
@@ -75,7 +74,7 @@ export class LogAges {
       db.exec('CREATE TABLE IF NOT EXISTS ages (run_ms INTEGER PRIMARY KEY, nexts TEXT NOT NULL)')
       for (const { runMs } of dropped) db.prepare('DELETE FROM ages WHERE run_ms = ?').run(runMs)
       for (const { runMs, nexts } of made) db.prepare(insertMark).run(runMs, JSON.stringify([...nexts]))
-      db.prepare(setRun).run(this.#runMs)
+      db.prepare(setRun).run(this.#store.runMs)
     })
   }
 }

@@ -1,6 +1,7 @@
 /** Entry of the owner's thread: opens the file, listens, and answers on a socket and on the port to its own process. */
 import { existsSync, unlinkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
+import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../node/clock.ts'
 import { makePrivate } from '../node/private-files.ts'
@@ -68,8 +69,7 @@ async function start(): Promise<void> {
   function takeOver(): boolean {
     const was = db.prepare(`SELECT value FROM meta WHERE key = 'clean'`).get()
     try {
-      // Producers that never said goodbye; nobody resends a batch after a day.
-      db.exec('DELETE FROM producers WHERE at_ms < (SELECT max(at_ms) FROM producers) - 86400000')
+      forgetProducers(db)
       db.exec(`INSERT INTO meta VALUES ('clean', 0), ('owner_pid', ${process.pid})
         ON CONFLICT (key) DO UPDATE SET value = excluded.value`)
     } catch (error) {
@@ -78,6 +78,17 @@ async function start(): Promise<void> {
     }
     return was === undefined || was['value'] === 1
   }
+}
+
+/**
+ * Producers that never said goodbye; nobody resends a batch after a day in which the log was at work. What is later than now is
+ * a date of an older version.
+ */
+function forgetProducers(db: DatabaseSync): void {
+  const run = db.prepare("SELECT value FROM meta WHERE key = 'run_ms'").get()
+  const runMs = Number(run?.['value'] ?? 0)
+  db.prepare('UPDATE producers SET at_ms = ? WHERE at_ms > ?').run(runMs, runMs)
+  db.prepare('DELETE FROM producers WHERE at_ms < ?').run(runMs - 86_400_000)
 }
 
 function listen(owner: LogOwner, sockets: Set<Socket>): Promise<Server> {

@@ -37,6 +37,8 @@ export interface GroupPosition {
 export interface LogStore {
   readonly db: DatabaseSync
   readonly partitions: ReadonlyMap<number, StoredPartition>
+  /** For how long the log has been at work; kept by its ages. */
+  runMs: number
   topicPartitions(topic: string): readonly number[]
   ensureTopics(topics: readonly TopicSpec[]): boolean
   /** One commit; per append the first offset of every partition it touched. */
@@ -66,6 +68,7 @@ export function openStore(db: DatabaseSync, path: string): LogStore {
 
 class Store implements LogStore {
   readonly db: DatabaseSync
+  runMs = 0
   readonly partitions = new Map<number, StoredPartition>()
   readonly #byTopic = new Map<string, number[]>()
   readonly #producers = new Map<number, Producer>()
@@ -150,7 +153,7 @@ class Store implements LogStore {
           const producer = this.#producerOf(id)
           if (seq === producer.seq) return producer.firsts
           const firsts = insertRecords(frame, atMs, this.partitions, before)
-          this.#statements.setProducer.run(id, seq, JSON.stringify([...firsts]), atMs)
+          this.#statements.setProducer.run(id, seq, JSON.stringify([...firsts]), this.runMs)
           Object.assign(producer, { seq, firsts })
           return firsts
         })

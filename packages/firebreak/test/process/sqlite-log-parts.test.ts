@@ -206,6 +206,28 @@ test('log-store I2: a batch that is sent again is answered with its positions an
   after.db.close()
 })
 
+test('log-store I2: a producer whose clock was days ahead makes the next owner forget no other', async (t) => {
+  const path = folder(t)
+  const before = store(path)
+  before.ensureTopics([{ name: 't', partitions: 1 }])
+  before.write([appendFrame(1, 6, 1, ['a']), appendFrame(2, 6, 1, ['b'])], [])
+  before.db.exec('UPDATE producers SET at_ms = 1780000000000 WHERE id = 1')
+  before.db.exec('UPDATE producers SET at_ms = 1790000000000 WHERE id = 2')
+  before.db.close()
+  const log = sqliteLog({ path })
+  await log.ensureTopics([{ name: 't' }])
+  const after = store(path)
+  assert.deepEqual(
+    after.db
+      .prepare('SELECT id FROM producers ORDER BY id')
+      .all()
+      .map(({ id }) => id),
+    [1, 2],
+  )
+  after.db.close()
+  await log.close()
+})
+
 test('frames survive any cut of the stream, and what is no frame is refused', () => {
   const frames = [
     jsonFrame(wire.join, 7, { topics: ['ä'] }),
