@@ -66,6 +66,9 @@ const insert = `INSERT INTO fb_blocked_events (seq, shard, state, topic, msg_key
   ON CONFLICT (seq) DO UPDATE SET state = 'blocked', error_class = excluded.error_class, message = excluded.message,
   tries = fb_blocked_events.tries + 1, trying_until_ms = 0`
 const places = `SELECT shard, seq, topic, msg_key FROM fb_blocked_events WHERE state = 'blocked' ORDER BY seq`
+// Longer than a log tries by itself. A process that dies in the middle keeps people from deciding for so long.
+const tryMaxMs = 60_000
+const capTry = 'UPDATE fb_blocked_events SET trying_until_ms = $2 WHERE shard = $1 AND trying_until_ms > $2'
 const beginTry = `UPDATE fb_blocked_events SET trying_until_ms = $2 WHERE seq = $1 AND state = 'blocked' RETURNING seq`
 const endTry = `UPDATE fb_blocked_events SET trying_until_ms = 0, tries = tries + 1, error_class = COALESCE($2, error_class),
   message = COALESCE($3, message) WHERE seq = $1`
@@ -90,11 +93,19 @@ export async function blockedPlaces(database: Database): Promise<readonly Blocke
   return rows.map(({ msg_key: key, ...row }) => ({ ...row, key }))
 }
 
-/** Nobody decides about them until `untilMs`, or `endTries`. **Shape** the numbers of those that are still blocked. */
-export async function beginTries(sql: Sql, seqs: readonly number[], untilMs: number): Promise<ReadonlySet<number>> {
+/** Nobody decides about them for a minute, or until `endTries`. **Shape** the numbers of those that are still blocked. */
+export async function beginTries(sql: Sql, seqs: readonly number[], nowMs: number): Promise<ReadonlySet<number>> {
   const still = new Set<number>()
-  for (const seq of seqs) if ((await sql.query(beginTry, [seq, untilMs])).length > 0) still.add(seq)
+  for (const seq of seqs) if ((await sql.query(beginTry, [seq, nowMs + tryMaxMs])).length > 0) still.add(seq)
   return still
+}
+
+/** Who takes shards over: what the holder before was trying keeps nobody from deciding for longer, however wrong its clock. */
+export async function capTries(sql: Sql, shards: readonly number[], nowMs: number): Promise<void> {
+  await sql.run(
+    capTry,
+    shards.map((shard) => [shard, nowMs + tryMaxMs]),
+  )
 }
 
 /** **Shape** null: nothing new was heard of it. */

@@ -159,3 +159,19 @@ for (const ms of [hourMs, dayMs, -hourMs, -dayMs]) {
     await app.stop()
   })
 }
+
+test('an event that a process was trying when it died with its clock a day ahead is open for decisions a minute later', async () => {
+  const around = new Outage()
+  around.refuses = ({ topic }) => topic === Followed.topic
+  const { app } = await scene([writer('one', undefined, { publishes: Followed })], { around })
+  await publishAll(app, [['k', 1]])
+  const [{ number } = { number: 0 }] = await app.runtime('one').outbox.list()
+  await app.crash('one')
+  await app.database('one').query('UPDATE fb_blocked_events SET trying_until_ms = $1', [app.clock.now() + dayMs])
+  around.appendAway = true
+  await app.restart('one')
+  await app.advance(leaseMs + 61_000)
+  await app.runtime('one').outbox.discard(number, { by: 'ann', note: 'of no use' })
+  assert.deepEqual(await app.runtime('one').outbox.list(), [])
+  await app.stop()
+})

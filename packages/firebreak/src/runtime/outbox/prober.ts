@@ -8,9 +8,6 @@ import { fateOf } from './append-fate.ts'
 import type { BlockedLane } from './blocked-lanes.ts'
 import type { OutboxQueue } from './outbox-queue.ts'
 
-// Longer than a log tries by itself. A process that dies in the middle keeps people from deciding for so long.
-const tryMs = 60_000
-
 export interface ProberDeps {
   readonly engine: Engine
   readonly queue: OutboxQueue
@@ -65,7 +62,7 @@ export class Prober {
     let still: ReadonlySet<number> = new Set()
     const seqs = lanes.map(({ seq }) => seq)
     const settle = async (sql: Parameters<typeof beginTries>[0]): Promise<void> => {
-      still = await beginTries(sql, seqs, clock.now() + tryMs)
+      still = await beginTries(sql, seqs, clock.now())
     }
     await committer.commit({ ...bareUnit, settle })
     const found: Tried[] = []

@@ -1,5 +1,5 @@
 import { sleep, type Timer } from '../../contracts/clock.ts'
-import { blockedPlaces, removeBlocked } from '../../ledger/blocked-events.ts'
+import { blockedPlaces, capTries, removeBlocked } from '../../ledger/blocked-events.ts'
 import { dropLeases, type Held, LeaseWatch, leaseShards } from '../../ledger/leases.ts'
 import { readMoves } from '../../ledger/moves.ts'
 import { countOutbox, type OutboxRow, outboxShards, readOutbox, removeFromOutbox } from '../../ledger/outbox.ts'
@@ -242,6 +242,7 @@ export class Relay {
     const [verdict] = await database.commit([
       async (sql) => {
         found = await leaseShards(sql, { holder: instance, clock, forMs: leaseMs, watch: this.#others }, outboxShards)
+        if (found.taken.length > 0) await capTries(sql, found.taken, clock.now())
       },
     ])
     if (verdict?.ok === false) throw verdict.error
