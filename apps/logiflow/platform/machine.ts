@@ -4,6 +4,9 @@ import { setTimeout as timeout } from 'node:timers/promises'
 /** Time, chance and environment of the machine: the app asks for them here and nowhere else. */
 export const nowMs = (): number => Date.now()
 
+/** For durations: it never goes back, and it is not the time of day. */
+export const elapsedMs = (): number => performance.now()
+
 export const newId = (): string => randomUUID()
 
 export const env = (name: string): string | undefined => process.env[name]

@@ -65,14 +65,14 @@ export class Supervisor {
 
   /** Resolves when every child has said that it is up. */
   async ready(timeoutMs: number): Promise<void> {
-    const endMs = Date.now() + timeoutMs
+    const endMs = performance.now() + timeoutMs
     for (;;) {
       const late = this.statuses().filter(({ state }) => state !== 'up')
       if (late.length === 0) return
       const broken = this.statuses().find((status) => status.crashes > 0)
       if (broken !== undefined)
         throw new Error(`${broken.name} did not start: ${this.#children.get(broken.name)?.stderrTail}`)
-      if (Date.now() > endMs)
+      if (performance.now() > endMs)
         throw new Error(`${late.map(({ name }) => name).join(', ')} not up after ${timeoutMs / 1000} s`)
       await new Promise((resolve) => setTimeout(resolve, 25))
     }
@@ -109,7 +109,7 @@ export class Supervisor {
     this.#stopping = true
     const all = [...this.#children.values()]
     for (const child of all) clearTimeout(child.timer)
-    const deadlineMs = Date.now() + STOP_MAX_MS
+    const deadlineMs = performance.now() + STOP_MAX_MS
     await Promise.all(
       all.filter((child) => first.includes(child.spec.name)).map((child) => end(child, deadlineMs - 1_400)),
     )
@@ -134,7 +134,7 @@ export class Supervisor {
     Object.assign(child, {
       process: started,
       state: 'starting',
-      startedAtMs: Date.now(),
+      startedAtMs: performance.now(),
       restartAtMs: null,
       stderrTail: '',
     })
@@ -165,7 +165,7 @@ export class Supervisor {
     if (!this.#stopping) {
       child.crashes++
       child.note = reasonOf(child, how.code, how.signal)
-      if (Date.now() - child.startedAtMs > STEADY_MS) child.failuresInRow = 0
+      if (performance.now() - child.startedAtMs > STEADY_MS) child.failuresInRow = 0
       const waitMs = BACKOFF_MS[Math.min(child.failuresInRow, BACKOFF_MS.length - 1)] ?? 0
       child.failuresInRow++
       child.state = 'waiting'
@@ -210,7 +210,7 @@ const end = async (child: Child, deadlineMs: number): Promise<void> => {
   if (!isRunning(running)) return
   const ended = new Promise<void>((resolve) => running.once('exit', () => resolve()))
   send(child, { kind: 'stop' })
-  const timer = setTimeout(() => running.kill('SIGKILL'), Math.max(0, deadlineMs - Date.now()))
+  const timer = setTimeout(() => running.kill('SIGKILL'), Math.max(0, deadlineMs - performance.now()))
   await ended
   clearTimeout(timer)
 }

@@ -1,5 +1,5 @@
 import { Problem } from '../platform/http.ts'
-import { nowMs, pause } from '../platform/machine.ts'
+import { elapsedMs, pause } from '../platform/machine.ts'
 import { exchange } from './exchange.ts'
 
 const RETRY_AFTER_MS = [1_000, 2_000, 4_000]
@@ -42,7 +42,7 @@ export const guardedAsk = (): Ask => {
   let failuresInRow = 0
   let openUntilMs = 0
   return async (method, url, body) => {
-    if (nowMs() < openUntilMs) throw new Problem(503, 'the circuit is open')
+    if (elapsedMs() < openUntilMs) throw new Problem(503, 'the circuit is open')
     if (running >= CALLS_MAX) throw new Problem(503, 'the bulkhead is full')
     running++
     try {
@@ -51,7 +51,7 @@ export const guardedAsk = (): Ask => {
       return answer
     } catch (error) {
       if (error instanceof Problem && error.status < 500) throw error
-      if (++failuresInRow >= FAILURES_MAX) openUntilMs = nowMs() + OPEN_MS
+      if (++failuresInRow >= FAILURES_MAX) openUntilMs = elapsedMs() + OPEN_MS
       throw new Problem(503, 'the dependency does not answer')
     } finally {
       running--

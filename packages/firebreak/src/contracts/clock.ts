@@ -1,6 +1,6 @@
 /** Time as the library sees it: production reads the system clock, tests and the simulation a virtual one. */
 export interface Clock {
-  /** Wall time in ms since the Unix epoch. Never goes into arithmetic of durations across processes. */
+  /** Wall time in ms since the Unix epoch: a label for people. It may jump, both ways; no duration or agreement is made of it. */
   now(): number
   /** ms since some instant of this process; never goes back. Durations, timeouts and windows count with it. */
   monotonic(): number

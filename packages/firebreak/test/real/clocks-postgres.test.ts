@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type Clock, sleep } from '../../src/contracts/clock.ts'
+import type { Clock } from '../../src/contracts/clock.ts'
 import type { Database } from '../../src/contracts/database.ts'
 import type { Fact } from '../../src/contracts/journal.ts'
 import { systemClock } from '../../src/node/clock.ts'
@@ -37,7 +37,7 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
   const untilMs = systemClock.monotonic() + 30_000
   while (!(await isSo())) {
     assert.ok(systemClock.monotonic() < untilMs, 'it does not become so')
-    await sleep(systemClock, 20)
+    await new Promise((resolve) => setImmediate(resolve))
   }
 }
 
