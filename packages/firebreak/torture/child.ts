@@ -1,5 +1,6 @@
 /** The life of one process under torture; `producer.ts`, `consumer.ts` and `churn.ts` are its kinds. */
 import { isFirebreakError } from 'firebreak'
+import { clockChannel } from './clock-names.ts'
 import type { EngineSpec } from './engines.ts'
 
 /** Child to parent. What a child says is said after it has become durable. */
@@ -12,10 +13,11 @@ export interface News {
 }
 
 /** Parent to child. */
-export interface Command {
+export type Command =
   /** A producer publishes nothing more, or something that kills; a storm of members begins or ends. */
-  readonly do: 'quiet' | 'lethal' | 'storm' | 'calm'
-}
+  | { readonly do: 'quiet' | 'lethal' | 'storm' | 'calm' }
+  /** The wall clock is so far ahead of the right one from now on. */
+  | { readonly do: 'clock'; readonly aheadMs: number }
 
 /** Exit code of a process that found its servers away when it started: whoever supervises it tries again. */
 export const unavailableExitCode = 75
@@ -51,6 +53,10 @@ export function tell(news: News): void {
   if (process.connected) process.send?.(news, () => undefined)
 }
 
+// `jumping-clock.ts` listens in every thread. What hears nothing keeps nothing alive.
+const clock = new BroadcastChannel(clockChannel)
+clock.unref()
+
 /** Starts the work and ends with it: SIGTERM stops it in order, the parent's end or an error at once. */
 export async function runChild(start: (place: ChildPlace) => Promise<Work>): Promise<void> {
   const place = JSON.parse(process.argv[2] ?? '{}') as ChildPlace
@@ -61,7 +67,7 @@ export async function runChild(start: (place: ChildPlace) => Promise<Work>): Pro
   try {
     const work = await start(place).catch(endIfUnavailable)
     work.done.catch(fail)
-    process.on('message', (message) => work.command?.(message as Command))
+    process.on('message', (message) => obey(work, message as Command))
     tell({ ready: true })
     await asked
     await work.stop()
@@ -71,6 +77,11 @@ export async function runChild(start: (place: ChildPlace) => Promise<Work>): Pro
   } catch (error) {
     fail(error)
   }
+}
+
+function obey(work: Work, command: Command): void {
+  if (command.do === 'clock') clock.postMessage(command.aheadMs)
+  else work.command?.(command)
 }
 
 async function endIfUnavailable(error: unknown): Promise<never> {

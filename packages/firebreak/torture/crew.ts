@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import { type Command, childArguments, type News, unavailableExitCode } from './child.ts'
+import { clockVariable } from './clock-names.ts'
 import { type Death, deathOf, isAbrupt } from './deaths.ts'
 import type { EngineSpec } from './engines.ts'
 
@@ -86,6 +87,8 @@ export class Crew {
   readonly #generations = new Map<Slot, number>()
   /** When the last process of a place died in the middle of what it did. */
   readonly #abruptAtMs = new Map<Slot, number>()
+  /** How far the clock of a place is ahead of the right one. */
+  readonly #aheadMs = new Map<Slot, number>()
   readonly #restarts = new Set<NodeJS.Timeout>()
   #waiters: (() => void)[] = []
   #closing = false
@@ -112,6 +115,18 @@ export class Crew {
 
   get pids(): readonly number[] {
     return [...this.#members.values()].flatMap(({ process: { pid } }) => (pid === undefined ? [] : [pid]))
+  }
+
+  /** Undefined for a place that is empty, or whose process is starting or ending. */
+  pidOf(slot: Slot): number | undefined {
+    const member = this.#members.get(slot)
+    return member?.isReady && member.sent === undefined ? member.process.pid : undefined
+  }
+
+  /** Of the process in this place, and of those that follow it. */
+  setClock(slot: Slot, aheadMs: number): void {
+    this.#aheadMs.set(slot, aheadMs)
+    this.tell(slot, { do: 'clock', aheadMs })
   }
 
   isUp(slot: Slot): boolean {
@@ -243,7 +258,13 @@ export class Crew {
     const child = fork(entry, childArguments(place), {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Without the cache each of some hundred starts would compile everything again.
-      env: { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compiled') },
+      env: {
+        ...process.env,
+        NODE_COMPILE_CACHE: join(folder, 'compiled'),
+        [clockVariable]: String(this.#aheadMs.get(slot) ?? 0),
+      },
+      // Threads inherit it.
+      execArgv: [...process.execArgv, '--import', join(import.meta.dirname, 'jumping-clock.ts')],
     })
     const exited = new Promise<void>((resolve) => {
       child.once('close', (code, signal) => {
@@ -265,6 +286,8 @@ export class Crew {
       member.isReady = true
       if (this.#quiet && slot.startsWith('producer')) this.tell(slot, { do: 'quiet' })
       if (this.#storming && slot.startsWith('churn')) this.tell(slot, { do: 'storm' })
+      // It may have been set while the process started.
+      if (this.#aheadMs.has(slot)) this.tell(slot, { do: 'clock', aheadMs: this.#aheadMs.get(slot) ?? 0 })
     }
     for (const uid of acked ?? []) this.tally.acked.add(uid)
     this.tally.handled += handled ?? 0

@@ -20,3 +20,10 @@ export function seeded(seed: number): Random {
   const below = (limit: number): number => Math.floor(next() * limit)
   return { next, below, chance: (probability) => next() < probability, pick: (items) => items[below(items.length)] }
 }
+
+export function shuffled<T>(items: readonly T[], random: Random): readonly T[] {
+  return items
+    .map((item) => ({ item, rank: random.next() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ item }) => item)
+}

@@ -1,7 +1,10 @@
 import type { KafkaNode } from '../../../scripts/infra/kafka-cluster.ts'
 import type { PostgresServer } from '../../../scripts/infra/postgres-server.ts'
+import { childrenOf } from '../../../scripts/infra/server-process.ts'
 import type { Crew } from './crew.ts'
-import type { Random } from './random.ts'
+import { fillDisk } from './disks.ts'
+import type { MachineFaults } from './machine-faults.ts'
+import { type Random, shuffled } from './random.ts'
 import type { Servers } from './site.ts'
 import { together } from './together.ts'
 
@@ -30,6 +33,8 @@ export interface StrainOptions {
   readonly brokerFaultsMin: number
   readonly stormsMin: number
   readonly onFault: (what: string) => void
+  /** Counts the disks of servers that were full; none are filled without it. */
+  readonly disks?: MachineFaults
 }
 
 const handledBetween = 60
@@ -37,6 +42,9 @@ const patienceMs = 60_000
 /** From shorter than a client waits for an answer to longer than the brokers wait for each other. */
 const frozenMs = { least: 500, more: 11_500 } as const
 const downMs = { least: 0, more: 4000 } as const
+const fullMs = { least: 200, more: 2000 } as const
+/** A server whose disk is full ends itself sooner or later: it cannot write its log. */
+const fullBytes = 100_000
 const cutMs = { least: 500, more: 9000 } as const
 const stormMs = { least: 8000, more: 6000 } as const
 const calmMs = { least: 1000, more: 4000 } as const
@@ -107,7 +115,7 @@ function kindsFor(
   { kafka, proxies, postgres }: Servers,
   faults: ServerFaults,
   pause: (span: Span) => Promise<void>,
-  { random, signal }: StrainOptions,
+  { random, signal, disks }: StrainOptions,
 ): Record<string, Strike> {
   const database = (end: (server: PostgresServer) => Promise<void>) => async (): Promise<void> => {
     faults.databaseRestarts++
@@ -116,9 +124,19 @@ function kindsFor(
     await postgres.start()
     await postgres.ready({ signal })
   }
+  const filled = async (name: string, pids: readonly number[]): Promise<void> => {
+    if (disks !== undefined) disks[name] = (disks[name] ?? 0) + 1
+    await fillDisk(pids, fullBytes)
+    await pause(fullMs)
+  }
+  const diskOfDatabase = database(async (server) => {
+    await filled('database-disk-full', [server.pid, ...childrenOf(server.pid)])
+    await server.quit()
+  })
   const onDatabase = {
     'fast restart of the database': database((server) => server.stop()),
     'immediate restart of the database': database((server) => server.quit()),
+    ...(disks === undefined ? {} : { 'disk of the database full': diskOfDatabase }),
   }
   if (kafka === undefined) return onDatabase
   const onBroker = (fault: (node: KafkaNode) => Promise<void>) => async (): Promise<void> => {
@@ -146,8 +164,21 @@ function kindsFor(
     await pause(cutMs)
     proxy?.heal()
   }
+  const diskOfBroker = onBroker(async (node) => {
+    faults.brokerKills++
+    await filled('broker-disk-full', [node.pid])
+    await node.kill()
+    await node.start()
+  })
   // Brokers have their turn twice a round.
-  return { ...onDatabase, 'broker killed': kill, 'broker frozen': freeze, 'way cut': cut, 'broker killed again': kill }
+  return {
+    ...onDatabase,
+    'broker killed': kill,
+    'broker frozen': freeze,
+    'way cut': cut,
+    'broker killed again': kill,
+    ...(disks === undefined ? {} : { 'disk of a broker full': diskOfBroker }),
+  }
 }
 
 /** Waits until work goes on; false when it does not, or nobody wants to know any more. */
@@ -172,10 +203,3 @@ async function heal(crew: Watched, { servers: { kafka, proxies, postgres }, sign
 }
 
 const isStopped = (crew: Watched, { signal }: StrainOptions): boolean => signal.aborted || crew.isHopeless
-
-function shuffled<T>(items: readonly T[], random: Random): readonly T[] {
-  return items
-    .map((item) => ({ item, rank: random.next() }))
-    .sort((a, b) => a.rank - b.rank)
-    .map(({ item }) => item)
-}

@@ -5,11 +5,13 @@ import { type Database, isFirebreakError } from 'firebreak'
 import { anomaliesIn } from './anomalies.ts'
 import { check, type Findings } from './checkers.ts'
 import { Crew, type Tally } from './crew.ts'
+import { canFillDisks } from './disks.ts'
 import { type Stores, unfinished } from './drain.ts'
 import { databaseNames, type EngineName, type EngineSpec, openDatabase, openLog } from './engines.ts'
 import { type Evidence, readEvidence } from './evidence.ts'
 import type { Op } from './history.ts'
 import { hostileTransactionMaxMs } from './hostile-orders.ts'
+import { type MachineFaults, upset } from './machine-faults.ts'
 import { heal, torment } from './nemesis.ts'
 import { seeded } from './random.ts'
 import { countRebalances } from './rebalances.ts'
@@ -54,7 +56,7 @@ export interface Report {
   readonly innocentLetters: number
   /** What has not come to rest. */
   readonly unsettled: number
-  /** Orders that were handled with hostility, each counted once; kinds of acts; and how many orders of each. */
+  /** Orders that were handled with hostility, each counted once, and what was done to machines; kinds; how many of each. */
   readonly hostileActs: number
   readonly hostileKinds: number
   readonly hostileActsByKind: Readonly<Record<string, number>>
@@ -125,7 +127,7 @@ export async function torture(options: TortureOptions): Promise<Report | undefin
       ...{ engine: options.engine ?? 'embedded', folder, signal, onProgress },
       ...(options.hostile === true ? { transactionMaxMs: hostileTransactionMaxMs } : {}),
     })
-    const run: Run = { options, folder, site, signal, onProgress, faults: noFaults() }
+    const run: Run = { options, folder, site, signal, onProgress, faults: noFaults(), machineFaults: {} }
     crew = crewOf(run)
     await torn(run, crew)
     if (signal.aborted) return undefined
@@ -154,6 +156,7 @@ interface Run {
   readonly signal: AbortSignal
   readonly onProgress: (line: string) => void
   readonly faults: ServerFaults
+  readonly machineFaults: MachineFaults
 }
 
 function crewOf({ options: { seed, hostile = false }, folder, site }: Run): Crew {
@@ -171,8 +174,10 @@ function crewOf({ options: { seed, hostile = false }, folder, site }: Run): Crew
 }
 
 /** From the first process to the last one: kills, faults of the servers beside them, and then rest. */
-async function torn({ options, folder, site, signal, onProgress, faults }: Run, crew: Crew): Promise<void> {
-  const { seed, kills } = options
+async function torn({ options, folder, site, signal, onProgress, ...done }: Run, crew: Crew): Promise<void> {
+  const { seed, kills, hostile = false } = options
+  const { faults, machineFaults } = done
+  const fillsDisks = hostile && (await canFillDisks())
   const { servers } = site
   const progress = (what: string): void => onProgress(`${what}: ${describe(crew.tally)}`)
   await inStores(site.own, async ({ databases }) => {
@@ -204,8 +209,17 @@ async function torn({ options, folder, site, signal, onProgress, faults }: Run, 
       brokerFaultsMin: Math.ceil(kills / killsPerBrokerFault),
       stormsMin: Math.max(1, Math.ceil(kills / killsPerStorm)),
       onFault: progress,
+      ...(fillsDisks ? { disks: machineFaults } : {}),
     })
-  await together(signal, [kill, ...(servers === undefined ? [] : [hurt(servers)])])
+  const set = (until: AbortSignal): Promise<void> =>
+    upset(crew, machineFaults, {
+      folder,
+      random: seeded(seed * 17 + 3),
+      signal: until,
+      isOver: () => isOver,
+      onFault: progress,
+    })
+  await together(signal, [kill, ...(servers === undefined ? [] : [hurt(servers)]), ...(hostile ? [set] : [])])
   heal(folder)
   crew.quieten()
   progress('draining')
@@ -258,7 +272,11 @@ interface Outcome {
   readonly durationMs: number
 }
 
-function reportOf({ options, faults }: Run, tally: Tally, { evidence, durationMs }: Outcome): Omit<Report, 'folder'> {
+function reportOf(
+  { options, faults, machineFaults }: Run,
+  tally: Tally,
+  { evidence, durationMs }: Outcome,
+): Omit<Report, 'folder'> {
   const findings: Findings = check(evidence)
   const anomalies = anomaliesIn(evidence.observed)
   const { kills, ownerKills, terminations, freezes, crashes, unavailable, replaced } = tally
@@ -280,7 +298,7 @@ function reportOf({ options, faults }: Run, tally: Tally, { evidence, durationMs
     halts: findings.halts.length,
     innocentLetters: findings.innocentLetters.length,
     unsettled: findings.unsettled.length,
-    ...hostileFigures(evidence.observed.ops),
+    ...hostileFigures(evidence.observed.ops, machineFaults),
     anomalies: anomalies.length,
     operations: evidence.observed.ops.length,
     rebalances: countRebalances(evidence.observed.ops),
@@ -303,14 +321,18 @@ function reportOf({ options, faults }: Run, tally: Tally, { evidence, durationMs
 }
 
 /** What was played, by the history: a record that never got to its turn is none. */
-function hostileFigures(ops: readonly Op[]): Pick<Report, 'hostileActs' | 'hostileKinds' | 'hostileActsByKind'> {
+function hostileFigures(
+  ops: readonly Op[],
+  machineFaults: MachineFaults,
+): Pick<Report, 'hostileActs' | 'hostileKinds' | 'hostileActsByKind'> {
   const orders = new Map<string, Set<string>>()
   for (const op of ops) {
     if (op.f !== 'act') continue
     const { act, uid } = op.value
     orders.set(act, (orders.get(act) ?? new Set()).add(uid))
   }
-  const counts = [...orders].map(([act, uids]) => [act, uids.size] as const).sort(([a], [b]) => (a < b ? -1 : 1))
+  const ofOrders = [...orders].map(([act, uids]) => [act, uids.size] as const)
+  const counts = [...ofOrders, ...Object.entries(machineFaults)].sort(([a], [b]) => (a < b ? -1 : 1))
   return {
     hostileActs: counts.reduce((sum, [, count]) => sum + count, 0),
     hostileKinds: counts.length,
