@@ -1,4 +1,5 @@
-import { hostileActs } from 'firebreak/testing'
+import { hostileActs, oddRecords } from 'firebreak/testing'
+import { oddIn } from './events.ts'
 import type { Effect, Evidence, ServiceEvidence } from './evidence.ts'
 
 /** The figures that must be zero, each with what was found, in words. */
@@ -91,9 +92,13 @@ function ghostEvents({ causes, first }: Evidence): string[] {
 }
 
 function wrongEnds({ hostile, first }: Evidence): string[] {
-  const ends = new Map(hostileActs.map((act) => [act.name, act.ends]))
+  const ends = new Map([...hostileActs, ...oddRecords].map((one) => [one.name, one.ends]))
   const done = new Set(first.effects.map(({ uid }) => uid))
-  return [...hostile].flatMap(([uid, act]) => {
+  const odd = [...done, ...first.dead].flatMap((uid): [string, string][] => {
+    const name = oddIn(uid)
+    return name === undefined ? [] : [[uid, name]]
+  })
+  return [...hostile, ...odd].flatMap(([uid, act]) => {
     if (ends.get(act) === 'done' && first.dead.has(uid)) return [`${uid}: ${act} is a dead letter`]
     if (ends.get(act) === 'dead-letter' && done.has(uid)) return [`${uid}: ${act} has an effect`]
     return []

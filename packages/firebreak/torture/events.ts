@@ -58,6 +58,13 @@ export const OrderFollowed: OrderEvent = event({ type: 'order.followed', topic: 
 /** A type that nobody handles: it must be skipped, and counted. */
 export const ignoredType = 'order.ignored'
 
+const oddMark = '~odd~'
+
+/** The key, and identity, of a record that is odd in a way that has a name. */
+export const oddKey = (name: string, place: string): string => `${place}${oddMark}${name}`
+/** The name in it; undefined for the key of an order. */
+export const oddIn = (uid: string): string | undefined => uid.split(oddMark)[1]
+
 const decoder = new TextDecoder()
 
 /** A record as the log and the dead letters keep it. */
@@ -81,6 +88,7 @@ export function actOf(record: Kept): string | null {
 /** It can be read, its handler means well, and it does nobody any harm. */
 export function isInnocent(record: Kept): boolean {
   const type = record.headers['ce_type']
+  if (oddIn(identityOf(record)) !== undefined) return false
   return (type === OrderPlaced.type || type === OrderFollowed.type) && isOrder(fieldsOf(record))
 }
 

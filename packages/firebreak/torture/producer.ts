@@ -1,7 +1,7 @@
 /** Entry of a process that publishes: some keys straight to the log, some through its outbox, and bad records between. */
 import { setMaxListeners } from 'node:events'
 import { createRuntime, isFirebreakError, type Log, type LogRecord, type Runtime, service } from 'firebreak'
-import { type Act, actsOn, drawAct } from 'firebreak/testing'
+import { type Act, actsOn, drawAct, type OddRecord, oddRecords } from 'firebreak/testing'
 import { type ChildPlace, fail, runChild, tell, type Work } from './child.ts'
 import { openDatabase, openLog } from './engines.ts'
 import {
@@ -15,9 +15,10 @@ import {
   OrderHostile,
   OrderLethal,
   OrderPlaced,
+  oddKey,
   ordersTopic,
 } from './events.ts'
-import { historyFolder, openHistory } from './history.ts'
+import { type History, historyFolder, openHistory } from './history.ts'
 import { type Random, seeded } from './random.ts'
 import { recordedLog } from './recorded-log.ts'
 
@@ -31,6 +32,7 @@ const seqPerGeneration = 1_000_000
 interface Producer {
   readonly place: ChildPlace
   readonly log: Log
+  readonly history: History
   /** Publishes through its outbox. */
   readonly runtime: Runtime
   /** Publishes straight to the log. */
@@ -45,7 +47,8 @@ if (import.meta.main) await runChild(start)
 
 async function start(place: ChildPlace): Promise<Work> {
   const { folder, slot, generation, seed, spec } = place
-  const log = recordedLog(await openLog(spec), openHistory(historyFolder(folder), `${slot}/${generation}`))
+  const history = openHistory(historyFolder(folder), `${slot}/${generation}`)
+  const log = recordedLog(await openLog(spec), history)
   const database = await openDatabase(spec, slot)
   const definition = service({ name: slot, publishes: [OrderPlaced, OrderDoomed, OrderLethal, OrderHostile] })
   const quiet = new AbortController()
@@ -57,8 +60,9 @@ async function start(place: ChildPlace): Promise<Work> {
   await direct.start()
   const random = seeded(seed * 7919 + generation * 104_729 + slot.charCodeAt(slot.length - 1))
   const acts = place.hostile ? actsOn(database.capabilities.dialect) : []
-  const producer = { place, log, runtime, direct, random, acts, stopped: quiet.signal }
-  const lines = Promise.all([...linesOf(producer), duplicateLine(producer), oversizeLine(producer)])
+  const producer = { place, log, history, runtime, direct, random, acts, stopped: quiet.signal }
+  const odd = place.hostile ? [oddLine(producer)] : []
+  const lines = Promise.all([...linesOf(producer), duplicateLine(producer), oversizeLine(producer), ...odd])
   lines.catch(fail)
   return {
     done: runtime.done,
@@ -200,6 +204,39 @@ async function oversizeLine(producer: Producer): Promise<void> {
       },
     )
   }
+}
+
+/** Appends what no publisher of firebreak writes, each under a key of its own. */
+async function oddLine(producer: Producer): Promise<void> {
+  const { history, place, random, stopped } = producer
+  for (let n = 0; !stopped.aborted; n++) {
+    await pause(producer)
+    const odd = random.pick(oddRecords)
+    if (odd === undefined) return
+    const key = oddKey(odd.name, `${place.slot}/${place.generation}.${n}`)
+    history.note({ f: 'act', type: 'info', group: 'producers', value: { act: odd.name, uid: key } })
+    await settled(sendOdd(producer, odd, { uid: key, key, seq: 0 }))
+  }
+}
+
+async function sendOdd({ log }: Producer, odd: OddRecord, order: Order): Promise<void> {
+  const good: LogRecord = {
+    topic: ordersTopic,
+    key: order.key,
+    value: Buffer.from(JSON.stringify(order)),
+    headers: { ce_specversion: '1.0', ce_id: order.uid, ce_source: '/odd', ce_type: OrderPlaced.type },
+  }
+  const record = odd.of(good)
+  if (odd.ends !== 'refused') {
+    await log.append([record])
+    return tell({ acked: [identityOf(record)] })
+  }
+  await log.append([record]).then(
+    () => fail(new Error(`the log took a record with ${odd.name}`)),
+    (error) => {
+      if (!isFirebreakError(error, 'FB_RECORD_REFUSED')) throw error
+    },
+  )
 }
 
 function publishLethal(producer: Producer): void {

@@ -24,10 +24,12 @@ export function recordedLog(log: Log, history: History): Log {
 async function append(log: Log, history: History, records: readonly LogRecord[]): ReturnType<Log['append']> {
   const call = history.nextCall()
   const named = records.map((record, i): LogRecord => {
+    // What is to be refused is passed on as it is.
+    if (typeof record.headers !== 'object' || record.headers === null) return record
     return { ...record, headers: { ...record.headers, [sendHeader]: `${history.process}#${call}.${i}` } }
   })
   const sent = named.map(({ topic, key, headers }): Sent => {
-    return { id: headers[sendHeader] ?? '', event: headers['ce_id'] ?? null, topic, key }
+    return { id: headers?.[sendHeader] ?? '', event: headers?.['ce_id'] ?? null, topic, key }
   })
   history.note({ f: 'send', type: 'invoke', call, value: sent })
   try {
@@ -42,7 +44,9 @@ async function append(log: Log, history: History, records: readonly LogRecord[])
 
 /** The errors of which the port says that nothing was appended. */
 const isRefusal = (error: unknown): boolean =>
-  isFirebreakError(error, 'FB_RECORD_TOO_LARGE') || isFirebreakError(error, 'FB_TOPIC_UNKNOWN')
+  isFirebreakError(error, 'FB_RECORD_TOO_LARGE') ||
+  isFirebreakError(error, 'FB_RECORD_REFUSED') ||
+  isFirebreakError(error, 'FB_TOPIC_UNKNOWN')
 
 function recordedCursor(cursor: Cursor, history: History, of: { group: string; cursor: number }): Cursor {
   let held = ''

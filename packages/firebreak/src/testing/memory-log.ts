@@ -83,8 +83,9 @@ class MemoryLog implements Log {
     const sizes: number[] = []
     const places: StoredPartition[] = []
     for (const record of records) {
-      places.push(this.#store.topic(record.topic).partitionOf(record))
+      const topic = this.#store.topic(record.topic)
       sizes.push(this.#fitting(record))
+      places.push(topic.partitionOf(record))
     }
     const at = { atMs: this.#clock.now(), sinceMs: this.#clock.monotonic() }
     const touched = new Set<StoredPartition>()
