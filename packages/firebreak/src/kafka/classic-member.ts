@@ -32,6 +32,8 @@ import type { Assigned, Holder, Membership, Trouble } from './membership.ts'
 const protocolType = 'consumer'
 const protocolName = 'cooperative-sticky'
 const leaveWithinMs = 2000
+/** How long a request whose connection has ended may lie in a broker that does not run, and be worked on when it does. */
+const lateWithinMs = 60_000
 
 type Joined = Awaited<ReturnType<typeof joinGroupV9.api.async>>
 
@@ -66,8 +68,8 @@ export class ClassicMember implements Membership {
   #rounds = 0
   #isLost = false
   #isJoining = false
-  /** A request to join got no answer: the group may have worked on it all the same. */
-  #wasUnanswered = false
+  /** When a request to join got no answer: the group may work on it all the same, also behind a later one. */
+  #unansweredAtMs = Number.NEGATIVE_INFINITY
   #needsRound = true
   #aliveAtMs = 0
   #running: Promise<void> | undefined
@@ -273,7 +275,7 @@ export class ClassicMember implements Membership {
       [{ name: protocolName, metadata }],
       null,
     ).catch((error) => {
-      this.#wasUnanswered = true
+      this.#unansweredAtMs = this.#cluster.clock.monotonic()
       throw error
     })
     if (joined.errorCode === code.memberIdRequired) {
@@ -283,7 +285,6 @@ export class ClassicMember implements Membership {
     if (joined.errorCode !== 0) throw this.#answered(joined.errorCode)
     this.#memberId = joined.memberId
     this.#generation = joined.generationId
-    this.#wasUnanswered = false
     // Not when the answer was read: the process may have been stopped for long since the broker wrote it.
     this.#aliveAtMs = Math.max(this.#aliveAtMs, sentAtMs)
     return joined
@@ -317,9 +318,9 @@ export class ClassicMember implements Membership {
   #answered(answer: number): Error {
     if (answer === code.unknownMemberId || answer === code.illegalGeneration) return new Lost()
     if (answer === code.fencedInstanceId) {
-      const { settings } = this.#cluster
+      const { settings, clock } = this.#cluster
       // It may be ourselves: a request to join whose answer never came has made us another member meanwhile.
-      if (this.#wasUnanswered) return new Lost()
+      if (clock.monotonic() - this.#unansweredAtMs < lateWithinMs) return new Lost()
       const reason = `instanceId "${settings.instanceId}" is used by another member of ${this.#group}`
       return new FirebreakError('FB_LOG_REFUSED', { path: settings.path, reason })
     }

@@ -55,12 +55,16 @@ async function create(cluster: Cluster, specs: readonly TopicSpec[]): Promise<vo
   })
 }
 
-/** Kafka removes whole segments only, so a segment must not span more time than records may stay. */
+/**
+ * Kafka removes whole segments only, so a segment must not span more time than records may stay. The time of a record is its
+ * broker's: by that of a publisher whose clock is wrong, records would be removed too early, or refused.
+ */
 function configsOf(
   { retentionMs = weekMs, retentionBytes = Number.POSITIVE_INFINITY }: Omit<TopicSpec, 'name' | 'partitions'>,
   { topicConfigs }: KafkaSettings,
 ): Readonly<Record<string, string>> {
   const configs: Record<string, string> = {
+    'message.timestamp.type': 'LogAppendTime',
     'retention.ms': Number.isFinite(retentionMs) ? String(retentionMs) : '-1',
     'retention.bytes': Number.isFinite(retentionBytes) ? String(retentionBytes) : '-1',
   }

@@ -34,9 +34,9 @@ export interface MortalLog {
   die(): Promise<void>
 }
 
-export function mortalLog(options: Partial<KafkaOptions> = {}): MortalLog {
+export function mortalLog(options: Partial<KafkaOptions> = {}, clock = systemClock): MortalLog {
   const connections = new Connections(settingsOf({ brokers, ...quick, ...options }))
-  const log = createKafkaLog(connections)
+  const log = createKafkaLog(connections, clock)
   return {
     log,
     async die() {

@@ -6,6 +6,7 @@ import { isFirebreakError } from '../../src/contracts/errors.ts'
 import type { Log } from '../../src/contracts/log.ts'
 import { kafkaLog } from '../../src/kafka/kafka-log.ts'
 import type { KafkaOptions } from '../../src/kafka/kafka-options.ts'
+import { systemClock } from '../../src/node/clock.ts'
 import { record, rejectsWith, texts } from '../../src/testing/log-scene.ts'
 import { brokers, mortalLog, noKafka, unique } from './kafka-scene.ts'
 
@@ -95,6 +96,22 @@ kafkaTest('topics get what they declare', async ({ log, topic }) => {
   assert.equal(value('retention.bytes'), '5000000')
   // Whole segments go: one must not span the time that records may stay.
   assert.equal(value('segment.ms'), '900000')
+})
+
+const dayMs = 86_400_000
+
+kafkaTest('records of publishers whose clocks are wrong are taken, and kept as long as any other', async (scene) => {
+  const { log, topic } = scene
+  await log.ensureTopics([{ name: topic, partitions: 1, retentionMs: 3_600_000 }])
+  const fromMs = systemClock.now()
+  for (const aheadMs of [dayMs, -dayMs, -fromMs]) {
+    const { log: wrong } = mortalLog({}, { ...systemClock, now: () => systemClock.now() + aheadMs })
+    await wrong.append([record(topic, 'k', `${aheadMs} ms ahead`)]).finally(() => wrong.close())
+  }
+  const found = await log.inspect().read({ topic, partition: 0, offset: 0 }, 10)
+  assert.equal(found.length, 3)
+  // By the broker's clock, on the machine of the test.
+  for (const { atMs } of found) assert.ok(Math.abs(atMs - fromMs) < dayMs / 2, `${atMs} is not the time of the broker`)
 })
 
 kafkaTest(

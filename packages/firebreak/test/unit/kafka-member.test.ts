@@ -176,17 +176,29 @@ test('a request to join of our own that got no answer explains a fence: the memb
   await group.log.close()
 })
 
-test('a request to join that got no answer explains nothing once a later one has been answered', async () => {
+test('a request to join that got no answer explains a fence for a minute, also behind one that was answered', async () => {
   const { group, cursor } = await holding({ instanceId: 'same' })
   const answers = [lostConnection]
   group.onJoin = () => answers.shift()
   await group.round()
   assert.equal(group.joins.length, 3)
-  group.onBeat = () => fencedInstance
-  await group.clock.advance(1000)
+  const fence = async (): Promise<void> => {
+    group.onBeat = () => {
+      group.onBeat = () => undefined
+      return fencedInstance
+    }
+    await group.clock.advance(1000)
+  }
+  await group.clock.advance(50_000)
+  await fence()
   assert.deepEqual(await pollOnce(cursor), [])
+  await pollOnce(cursor)
+  await group.clock.settle()
+  assert.equal(group.joins.length, 4)
+  await group.clock.advance(10_000)
+  await fence()
   await rejectsWith(pollOnce(cursor), 'FB_LOG_REFUSED')
-  assert.equal(group.joins.length, 3)
+  assert.equal(group.joins.length, 4)
   await group.log.close()
 })
 
