@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { ConfigResourceTypes, Connection, describeConfigsV4 } from '@platformatic/kafka'
 import { hasProgram } from '../../../../scripts/infra/tools.ts'
+import type { Clock } from '../../src/contracts/clock.ts'
 import type { Log } from '../../src/contracts/log.ts'
 import { Connections } from '../../src/kafka/kafka-connections.ts'
 import { createKafkaLog } from '../../src/kafka/kafka-log.ts'
@@ -34,7 +35,7 @@ export interface MortalLog {
   die(): Promise<void>
 }
 
-export function mortalLog(options: Partial<KafkaOptions> = {}, clock = systemClock): MortalLog {
+export function mortalLog(options: Partial<KafkaOptions> = {}, clock: Clock = systemClock): MortalLog {
   const connections = new Connections(settingsOf({ brokers, ...quick, ...options }))
   const log = createKafkaLog(connections, clock)
   return {
