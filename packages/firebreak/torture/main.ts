@@ -18,7 +18,8 @@ join and leave every second.
   --kills <n>         processes to kill, default 200
   --seed <n>          decides whom and when, default 1
   --hostile           one order in four makes the service behave badly: it throws what cannot be described, never ends, steers
-                      transactions, changes its session; nobody else may notice
+                      transactions, changes its session, defines what cannot be. Producers send records that no publisher
+                      writes. Clocks are set by an hour and by a day, and disks are full for a moment. Nobody else may notice
   --values <n>        instead of all that: so many random values are thrown, returned and bound to SQL in virtual time, and
                       counted; 100000 take some minutes
   --json              one JSON document instead of a table

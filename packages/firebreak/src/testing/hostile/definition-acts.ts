@@ -1,4 +1,8 @@
-import { type Act, actsOf, never, thenable, unit, untyped } from './act.ts'
+import { minutes } from '../../contracts/duration.ts'
+import { event } from '../../define/event.ts'
+import { handle } from '../../define/handle.ts'
+import { service } from '../../define/service.ts'
+import { type Act, actsOf, never, type Setting, thenable, unit, untyped } from './act.ts'
 
 const { done, letter } = actsOf('definition')
 
@@ -13,8 +17,55 @@ type Upcast = NonNullable<Act['upcast']>
 const validator = (name: string, validate: Validate): Act => letter(`validator-${name}`, (s) => unit(s), { validate })
 const upcaster = (name: string, upcast: Upcast): Act => letter(`upcaster-${name}`, (s) => unit(s), { upcast })
 
+/** It must be refused: the unit would be done, and its record no dead letter, if it were not. */
+const definition = (name: string, define: (setting: Setting) => unknown): Act =>
+  letter(`defines-${name}`, (s) => unit(s, () => define(s)))
+
+const odd: Readonly<Record<string, unknown>> = {
+  'not-a-number': Number.NaN,
+  'a-negative-one': -1,
+  'a-fraction': 1.5,
+  'a-text': '5',
+  'a-bigint': 5n,
+  'a-symbol': Symbol('odd'),
+  'an-object': {},
+}
+const spec = ({ event: { schema } }: Setting): Parameters<typeof event>[0] => {
+  return { type: 'thing.defined', topic: 'defined', key: 'key' as never, schema }
+}
+const anEvent = (name: string, more: (setting: Setting) => object): Act =>
+  definition(`an-event-${name}`, (s) => event({ ...spec(s), ...more(s) }))
+const aHandler = (name: string, options: object, run: unknown = minutes): Act =>
+  definition(`a-handler-${name}`, (s) => handle(s.event, untyped(run), untyped(options)))
+const aService = (name: string, more: (setting: Setting) => object): Act =>
+  definition(`a-service-${name}`, (s) => service(untyped({ name: 'defined', ...more(s) })))
+
+const definitions: readonly Act[] = [
+  ...Object.entries(odd).flatMap(([name, value]) => [
+    anEvent(`with-partitions-of-${name}`, () => ({ channel: { partitions: value } })),
+    anEvent(`with-a-retention-of-${name}`, () => ({ channel: { retentionMs: value } })),
+    anEvent(`with-a-version-of-${name}`, () => ({ version: value })),
+    aHandler(`with-a-deadline-of-${name}`, { deadlineMs: value }),
+    aHandler(`with-attempts-of-${name}`, { retry: { attemptsMax: value } }),
+    aHandler(`with-a-pause-of-${name}`, { retry: { baseMs: value } }),
+  ]),
+  anEvent('without-a-type', () => ({ type: '' })),
+  anEvent('with-a-type-of-controls', () => ({ type: 'thing\u001b[2J' })),
+  anEvent('with-a-topic-of-spaces', () => ({ topic: 'a topic' })),
+  anEvent('with-a-topic-that-is-a-path', () => ({ topic: '../etc' })),
+  anEvent('with-an-upcaster-to-nowhere', () => ({ upcast: { 7: (old: unknown) => old } })),
+  aHandler('of-nothing', {}, null),
+  aHandler('of-text', {}, 'run'),
+  aService('without-a-name', () => ({ name: '' })),
+  aService('named-as-a-path', () => ({ name: '../../etc' })),
+  aService('with-two-handlers-of-an-event', (s) => {
+    return { handlers: [handle(s.event, minutes as never), handle(s.event, minutes as never)] }
+  }),
+]
+
 /** Schemas and upcasters that throw, reject, never end, or return what they must not. */
 export const definitionActs: readonly Act[] = [
+  ...definitions,
   validator('throws', failing),
   validator('throws-nothing', () => {
     throw undefined
