@@ -140,6 +140,12 @@ export const catalogue = {
     remedy: 'Nothing to do: it is tried again after the given time.',
   },
   FB_INVARIANT: { kind: 'bug', message: 'broken invariant: {claim}', remedy: 'Please report it with the stack.' },
+  FB_LEDGER_CORRUPT: {
+    kind: 'config',
+    message: 'the row of {table} with {where} is not what was written there',
+    remedy:
+      'Restore the database from a backup. To go on without it, see with firebreak verify what is damaged, and delete these rows.',
+  },
   FB_LETTER_NOT_FOUND: {
     kind: 'permanent',
     message: 'there is no dead letter {id}',

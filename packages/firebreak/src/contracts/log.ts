@@ -1,4 +1,5 @@
 import { FirebreakError, isFirebreakError } from './errors.ts'
+import type { Original } from './original.ts'
 
 /**
  * The `Log` port: event streams that are partitioned, append-only and replayable, read by consumer groups.
@@ -117,14 +118,20 @@ export interface LogRecord {
   readonly key: string | null
   readonly value: Uint8Array | null
   readonly headers: Readonly<Record<string, string>>
+  /** What the text of key and headers leaves out, where it does; it is stored instead of them. */
+  readonly original?: Original
   /** Overrides the key's partition: a mirror or a replay into a fixed place. */
   readonly partition?: number
 }
 
 export interface LogEntry extends Position {
+  /** Bytes that are no UTF-8 are replacement characters here. */
   readonly key: string | null
   readonly value: Uint8Array | null
+  /** Of several headers of one name the last; one without a value is empty. */
   readonly headers: Readonly<Record<string, string>>
+  /** What the text of key and headers leaves out; absent where it leaves out nothing. */
+  readonly original?: Original
   /** Append time in ms since the epoch, as far as a `Date` reaches; foreign writers may say anything. */
   readonly atMs: number
 }

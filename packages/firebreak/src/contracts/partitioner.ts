@@ -4,15 +4,16 @@
  *
  * **Source** org.apache.kafka.common.utils.Utils.murmur2 and toPositive
  */
-export function partitionOfKey(key: string, count: number): number {
+export function partitionOfKey(key: string | Uint8Array, count: number): number {
   return (murmur2(key) & 0x7fffffff) % count
 }
 
 const seed = 0x9747b28c
 const factor = 0x5bd1e995
 
-/** Over the key's UTF-8 bytes; a signed 32-bit number, as in Java. */
-export function murmur2(key: string): number {
+/** Over the key's bytes, in UTF-8 where it is text; a signed 32-bit number, as in Java. */
+export function murmur2(key: string | Uint8Array): number {
+  if (typeof key !== 'string') return hash(key.length, (at) => key[at] ?? 0)
   // Nearly every key is ASCII, where a character is its byte: encoding it first would cost more than the hash.
   for (let i = 0; i < key.length; i++) {
     if (key.charCodeAt(i) > 127) {

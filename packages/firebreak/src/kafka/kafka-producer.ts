@@ -88,9 +88,9 @@ export class Producer {
     return call.done
   }
 
-  #queueOf({ topic, key, partition }: LogRecord): AppendQueue {
+  #queueOf({ topic, key, original, partition }: LogRecord): AppendQueue {
     const count = this.#cluster.topic(topic)?.leaders.length ?? 0
-    const index = partition ?? (key === null ? this.#spread++ % count : partitionOfKey(key, count))
+    const index = partition ?? (key === null ? this.#spread++ % count : partitionOfKey(original?.key ?? key, count))
     if (index < 0 || index >= count) {
       throw new FirebreakError('FB_TOPIC_MISMATCH', { topic, found: count, expected: index + 1 })
     }

@@ -12,6 +12,8 @@
  */
 import { compressionsAlgorithms, crc32c, Writer } from '@platformatic/kafka'
 import type { LogRecord } from '../contracts/log.ts'
+import { originalParts } from '../contracts/original.ts'
+import { exactBody } from './exact-record.ts'
 import type { Compression } from './kafka-options.ts'
 
 export interface ProducerState {
@@ -28,9 +30,11 @@ const recordOverheadBytes = 32
 const headerOverheadBytes = 10
 
 /** Key + value + headers in bytes of UTF-8: what `recordBytesMax` counts. */
-export function payloadBytes({ key, value, headers }: LogRecord): number {
+export function payloadBytes({ key, value, headers, original }: LogRecord): number {
+  const parts = original === undefined ? undefined : originalParts(original)
   let bytes = value === null ? 0 : value.byteLength
-  if (key !== null) bytes += Buffer.byteLength(key)
+  if (key !== null) bytes += parts?.key ?? Buffer.byteLength(key)
+  if (parts?.headers !== undefined) return bytes + parts.headers
   for (const name in headers) bytes += Buffer.byteLength(name) + Buffer.byteLength(headers[name] ?? '')
   return bytes
 }
@@ -38,6 +42,8 @@ export function payloadBytes({ key, value, headers }: LogRecord): number {
 /** What a record may add to a batch at most. */
 export function encodedBytesMax(record: LogRecord, payload: number): number {
   let bytes = payload + recordOverheadBytes
+  const original = record.original?.headers
+  if (original !== undefined) return bytes + original.length * headerOverheadBytes
   for (const _ in record.headers) bytes += headerOverheadBytes
   return bytes
 }
@@ -69,6 +75,10 @@ export class BatchWriter {
   }
 
   append(record: LogRecord, atMs: number, encodedMax: number): void {
+    if (record.original !== undefined) {
+      this.#copy(exactBody(record, record.original), atMs - this.#firstMs)
+      return
+    }
     this.#room(encodedMax)
     const { key, value, headers } = record
     const sizes = this.#sizes

@@ -1,4 +1,5 @@
 import type { LogEntry, Partition } from '../contracts/log.ts'
+import type { Original, OriginalHeader } from '../contracts/original.ts'
 
 interface BatchOrigin {
   readonly partition: Partition
@@ -14,6 +15,8 @@ interface Seen {
   text: string
   start: number
   size: number
+  /** Text does not say all of it. */
+  isOdd: boolean
 }
 
 // What a `Date` holds. A foreign clock may say anything, and what is beyond fits neither a number nor a database.
@@ -23,8 +26,8 @@ const within = (atMs: number): number => Math.min(timeMaxMs, Math.max(-timeMaxMs
 /**
  * The records of one batch, after decompression, as entries.
  *
- * Foreign records never fail: bytes that are not UTF-8 become replacement characters in keys and headers, a header without
- * a value becomes empty text, and of several headers of one name the last counts. Values stay bytes. **Errors** `RangeError`
+ * Foreign records never fail. What text leaves out of their keys and headers is in `original`: bytes that are no UTF-8, a
+ * header without a value, several of one name, an order that objects do not keep. Values stay bytes. **Errors** `RangeError`
  * where a length points outside.
  */
 export class RecordDecoder {
@@ -35,6 +38,11 @@ export class RecordDecoder {
   readonly #texts: Seen[] = []
   #at = 0
   #done = 0
+  /** Something of the record at hand is more than text. */
+  #isOdd = false
+  /** How many headers the record before had, and whether two of them had one name. */
+  #headersBefore = 0
+  #repeatedBefore = false
 
   constructor(bytes: Buffer, origin: BatchOrigin) {
     this.#bytes = bytes
@@ -65,16 +73,15 @@ export class RecordDecoder {
     const offset = firstOffset + this.#varint()
     if (offset < from) return undefined
     const keySize = this.#varint()
+    const keyAt = this.#at
     const key = keySize < 0 ? null : this.#text(keySize)
+    const isOddKey = this.#takeOdd()
     const valueSize = this.#varint()
     const value = valueSize < 0 ? null : this.#slice(valueSize)
-    const headers: Record<string, string> = {}
-    const count = this.#varint()
-    for (let i = 0; i < count; i++) {
-      const name = this.#known(this.#names, i)
-      headers[name] = this.#known(this.#texts, i)
-    }
-    return {
+    const headersAt = this.#at
+    const headers = this.#headers()
+    const areOddHeaders = this.#takeOdd()
+    const entry = {
       topic: partition.topic,
       partition: partition.partition,
       offset,
@@ -83,25 +90,80 @@ export class RecordDecoder {
       headers,
       atMs: within(sameTime ? atMs : atMs + timeDelta),
     }
+    if (!isOddKey && !areOddHeaders) return entry
+    const original: Original = {
+      ...(isOddKey && { key: this.#bytes.subarray(keyAt, keyAt + keySize) }),
+      ...(areOddHeaders && { headers: this.#exactHeaders(headersAt) }),
+    }
+    return { ...entry, original }
+  }
+
+  #takeOdd(): boolean {
+    const was = this.#isOdd
+    this.#isOdd = false
+    return was
+  }
+
+  #headers(): Record<string, string> {
+    const headers: Record<string, string> = {}
+    const count = this.#varint()
+    let isSame = count === this.#headersBefore
+    for (let i = 0; i < count; i++) {
+      const before = this.#names[i]?.text
+      const name = this.#known(this.#names, i)
+      if (name !== before) isSame = false
+      const text = this.#known(this.#texts, i)
+      // Assigned, it would be the prototype of the object.
+      if (name === '__proto__') Object.defineProperty(headers, name, { value: text, enumerable: true })
+      else headers[name] = text
+    }
+    // Records of one producer have the same names, so they are seldom counted.
+    if (!isSame) {
+      this.#headersBefore = count
+      this.#repeatedBefore = Object.keys(headers).length < count
+    }
+    if (this.#repeatedBefore) this.#isOdd = true
+    return headers
+  }
+
+  #exactHeaders(start: number): OriginalHeader[] {
+    const end = this.#at
+    this.#at = start
+    const count = this.#varint()
+    const headers: OriginalHeader[] = []
+    for (let i = 0; i < count; i++) {
+      const name = this.#slice(Math.max(0, this.#varint()))
+      const size = this.#varint()
+      headers.push({ name, value: size < 0 ? null : this.#slice(size) })
+    }
+    this.#at = end
+    return headers
   }
 
   /** Text that is the same as at this place in the record before is not decoded again. */
   #known(seen: Seen[], index: number): string {
     const size = this.#varint()
     const start = this.#at
-    if (size <= 0) return ''
     const before = seen[index]
     if (before !== undefined && before.size === size && this.#same(before.start, start, size)) {
       before.start = start
-      this.#at += size
+      this.#at += Math.max(0, size)
+      if (before.isOdd) this.#isOdd = true
       return before.text
     }
-    const text = this.#text(size)
-    if (before === undefined) seen[index] = { text, start, size }
+    const wasOdd = this.#isOdd
+    this.#isOdd = size < 0
+    const text = this.#text(Math.max(0, size))
+    // Names that are numbers come first in an object, wherever they were.
+    if (seen === this.#names && startsWithDigit(text)) this.#isOdd = true
+    const isOdd = this.#isOdd
+    this.#isOdd ||= wasOdd
+    if (before === undefined) seen[index] = { text, start, size, isOdd }
     else {
       before.text = text
       before.start = start
       before.size = size
+      before.isOdd = isOdd
     }
     return text
   }
@@ -118,7 +180,10 @@ export class RecordDecoder {
     if (size === 0) return ''
     const start = this.#at
     this.#at = this.#inside(size)
-    return this.#bytes.toString('utf8', start, this.#at)
+    const text = this.#bytes.toString('utf8', start, this.#at)
+    // Bytes that are no UTF-8 have become this one; where it was there before, keeping the bytes does no harm.
+    if (text.includes('\ufffd')) this.#isOdd = true
+    return text
   }
 
   #slice(size: number): Buffer {
@@ -149,3 +214,5 @@ export class RecordDecoder {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2
   }
 }
+
+const startsWithDigit = (text: string): boolean => text.charCodeAt(0) >= 48 && text.charCodeAt(0) <= 57

@@ -1,4 +1,6 @@
 import type { Database, Sql, SqlValue } from '../contracts/database.ts'
+import type { Original } from '../contracts/original.ts'
+import { keptRecord } from './kept.ts'
 import type { OutboxRow } from './outbox.ts'
 import { storable } from './storable.ts'
 
@@ -25,6 +27,7 @@ export interface BlockedEvent {
   /** As it waits; once it is decided, as it was until then. */
   readonly headers: Readonly<Record<string, string>>
   readonly value: Uint8Array | null
+  readonly original?: Original
   readonly history: readonly BlockedAction[]
 }
 
@@ -73,9 +76,9 @@ const beginTry = `UPDATE fb_blocked_events SET trying_until_ms = $2 WHERE seq = 
 const endTry = `UPDATE fb_blocked_events SET trying_until_ms = 0, tries = tries + 1, error_class = COALESCE($2, error_class),
   message = COALESCE($3, message) WHERE seq = $1`
 const went = `DELETE FROM fb_blocked_events WHERE seq = $1 AND state = 'blocked'`
-const decide = `UPDATE fb_blocked_events SET state = $2, history = $3, headers = $4, value = $5
-  WHERE seq = $1 AND state = 'blocked' AND trying_until_ms <= $6 RETURNING seq`
-const original = `SELECT headers, value FROM fb_outbox WHERE shard = $1 AND seq = $2`
+const decide = `UPDATE fb_blocked_events SET state = $2, history = $3, headers = $4, value = $5, original = $6
+  WHERE seq = $1 AND state = 'blocked' AND trying_until_ms <= $7 RETURNING seq`
+const kept = `SELECT headers, value, original FROM fb_outbox WHERE shard = $1 AND seq = $2`
 
 /** **Guarantee** A refusal that is known already keeps its first time and its history. */
 export async function insertBlocked(sql: Sql, refusals: readonly Refusal[], nowMs: number): Promise<void> {
@@ -134,14 +137,15 @@ export async function decideBlocked(
   { number, shard, history }: BlockedEvent & { readonly shard: number },
   { state, action, nowMs }: { state: Exclude<BlockedState, 'blocked'>; action: BlockedAction; nowMs: number },
 ): Promise<boolean> {
-  const [kept] = await sql.query<{ headers: string; value: Uint8Array | null }>(original, [shard, number])
-  const params = [number, state, JSON.stringify([...history, action]), kept?.headers ?? null, kept?.value ?? null]
-  return (await sql.query(decide, [...params, nowMs])).length > 0
+  const [row] = await sql.query<Row>(kept, [shard, number])
+  const was = [row?.['headers'] ?? null, row?.['value'] ?? null, row?.['original'] ?? null]
+  return (await sql.query(decide, [number, state, JSON.stringify([...history, action]), ...was, nowMs])).length > 0
 }
 
 const columns = `b.seq, b.shard, b.state, b.topic, b.msg_key, b.event_id, b.event_type, b.error_class, b.message, b.at_ms,
   b.tries, b.history, CASE WHEN b.state = 'blocked' THEN o.headers ELSE b.headers END AS headers,
-  CASE WHEN b.state = 'blocked' THEN o.value ELSE b.value END AS value`
+  CASE WHEN b.state = 'blocked' THEN o.value ELSE b.value END AS value,
+  CASE WHEN b.state = 'blocked' THEN o.original ELSE b.original END AS original`
 const from = 'FROM fb_blocked_events b LEFT JOIN fb_outbox o ON o.shard = b.shard AND o.seq = b.seq'
 
 /** Oldest first: the order in which they would leave. */
@@ -182,15 +186,13 @@ function blockedOf(row: Row): BlockedEvent {
     number: Number(row['seq']),
     state: text('state') as BlockedState,
     topic: text('topic'),
-    key: maybe('msg_key'),
     eventId: maybe('event_id'),
     eventType: maybe('event_type'),
     errorClass: text('error_class'),
     message: text('message'),
     atMs: Number(row['at_ms']),
     tries: Number(row['tries']),
-    headers: JSON.parse(maybe('headers') ?? '{}') as Record<string, string>,
-    value: row['value'] as Uint8Array | null,
+    ...keptRecord(row),
     history: JSON.parse(text('history')) as BlockedAction[],
   }
 }

@@ -1,6 +1,7 @@
-import type { Database, Sql, SqlValue } from '../contracts/database.ts'
+import type { Database, DatabaseCapabilities, Sql, SqlRow, SqlValue } from '../contracts/database.ts'
 import type { Attempt, DeadReason } from '../contracts/disposition.ts'
 import type { LogEntry } from '../contracts/log.ts'
+import { checkSeals, keptColumns, keptRecord, letterSeal, sealOf } from './kept.ts'
 import { storable } from './storable.ts'
 
 /**
@@ -47,35 +48,42 @@ export interface LetterFilter {
   readonly max?: number
 }
 
-interface Row {
-  readonly [column: string]: SqlValue
+const columns = [...letterSeal.columns, 'seal']
+const insert = `INSERT INTO fb_dead_letters (${columns.join(', ')}) VALUES (${columns.map((_, i) => `$${i + 1}`).join(', ')})`
+const reopen = `UPDATE fb_dead_letters SET state = 'open', reason = $2, hold = $3, crash = $4, error_class = $5, message = $6, fingerprint = $7,
+  attempts = $8, at_ms = $9, history = $10, seal = $11 WHERE id = $1`
+const setState = `UPDATE fb_dead_letters SET state = $2, hold = 0, replays = $3, history = $4, seal = $6
+  WHERE id = $1 AND state = $5 RETURNING id`
+
+/** In the order of the seal. */
+function valuesOf(letter: DeadLetter): SqlValue[] {
+  const { entry } = letter
+  return [
+    ...[letter.id, letter.state, letter.reason, letter.crash ? 1 : 0, letter.hold ? 1 : 0],
+    ...[entry.topic, entry.partition, entry.offset, letter.lane, ...keptColumns(entry), entry.atMs],
+    ...[letter.eventId, letter.eventType, letter.correlationId].map(keptText),
+    ...[letter.errorClass, letter.message, letter.fingerprint].map(keptText),
+    ...[JSON.stringify(letter.attempts), letter.replays, letter.atMs, JSON.stringify(letter.history)],
+  ]
 }
 
-const insert = `INSERT INTO fb_dead_letters (id, state, reason, crash, hold, topic, part, position, lane, event_id, event_type,
-  correlation_id, msg_key, headers, value, log_at_ms, error_class, message, fingerprint, attempts, at_ms, history)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
-const reopen = `UPDATE fb_dead_letters SET state = 'open', reason = $2, hold = $3, crash = $4, error_class = $5, message = $6, fingerprint = $7,
-  attempts = $8, at_ms = $9, history = $10 WHERE id = $1`
-const setState = `UPDATE fb_dead_letters SET state = $2, hold = 0, replays = replays + $3, history = $4 WHERE id = $1 AND state = $5 RETURNING id`
+/** As the database has it: half a character is a replacement there. */
+const keptText = (text: string | null): string | null => storable(text)?.toWellFormed() ?? null
 
 export async function insertLetter(sql: Sql, letter: DeadLetter): Promise<void> {
-  const { entry } = letter
-  await sql.query(insert, [
-    ...[letter.id, letter.state, letter.reason, letter.crash ? 1 : 0, letter.hold ? 1 : 0],
-    ...[entry.topic, entry.partition, entry.offset, letter.lane],
-    ...[letter.eventId, letter.eventType, letter.correlationId, entry.key].map(storable),
-    ...[JSON.stringify(entry.headers), entry.value, entry.atMs],
-    ...[letter.errorClass, letter.message, letter.fingerprint].map(storable),
-    ...[JSON.stringify(letter.attempts), letter.atMs, JSON.stringify(letter.history)],
-  ])
+  const values = valuesOf(letter)
+  await sql.query(insert, [...values, sealOf(values)])
 }
 
 /** A replay that failed again: the same letter, with the attempts of the replay behind the earlier ones. */
-export async function reopenLetter(sql: Sql, letter: DeadLetter): Promise<void> {
+export async function reopenLetter(sql: Sql, before: DeadLetter, failed: DeadLetter): Promise<void> {
+  const { reason, hold, crash, errorClass, message, fingerprint, attempts, atMs, history } = failed
+  const again = { reason, hold, crash, errorClass, message, fingerprint, attempts, atMs, history }
   await sql.query(reopen, [
-    ...[letter.id, letter.reason, letter.hold ? 1 : 0, letter.crash ? 1 : 0],
-    ...[letter.errorClass, letter.message, letter.fingerprint].map(storable),
-    ...[JSON.stringify(letter.attempts), letter.atMs, JSON.stringify(letter.history)],
+    ...[before.id, reason, hold ? 1 : 0, crash ? 1 : 0],
+    ...[errorClass, message, fingerprint].map(keptText),
+    ...[JSON.stringify(attempts), atMs, JSON.stringify(history)],
+    sealOf(valuesOf({ ...before, ...again, state: 'open' })),
   ])
 }
 
@@ -87,17 +95,19 @@ export interface StateChange {
 
 /** False when somebody else changed the letter first. */
 export async function changeLetter(sql: Sql, letter: DeadLetter, change: StateChange): Promise<boolean> {
-  const replayed = change.to === 'replaying' || change.to === 'superseded' ? 1 : 0
-  const history = JSON.stringify([...letter.history, change.action])
-  const rows = await sql.query(setState, [letter.id, change.to, replayed, history, change.from])
-  return rows.length > 0
+  const replays = letter.replays + (change.to === 'replaying' || change.to === 'superseded' ? 1 : 0)
+  const history = [...letter.history, change.action]
+  const seal = sealOf(valuesOf({ ...letter, state: change.to, hold: false, replays, history }))
+  const params = [letter.id, change.to, replays, JSON.stringify(history), change.from, seal]
+  return (await sql.query(setState, params)).length > 0
 }
 
 /** Newest first. */
 export async function listLetters(database: Database, filter: LetterFilter = {}): Promise<readonly DeadLetter[]> {
   const { where, params } = conditions(filter)
   const sql = `SELECT * FROM fb_dead_letters ${where} ORDER BY at_ms DESC, id DESC LIMIT $${params.length + 1}`
-  return (await database.query<Row>(sql, [...params, filter.max ?? 100])).map(letterOf)
+  const rows = await database.query(sql, [...params, filter.max ?? 100])
+  return checkSeals(letterSeal, rows, database.capabilities).map(letterOf)
 }
 
 export async function countLetters(database: Database, filter: LetterFilter = {}): Promise<number> {
@@ -107,14 +117,15 @@ export async function countLetters(database: Database, filter: LetterFilter = {}
 }
 
 /** By id, or by a prefix of it that only one letter has. */
-export async function findLetter(source: Pick<Database, 'query'> | Sql, id: string): Promise<DeadLetter | undefined> {
+export async function findLetter(
+  source: Pick<Database, 'query'> | Sql,
+  id: string,
+  kept: Pick<DatabaseCapabilities, 'dialect'>,
+): Promise<DeadLetter | undefined> {
   // An empty one is the beginning of all of them.
   if (id === '') return undefined
-  const rows = await source.query<Row>('SELECT * FROM fb_dead_letters WHERE id >= $1 AND id < $2 LIMIT 2', [
-    id,
-    `${id}~`,
-  ])
-  return rows.length === 1 && rows[0] ? letterOf(rows[0]) : undefined
+  const rows = await source.query('SELECT * FROM fb_dead_letters WHERE id >= $1 AND id < $2 LIMIT 2', [id, `${id}~`])
+  return rows.length === 1 && rows[0] ? letterOf(checkSeals(letterSeal, rows, kept)[0] ?? rows[0]) : undefined
 }
 
 /** Lanes of a partition that wait for a person. */
@@ -146,7 +157,7 @@ function conditions(filter: LetterFilter): {
   }
 }
 
-function letterOf(row: Row): DeadLetter {
+function letterOf(row: SqlRow): DeadLetter {
   const text = (column: string): string => String(row[column])
   const maybe = (column: string): string | null => row[column] as string | null
   return {
@@ -159,9 +170,7 @@ function letterOf(row: Row): DeadLetter {
       topic: text('topic'),
       partition: Number(row['part']),
       offset: Number(row['position']),
-      key: maybe('msg_key'),
-      headers: JSON.parse(text('headers')) as Record<string, string>,
-      value: row['value'] as Uint8Array | null,
+      ...keptRecord(row),
       atMs: Number(row['log_at_ms']),
     },
     lane: text('lane'),

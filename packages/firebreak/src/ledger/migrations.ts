@@ -1,6 +1,7 @@
 import type { DatabaseCapabilities, Sql } from '../contracts/database.ts'
 import { createInbox, indexMarks } from './inbox-tables.ts'
-import { insertOutbox, type OutboxRow, shardOf } from './outbox.ts'
+import { allSeals, progressSeal, recordSeals, sealOfRow } from './kept.ts'
+import { shardOf } from './outbox.ts'
 
 /** What a step needs to know. */
 export interface StepPlace {
@@ -14,7 +15,15 @@ type Step = (sql: Sql, at: StepPlace) => Promise<void>
  * Version n of the ledger is what the first n steps make. A step that was ever released stays as it is; what changes is a
  * new step at the end.
  */
-export const steps: readonly Step[] = [createTables, shardOutbox, indexMarks, keepBlocked, dateParked, keepTime]
+export const steps: readonly Step[] = [
+  createTables,
+  shardOutbox,
+  indexMarks,
+  keepBlocked,
+  dateParked,
+  keepTime,
+  keepOriginals,
+]
 
 // Ids are compared byte by byte, as JavaScript does: the database's language must not change their order.
 const idOf = ({ dialect }: StepPlace): string => (dialect === 'postgres' ? 'TEXT COLLATE "C"' : 'TEXT')
@@ -68,10 +77,12 @@ async function shardOutbox(sql: Sql, at: StepPlace): Promise<void> {
   await sql.query(`CREATE TABLE fb_outbox (
     shard BIGINT NOT NULL, seq BIGINT NOT NULL, topic TEXT NOT NULL, msg_key TEXT, headers TEXT NOT NULL, value BYTEA,
     at_ms BIGINT NOT NULL, PRIMARY KEY (shard, seq))${clustered}`)
-  const rows = waiting.map(({ seq, topic, msg_key: key, headers, value }): OutboxRow => {
-    return { seq, shard: shardOf(key, seq), record: { topic, key, headers: JSON.parse(headers), value } }
+  const rows = waiting.map(({ seq, topic, msg_key: key, headers, value }) => {
+    return [shardOf(key, seq), seq, topic, key, headers, value, at.nowMs]
   })
-  if (rows.length > 0) await insertOutbox(sql, rows, at.nowMs)
+  const insert =
+    'INSERT INTO fb_outbox (shard, seq, topic, msg_key, headers, value, at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)'
+  if (rows.length > 0) await sql.run(insert, rows)
   await sql.run('INSERT INTO fb_meta (name, value) VALUES ($1, $2)', [['desk-seq', '0']])
 }
 
@@ -94,4 +105,28 @@ async function dateParked(sql: Sql, { nowMs }: StepPlace): Promise<void> {
 /** Marks are dated by the time of the ledger, which goes on from what the dates of the older ones are. */
 async function keepTime(sql: Sql, { nowMs }: StepPlace): Promise<void> {
   await sql.run('INSERT INTO fb_meta (name, value) VALUES ($1, $2)', [['ledger-time', String(nowMs)]])
+}
+
+const sealedAtOnce = 500
+
+/** What text leaves out of a record is kept, and rows of SQLite are sealed; those of PostgreSQL that are there stay as they are. */
+async function keepOriginals(sql: Sql, { dialect }: StepPlace): Promise<void> {
+  for (const table of [...recordSeals.map((sealed) => sealed.table), 'fb_blocked_events'])
+    await sql.query(`ALTER TABLE ${table} ADD COLUMN original BYTEA`)
+  for (const { table } of allSeals) await sql.query(`ALTER TABLE ${table} ADD COLUMN seal BIGINT`)
+  if (dialect !== 'sqlite') return
+  for (const sealed of allSeals) {
+    const { table, columns, place } = sealed
+    const unsealed = `SELECT ${columns.join(', ')} FROM ${table} WHERE seal IS NULL`
+    const isDone = sealed === progressSeal ? ' AND next_position IS NOT NULL' : ''
+    const seal = `UPDATE ${table} SET seal = $1 WHERE ${place.map((name, i) => `${name} = $${i + 2}`).join(' AND ')}`
+    for (;;) {
+      const rows = await sql.query(`${unsealed}${isDone} LIMIT ${sealedAtOnce}`)
+      if (rows.length === 0) break
+      await sql.run(
+        seal,
+        rows.map((row) => [sealOfRow(sealed, row), ...place.map((name) => row[name] ?? null)]),
+      )
+    }
+  }
 }

@@ -1,6 +1,7 @@
-import type { Database, Sql } from '../contracts/database.ts'
+import type { Database, Sql, SqlRow, SqlValue } from '../contracts/database.ts'
 import type { LogRecord } from '../contracts/log.ts'
 import { partitionOfKey } from '../contracts/partitioner.ts'
+import { checkSeals, keptColumns, keptRecord, outboxSeal, sealOf } from './kept.ts'
 
 /** An event that is committed and not yet known to be in the log. */
 export interface OutboxRow {
@@ -14,18 +15,16 @@ export interface OutboxRow {
 /** Fixed for the life of a ledger: it decides where a key's events wait. */
 export const outboxShards = 8
 
-interface Row {
+interface Row extends SqlRow {
   readonly seq: number
   readonly topic: string
-  readonly msg_key: string | null
-  readonly headers: string
-  readonly value: Uint8Array | null
 }
 
 const advance = `UPDATE fb_meta SET value = CAST(CAST(value AS BIGINT) + CAST($1 AS BIGINT) AS TEXT)
   WHERE name = 'outbox-seq' RETURNING value`
-const insert = `INSERT INTO fb_outbox (shard, seq, topic, msg_key, headers, value, at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)`
-const select = `SELECT seq, topic, msg_key, headers, value FROM fb_outbox WHERE shard = $1 AND seq > $2 ORDER BY shard, seq LIMIT $3`
+const insert = `INSERT INTO fb_outbox (shard, seq, topic, msg_key, headers, value, original, seal, at_ms)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+const select = `SELECT shard, seq, topic, msg_key, headers, value, original, seal FROM fb_outbox WHERE shard = $1 AND seq > $2 ORDER BY shard, seq LIMIT $3`
 const remove = 'DELETE FROM fb_outbox WHERE shard = $1 AND seq = $2'
 const count = 'SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM fb_outbox LIMIT $1) AS waiting'
 
@@ -52,11 +51,16 @@ export async function addToOutbox(
   return rows
 }
 
-export async function insertOutbox(sql: Sql, rows: readonly OutboxRow[], nowMs: number): Promise<void> {
+async function insertOutbox(sql: Sql, rows: readonly OutboxRow[], nowMs: number): Promise<void> {
   await sql.run(
     insert,
-    rows.map(({ seq, shard, record: r }) => [shard, seq, r.topic, r.key, JSON.stringify(r.headers), r.value, nowMs]),
+    rows.map((row) => [...sealedValues(row), nowMs]),
   )
+}
+
+function sealedValues({ shard, seq, record }: OutboxRow): SqlValue[] {
+  const values = [shard, seq, record.topic, ...keptColumns(record)]
+  return [...values, sealOf(values)]
 }
 
 /** Events of a shard after `afterSeq` that wait for the log, in order. */
@@ -67,9 +71,8 @@ export async function readOutbox(
   max: number,
 ): Promise<readonly OutboxRow[]> {
   const rows = await database.query<Row>(select, [shard, afterSeq, max])
-  return rows.map((row) => {
-    const headers = JSON.parse(row.headers) as Record<string, string>
-    return { seq: row.seq, shard, record: { topic: row.topic, key: row.msg_key, value: row.value, headers } }
+  return checkSeals(outboxSeal, rows, database.capabilities).map((row) => {
+    return { seq: row.seq, shard, record: { topic: row.topic, ...keptRecord(row) } }
   })
 }
 
@@ -86,7 +89,8 @@ export async function countOutbox(database: Database, max: number): Promise<numb
   return row?.n ?? 0
 }
 
-const replace = 'UPDATE fb_outbox SET headers = $3, value = $4 WHERE shard = $1 AND seq = $2'
+const replace =
+  'UPDATE fb_outbox SET msg_key = $4, headers = $5, value = $6, original = $7, seal = $8 WHERE shard = $1 AND seq = $2 AND topic = $3'
 
 /** Where a row is. */
 export interface OutboxPlace {
@@ -94,11 +98,7 @@ export interface OutboxPlace {
   readonly seq: number
 }
 
-/** Another event in the place of this one. */
-export async function changeOutbox(
-  sql: Sql,
-  { shard, seq }: OutboxPlace,
-  { headers, value }: Pick<LogRecord, 'headers' | 'value'>,
-): Promise<void> {
-  await sql.query(replace, [shard, seq, JSON.stringify(headers), value])
+/** Another event in the place of this one, of the same topic. */
+export async function changeOutbox(sql: Sql, row: OutboxRow): Promise<void> {
+  await sql.query(replace, sealedValues(row))
 }

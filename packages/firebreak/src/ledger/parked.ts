@@ -1,7 +1,7 @@
-import type { Database, Sql } from '../contracts/database.ts'
+import type { Database, Sql, SqlRow, SqlValue } from '../contracts/database.ts'
 import type { Attempt } from '../contracts/disposition.ts'
 import type { LogEntry, Partition } from '../contracts/log.ts'
-import { storable } from './storable.ts'
+import { checkSeals, keptColumns, keptRecord, parkedSeal, sealOf } from './kept.ts'
 
 /**
  * A record that waits in the database, at the head of its lane or behind it.
@@ -46,42 +46,31 @@ export interface ParkedLane {
   readonly head: ParkedDates
 }
 
-interface Row {
-  readonly topic: string
-  readonly part: number
-  readonly position: number
-  readonly lane: string
-  readonly msg_key: string | null
-  readonly headers: string
-  readonly value: Uint8Array | null
-  readonly log_at_ms: number
-  readonly due_at_ms: number | null
-  readonly at_ms: number
-  readonly attempts: string
-  readonly first_failed_at_ms: number | null
-  readonly letter_id: string | null
-}
-
-const insert = `INSERT INTO fb_parked (topic, part, position, lane, msg_key, headers, value, log_at_ms, due_at_ms, at_ms, attempts, first_failed_at_ms, letter_id)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
-const reschedule = `UPDATE fb_parked SET due_at_ms = $4, at_ms = $5, attempts = $6, first_failed_at_ms = $7
+const insert = `INSERT INTO fb_parked (${[...parkedSeal.columns, 'seal'].join(', ')})
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
+const reschedule = `UPDATE fb_parked SET due_at_ms = $4, at_ms = $5, attempts = $6, first_failed_at_ms = $7, seal = $8
   WHERE topic = $1 AND part = $2 AND position = $3`
 const remove = 'DELETE FROM fb_parked WHERE topic = $1 AND part = $2 AND position = $3'
 const head = `SELECT * FROM fb_parked WHERE topic = $1 AND part = $2 AND lane = $3 ORDER BY position LIMIT $4`
 const lanes = 'SELECT lane, due_at_ms, at_ms FROM fb_parked WHERE topic = $1 AND part = $2 ORDER BY position'
 
 export async function park(sql: Sql, row: ParkedRow): Promise<void> {
-  const { entry } = row
-  const where = [entry.topic, entry.partition, entry.offset, row.lane, storable(entry.key)]
-  const body = [JSON.stringify(entry.headers), entry.value, entry.atMs]
-  const plan = [row.dueAtMs, row.atMs, JSON.stringify(row.attempts), row.firstFailedAtMs, row.letterId]
-  await sql.query(insert, [...where, ...body, ...plan])
+  const values = valuesOf(row)
+  await sql.query(insert, [...values, sealOf(values)])
 }
 
 export async function repark(sql: Sql, row: ParkedRow): Promise<void> {
   const { entry } = row
   const plan = [row.dueAtMs, row.atMs, JSON.stringify(row.attempts), row.firstFailedAtMs]
-  await sql.query(reschedule, [entry.topic, entry.partition, entry.offset, ...plan])
+  await sql.query(reschedule, [entry.topic, entry.partition, entry.offset, ...plan, sealOf(valuesOf(row))])
+}
+
+/** In the order of the seal. */
+function valuesOf({ entry, ...row }: ParkedRow): SqlValue[] {
+  return [
+    ...[entry.topic, entry.partition, entry.offset, row.lane, ...keptColumns(entry), entry.atMs],
+    ...[row.dueAtMs, row.atMs, JSON.stringify(row.attempts), row.firstFailedAtMs, row.letterId],
+  ]
 }
 
 export async function unpark(sql: Sql, entry: { topic: string; partition: number; offset: number }): Promise<void> {
@@ -95,7 +84,8 @@ export async function readLane(
   lane: string,
   max: number,
 ): Promise<readonly ParkedRow[]> {
-  return (await database.query<Row>(head, [at.topic, at.partition, lane, max])).map(parkedOf)
+  const rows = await database.query(head, [at.topic, at.partition, lane, max])
+  return checkSeals(parkedSeal, rows, database.capabilities).map(parkedOf)
 }
 
 /** All parked lanes of a partition, without their payloads. */
@@ -115,22 +105,21 @@ export async function readLanes(database: Database, at: Partition): Promise<read
   return [...byLane.values()]
 }
 
-function parkedOf(row: Row): ParkedRow {
+function parkedOf(row: SqlRow): ParkedRow {
+  const numberOf = (column: string): number | null => row[column] as number | null
   return {
     entry: {
-      topic: row.topic,
-      partition: row.part,
-      offset: row.position,
-      key: row.msg_key,
-      value: row.value,
-      headers: JSON.parse(row.headers) as Record<string, string>,
-      atMs: row.log_at_ms,
+      topic: String(row['topic']),
+      partition: Number(row['part']),
+      offset: Number(row['position']),
+      ...keptRecord(row),
+      atMs: Number(row['log_at_ms']),
     },
-    lane: row.lane,
-    dueAtMs: row.due_at_ms,
-    atMs: row.at_ms,
-    attempts: JSON.parse(row.attempts) as Attempt[],
-    firstFailedAtMs: row.first_failed_at_ms,
-    letterId: row.letter_id,
+    lane: String(row['lane']),
+    dueAtMs: numberOf('due_at_ms'),
+    atMs: Number(row['at_ms']),
+    attempts: JSON.parse(String(row['attempts'])) as Attempt[],
+    firstFailedAtMs: numberOf('first_failed_at_ms'),
+    letterId: row['letter_id'] as string | null,
   }
 }

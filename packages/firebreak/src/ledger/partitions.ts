@@ -1,7 +1,8 @@
-import type { Database, Sql } from '../contracts/database.ts'
+import type { Database, DatabaseCapabilities, Sql, SqlRow } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import { type Partition, partitionId } from '../contracts/log.ts'
 import type { Accounts } from './accounts.ts'
+import { checkSeals, progressSeal, sealOf } from './kept.ts'
 
 /** What the ledger knows of a partition when a member claims it. */
 export interface Claim {
@@ -16,7 +17,7 @@ export interface Claim {
   readonly unclean: boolean
 }
 
-interface ClaimRow {
+interface ClaimRow extends SqlRow {
   readonly epoch: number
   readonly holder: string | null
   readonly next_position: number | null
@@ -27,7 +28,7 @@ const insertRow = `INSERT INTO fb_partitions (topic, part, epoch, holder) VALUES
   ON CONFLICT (topic, part) DO NOTHING`
 // Raising the epoch first locks the row on engines with row locks; the old holder is read behind that lock.
 const raiseEpoch =
-  'UPDATE fb_partitions SET epoch = epoch + 1 WHERE topic = $1 AND part = $2 RETURNING epoch, holder, next_position, above'
+  'UPDATE fb_partitions SET epoch = epoch + 1 WHERE topic = $1 AND part = $2 RETURNING topic, part, epoch, holder, next_position, above, seal'
 const setHolder = 'UPDATE fb_partitions SET holder = $3 WHERE topic = $1 AND part = $2'
 const dropHolder = `UPDATE fb_partitions SET holder = NULL
   WHERE topic = $1 AND part = $2 AND holder = $3 AND epoch BETWEEN $4 AND $5`
@@ -37,12 +38,16 @@ const one = 'SELECT epoch, holder FROM fb_partitions WHERE topic = $1 AND part =
 const all = 'SELECT topic, part, epoch FROM fb_partitions'
 const finish = `UPDATE fb_partitions SET first_position = COALESCE(first_position, $3), next_position = $4, above = $5, gaps = gaps + $6,
   done = done + $7, duplicate = duplicate + $8, skipped = skipped + $9, parked = parked + $10, dead = dead + $11,
-  discarded = discarded + $12 WHERE topic = $1 AND part = $2`
+  discarded = discarded + $12, seal = $13 WHERE topic = $1 AND part = $2`
 
-/** Takes a partition over. From here on a commit with an older epoch is fenced. */
-export async function claimPartition(sql: Sql, at: Partition, holder: string): Promise<Claim> {
+/** Takes a partition over. From here on a commit with an older epoch is fenced. **Errors** `FB_LEDGER_CORRUPT`. */
+export async function claimPartition(
+  sql: Sql,
+  at: Partition,
+  { holder, kept }: { readonly holder: string; readonly kept: Pick<DatabaseCapabilities, 'dialect'> },
+): Promise<Claim> {
   await sql.query(insertRow, [at.topic, at.partition])
-  const [row] = await sql.query<ClaimRow>(raiseEpoch, [at.topic, at.partition])
+  const [row] = checkSeals(progressSeal, await sql.query<ClaimRow>(raiseEpoch, [at.topic, at.partition]), kept)
   await sql.query(setHolder, [at.topic, at.partition, holder])
   return {
     epoch: row?.epoch ?? 1,
@@ -114,7 +119,8 @@ export async function recordProgress(sql: Sql, progress: readonly Progress[]): P
     finish,
     progress.map(({ at, first, next, above, gaps, delta: d }) => {
       const counts = [d.done, d.duplicate, d.skipped, d.parked, d.dead, d.discarded]
-      return [at.topic, at.partition, first, next, above, gaps, ...counts]
+      const seal = sealOf([at.topic, at.partition, next, above])
+      return [at.topic, at.partition, first, next, above, gaps, ...counts, seal]
     }),
   )
 }

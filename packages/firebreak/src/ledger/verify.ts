@@ -4,6 +4,7 @@ import { countAbove } from './above.ts'
 import { type Accounts, totalOf } from './accounts.ts'
 import { inLedger } from './ledger-place.ts'
 import { comparePositions } from './verify-positions.ts'
+import { damagedRows } from './verify-rows.ts'
 import { ledgerSnapshot } from './verify-snapshot.ts'
 
 /** The ledger of one partition, recomputed. */
@@ -83,6 +84,7 @@ export async function verifyLedger(database: Database, log?: LogView): Promise<L
       for (const { what, difference } of await comparePositions(row, log.inspection, topics)) differ(what, difference)
     }
   }
+  for (const what of await damagedRows(inLedger(database))) differ(what, 1)
   const { outbox, blocked } = found
   return { ok: problems.length === 0, imbalance, outbox, blocked, marks: found.marks, partitions, problems }
 }

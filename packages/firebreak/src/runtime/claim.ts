@@ -10,7 +10,7 @@ export async function claim(engine: Engine, at: Partition): Promise<ClaimedParti
   let taken: Claim | undefined
   const [verdict] = await engine.database.commit([
     async (sql) => {
-      taken = await claimPartition(sql, at, engine.instance)
+      taken = await claimPartition(sql, at, { holder: engine.instance, kept: engine.database.capabilities })
       await judgeSuspects(sql, at, taken.unclean)
     },
   ])

@@ -1,8 +1,10 @@
 import type { Clock } from '../contracts/clock.ts'
 import type { Database, Sql } from '../contracts/database.ts'
 import type { Entropy } from '../contracts/entropy.ts'
+import type { Headers } from '../contracts/envelope.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { LogEntry } from '../contracts/log.ts'
+import { withHeaders } from '../contracts/original.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import { moveAccounts } from '../ledger/accounts.ts'
 import { inLedger } from '../ledger/ledger-place.ts'
@@ -55,7 +57,7 @@ export interface DeskDeps {
 export function letterDesk(given: DeskDeps): LetterDesk {
   const deps = { ...given, database: inLedger(given.database) }
   const get = async (id: string): Promise<DeadLetter> => {
-    const letter = await findLetter(deps.database, id)
+    const letter = await findLetter(deps.database, id, deps.database.capabilities)
     if (letter === undefined) throw new FirebreakError('FB_LETTER_NOT_FOUND', { id })
     return letter
   }
@@ -110,20 +112,18 @@ async function edited(
   const value = await validated(deps.service, letter, payload)
   const id = deps.entropy.uuid()
   const version = deps.service.handlers.get(letter.eventType ?? '')?.event.version ?? 1
-  const headers: Record<string, string> = { ...letter.entry.headers, ce_id: id, ce_schemaversion: String(version) }
-  if (letter.eventId !== null) headers['ce_causationid'] = letter.eventId
+  const changes = { ce_id: id, ce_schemaversion: String(version), ...causedBy(letter.eventId) }
   return async (sql) => {
     await change(sql, letter, {
       to: 'superseded',
       action: actionOf(deps, 'edited', { ...by, note: `${by.note} (as ${id})` }),
     })
-    await reenter(deps, sql, letter, {
-      ...letter.entry,
-      headers,
-      value: new TextEncoder().encode(JSON.stringify(value)),
-    })
+    const entry = { ...letter.entry, value: new TextEncoder().encode(JSON.stringify(value)) }
+    await reenter(deps, sql, letter, withHeaders(entry, changes))
   }
 }
+
+const causedBy = (id: string | null): Headers => (id === null ? {} : { ce_causationid: id })
 
 function discarded(deps: DeskDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
   if (by.note.trim() === '') throw new FirebreakError('FB_LETTER_REASON', { id: letter.id })

@@ -1,8 +1,9 @@
 import type { LogRecord, TopicSpec } from '../contracts/log.ts'
+import { withHeaders } from '../contracts/original.ts'
 import type { DeadLetter } from '../ledger/letters.ts'
+import { recordSize } from './record-size.ts'
 
 const monthMs = 30 * 86_400_000
-const encoder = new TextEncoder()
 
 /** Where copies of a service's dead letters go when they are mirrored. */
 export const mirrorTopic = (service: string): TopicSpec => ({ name: `${service}.dlq`, retentionMs: monthMs })
@@ -15,8 +16,7 @@ export const mirrorTopic = (service: string): TopicSpec => ({ name: `${service}.
  */
 export function mirrored(service: string, letter: DeadLetter, recordBytesMax: number): LogRecord {
   const { entry } = letter
-  const headers: Record<string, string> = {
-    ...entry.headers,
+  const reasons = {
     '__dlq.errors.topic': entry.topic,
     '__dlq.errors.partition': String(entry.partition),
     '__dlq.errors.offset': String(entry.offset),
@@ -27,8 +27,8 @@ export function mirrored(service: string, letter: DeadLetter, recordBytesMax: nu
     'x-letter-id': letter.id,
     'x-letter-reason': letter.reason,
   }
-  const record = { topic: mirrorTopic(service).name, key: entry.key, value: entry.value, headers }
+  const { offset: _, partition: __, atMs: ___, ...original } = entry
+  const record = withHeaders({ ...original, topic: mirrorTopic(service).name }, reasons)
   // A record as large as the log takes has no room for more headers: then the copy says where the original is.
-  const bytes = encoder.encode((entry.key ?? '') + JSON.stringify(headers)).length + (entry.value?.length ?? 0)
-  return bytes <= recordBytesMax ? record : { ...record, value: null }
+  return recordSize(record) <= recordBytesMax ? record : { ...record, value: null }
 }

@@ -18,7 +18,7 @@ const doneOnce: Readonly<Partial<Accounts>> = { done: 1 }
 
 /** The unit that ends a delivery under an account; the caller adds body and events. */
 export function finalUnit(
-  engine: Pick<Engine, 'clock'>,
+  engine: Pick<Engine, 'clock' | 'database'>,
   message: Message,
   account: FinalAccount,
   own?: (sql: Sql) => Promise<void>,
@@ -39,7 +39,7 @@ export function finalUnit(
     settle: async (sql) => {
       if (suspected) await clearSuspect(sql, partition, entry.offset)
       if (parked !== null) await unpark(sql, entry)
-      if (parked?.letterId && account !== 'dead') await resolveLetter(sql, parked.letterId, engine.clock.now())
+      if (parked?.letterId && account !== 'dead') await resolveLetter(engine, sql, parked.letterId)
       await own?.(sql)
     },
   }
@@ -119,15 +119,12 @@ export interface Verdict {
 /** Keeps a record as a dead letter, with its bytes and its attempts; a replay that failed goes back into its letter. */
 export async function settleDead(engine: Engine, message: Message, verdict: Verdict, history: History): Promise<void> {
   const letter = letterOf(engine, message, verdict, history)
+  const kept = engine.database.capabilities
   const own = async (sql: Sql): Promise<void> => {
-    const before = message.delivery.parked?.letterId ? await findLetter(sql, letter.id) : undefined
+    const before = message.delivery.parked?.letterId ? await findLetter(sql, letter.id, kept) : undefined
     if (before === undefined) return insertLetter(sql, letter)
     const attempts = [...before.attempts, ...letter.attempts].slice(-engine.limits.attemptsKept)
-    await reopenLetter(sql, {
-      ...letter,
-      attempts,
-      history: [...before.history, ...letter.history],
-    })
+    await reopenLetter(sql, before, { ...letter, attempts, history: [...before.history, ...letter.history] })
   }
   const unit = finalUnit(engine, message, 'dead', own)
   const { mirror, service, topics } = engine
@@ -177,11 +174,15 @@ function letterOf(engine: Engine, message: Message, verdict: Verdict, history: H
   }
 }
 
-async function resolveLetter(sql: Sql, id: string, atMs: number): Promise<void> {
-  const letter = await findLetter(sql, id)
+async function resolveLetter(
+  { clock, database }: Pick<Engine, 'clock' | 'database'>,
+  sql: Sql,
+  id: string,
+): Promise<void> {
+  const letter = await findLetter(sql, id, database.capabilities)
   if (letter === undefined) return
   const action = {
-    atMs,
+    atMs: clock.now(),
     action: 'resolved',
     by: 'replay',
     note: '',

@@ -2,6 +2,7 @@ import { FirebreakError } from '../contracts/errors.ts'
 import { type LogEntry, type Partition, partitionId } from '../contracts/log.ts'
 import type { Claim } from '../ledger/partitions.ts'
 import type { Suspect } from '../ledger/suspects.ts'
+import { hexOf } from '../node/digest.ts'
 import { IdHorizon } from './id-horizon.ts'
 import { indexable } from './indexable.ts'
 import { Offsets } from './offsets.ts'
@@ -118,6 +119,11 @@ export class ClaimedPartition implements Partition {
   }
 }
 
-/** Records of one key share a lane; a record without a key has one of its own, because nothing orders it. */
-export const laneOf = (entry: LogEntry): string =>
-  entry.key === null ? `#${entry.offset}` : indexable(`=${entry.key}`)
+/**
+ * Records of one key share a lane; a record without a key has one of its own, because nothing orders it. Keys of other bytes
+ * than text are told apart by their bytes: as text, thousands of binary numbers would be one.
+ */
+export function laneOf({ key, original, offset }: LogEntry): string {
+  if (key === null) return `#${offset}`
+  return indexable(original?.key === undefined ? `=${key}` : `~${hexOf(original.key)}`)
+}

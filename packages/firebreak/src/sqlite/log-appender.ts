@@ -9,8 +9,9 @@
 import type { Clock } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { LogRecord, Position } from '../contracts/log.ts'
+import { copyOfOriginal, encodeOriginal, originalParts, withText } from '../contracts/original.ts'
 import { partitionOfKey } from '../contracts/partitioner.ts'
-import { refuseUnreadable } from '../node/readable-record.ts'
+import { refuseUnreadable, wellFormed } from '../node/readable-record.ts'
 import type { LogLink } from './log-link.ts'
 import type { LogReader, Place } from './log-reader.ts'
 import { appendHeadBytes, frameBytesMax, headBytes, readOffsets, recordHeadBytes, seal, wire } from './log-wire.ts'
@@ -65,10 +66,10 @@ class BatchAppender implements Appender {
   #inLine = 0
   #onChange: (() => void)[] = []
 
-  readonly #placeOf = ({ topic, key, partition }: LogRecord): Place | undefined => {
+  readonly #placeOf = ({ topic, key, original, partition }: LogRecord): Place | undefined => {
     const places = this.#reader.topic(topic)
     if (partition !== undefined) return places[partition]
-    return places[key === null ? this.#spread++ % places.length : partitionOfKey(key, places.length)]
+    return places[key === null ? this.#spread++ % places.length : partitionOfKey(original?.key ?? key, places.length)]
   }
   readonly #changed = (): Promise<void> => new Promise((resolve) => void this.#onChange.push(resolve))
 
@@ -117,8 +118,8 @@ class BatchAppender implements Appender {
   }
   readonly #enqueue = (records: readonly LogRecord[]): Promise<readonly Position[]> => {
     for (const record of records) refuseUnreadable(record)
-    const headers = records.map((record) => headersText(record.headers))
-    const bytes = checkSizes(records, headers, this.#options.recordBytesMax)
+    const parts = records.map(partsOf)
+    const bytes = checkSizes(records, parts, this.#options.recordBytesMax)
     const batch = this.#gather(bytes)
     const before = batch.at
     const from = batch.places.length
@@ -127,7 +128,7 @@ class BatchAppender implements Appender {
       const place = this.#placeOf(record)
       if (place === undefined) throw new FirebreakError('FB_INVARIANT', { claim: 'topics are looked up before' })
       batch.places.push(place)
-      writeRecord(batch, place.id, record, headers[i] ?? '')
+      writeRecord(batch, place.id, parts[i] as Parts)
     }
     this.#queuedBytes += batch.at - before
     return new Promise((resolve, reject) => void batch.calls.push({ from, resolve, reject }))
@@ -169,9 +170,10 @@ class BatchAppender implements Appender {
   }
 
   #waitInLine(records: readonly LogRecord[]): Promise<readonly Position[]> {
+    for (const record of records) refuseUnreadable(record)
     this.#inLine++
     // The caller may reuse its bytes as soon as this returns.
-    const kept = records.map((record) => ({ ...record, value: record.value?.slice() ?? null }))
+    const kept = records.map(copyOf)
     const turn = this.#line.then(() => this.#prepare(kept))
     const result = turn.then(
       () => this.#leaveLine(kept),
@@ -191,20 +193,49 @@ class BatchAppender implements Appender {
 
 const nothing = (): void => undefined
 
-function headersText(headers: Readonly<Record<string, string>>): string {
-  for (const _ in headers) return JSON.stringify(headers)
+function copyOf({ value, original, ...record }: LogRecord): LogRecord {
+  const copy = { ...record, value: value === null ? null : new Uint8Array(value) }
+  return original === undefined ? copy : { ...copy, original: copyOfOriginal(original) }
+}
+
+/** A record as it goes into a frame. */
+interface Parts {
+  readonly key: string | null
+  readonly value: Uint8Array | null
+  /** JSON, or empty. */
+  readonly headers: string
+  readonly original: Uint8Array | undefined
+  /** Never less than what they take in a frame. */
+  readonly bytesMax: number
+}
+
+function partsOf(record: LogRecord): Parts {
+  const { original } = record
+  const { key, value, headers } = original === undefined ? record : withText({ ...record, original })
+  const text = jsonOf(headers)
+  const kept = original === undefined ? undefined : encodeOriginal(original)
+  const bytes = (value?.length ?? 0) + (kept?.length ?? 0)
+  return { key, value, headers: text, original: kept, bytesMax: bytes + ((key?.length ?? 0) + text.length) * 3 }
+}
+
+function jsonOf(headers: Readonly<Record<string, string>>): string {
+  for (const _ in headers) {
+    const text = JSON.stringify(headers)
+    // JSON could keep half a character, where UTF-8, and so every other log, cannot.
+    return text.includes('\\ud') ? JSON.stringify(wellFormed(headers)) : text
+  }
   return ''
 }
 
 /** An upper bound of what the records take on the wire. */
-function checkSizes(records: readonly LogRecord[], headers: readonly string[], limit: number): number {
+function checkSizes(records: readonly LogRecord[], parts: readonly Parts[], limit: number): number {
   let total = headBytes + appendHeadBytes
   for (let i = 0; i < records.length; i++) {
-    const { topic, key, value } = records[i] as LogRecord
-    const text = headers[i] ?? ''
-    const bound = ((key?.length ?? 0) + text.length) * 3 + (value?.length ?? 0)
-    const bytes = bound > limit ? payloadBytes(records[i] as LogRecord) : bound
-    if (bytes > limit) throw new FirebreakError('FB_RECORD_TOO_LARGE', { type: `a record of ${topic}`, bytes, limit })
+    const record = records[i] as LogRecord
+    const bound = parts[i]?.bytesMax ?? 0
+    const bytes = bound > limit ? payloadBytes(record) : bound
+    if (bytes > limit)
+      throw new FirebreakError('FB_RECORD_TOO_LARGE', { type: `a record of ${record.topic}`, bytes, limit })
     total += bound + recordHeadBytes
   }
   if (total > frameBytesMax) {
@@ -214,14 +245,16 @@ function checkSizes(records: readonly LogRecord[], headers: readonly string[], l
 }
 
 /** What the limit counts: no quotes and escapes of how it is written down. */
-function payloadBytes({ key, value, headers }: LogRecord): number {
-  let bytes = Buffer.byteLength(key ?? '') + (value?.length ?? 0)
+function payloadBytes({ key, value, headers, original }: LogRecord): number {
+  const parts = original === undefined ? {} : originalParts(original)
+  let bytes = (parts.key ?? Buffer.byteLength(key ?? '')) + (value?.length ?? 0)
+  if (parts.headers !== undefined) return bytes + parts.headers
   for (const name in headers) bytes += Buffer.byteLength(name) + Buffer.byteLength(headers[name] ?? '')
   return bytes
 }
 
-function writeRecord(batch: Batch, place: number, { key, value }: LogRecord, headers: string): void {
-  const bound = recordHeadBytes + ((key?.length ?? 0) + headers.length) * 3 + (value?.length ?? 0)
+function writeRecord(batch: Batch, place: number, { key, value, headers, original, bytesMax }: Parts): void {
+  const bound = recordHeadBytes + bytesMax
   if (batch.at + bound > batch.bytes.length) {
     const larger = Buffer.allocUnsafe(Math.max(batch.bytes.length * 2, batch.at + bound))
     larger.set(batch.bytes.subarray(0, batch.at))
@@ -229,16 +262,19 @@ function writeRecord(batch: Batch, place: number, { key, value }: LogRecord, hea
   }
   const { bytes, at } = batch
   let end = at + recordHeadBytes
-  const keyBytes = key === null ? -1 : bytes.write(key, end)
-  end += Math.max(keyBytes, 0)
   if (value !== null) bytes.set(value, end)
   end += value?.length ?? 0
+  const keyBytes = key === null ? -1 : bytes.write(key, end)
+  end += Math.max(keyBytes, 0)
   const headersBytes = headers === '' ? 0 : bytes.write(headers, end)
+  end += headersBytes
+  if (original !== undefined) bytes.set(original, end)
   bytes.writeUInt32LE(place, at)
-  bytes.writeInt32LE(keyBytes, at + 4)
-  bytes.writeInt32LE(value?.length ?? -1, at + 8)
+  bytes.writeInt32LE(value?.length ?? -1, at + 4)
+  bytes.writeInt32LE(keyBytes, at + 8)
   bytes.writeUInt32LE(headersBytes, at + 12)
-  batch.at = end + headersBytes
+  bytes.writeUInt32LE(original?.length ?? 0, at + 16)
+  batch.at = end + (original?.length ?? 0)
 }
 
 function resolveCalls({ places, calls }: Batch, next: Map<number, number>): void {

@@ -4,7 +4,21 @@ import type { ErrorCode } from '../contracts/error-catalogue.ts'
 import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 
 // Primary result codes, https://www.sqlite.org/rescode.html
-const sqlite = { perm: 3, busy: 5, locked: 6, readonly: 8, ioerr: 10, corrupt: 11, full: 13, cantopen: 14, notadb: 26 }
+const sqlite = {
+  error: 1,
+  perm: 3,
+  busy: 5,
+  locked: 6,
+  readonly: 8,
+  ioerr: 10,
+  corrupt: 11,
+  full: 13,
+  cantopen: 14,
+  toobig: 18,
+  constraint: 19,
+  mismatch: 20,
+  notadb: 26,
+}
 
 const unwritable: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR', 'ENOENT'])
 
@@ -13,8 +27,9 @@ export function asLogError(error: unknown, path: string): FirebreakError {
   if (isFirebreakError(error)) return error
   const reason = errorMessage(error)
   const { errcode, code } = error as { errcode?: number; code?: string }
-  // Text in the file that is not the JSON it must be.
-  if (error instanceof SyntaxError) return new FirebreakError('FB_LOG_CORRUPT', { path, reason }, error)
+  // Text in the file that is not the JSON it must be, or a number that nobody has written there.
+  if (error instanceof SyntaxError || code === 'ERR_OUT_OF_RANGE')
+    return new FirebreakError('FB_LOG_CORRUPT', { path, reason }, error)
   if (code === 'ENOSPC' || code === 'EDQUOT') return new FirebreakError('FB_LOG_FULL', { path }, error)
   if (typeof errcode === 'number') return new FirebreakError(codeOf(errcode & 0xff, path), { path, reason }, error)
   if (code !== undefined && unwritable.has(code)) return new FirebreakError('FB_LOG_READONLY', { path, reason }, error)
@@ -30,6 +45,11 @@ function codeOf(primary: number, path: string): ErrorCode {
   switch (primary) {
     case sqlite.corrupt:
     case sqlite.notadb:
+    // Statements of ours that cannot be run, or do what never happens: the tables are not those that we made.
+    case sqlite.error:
+    case sqlite.toobig:
+    case sqlite.constraint:
+    case sqlite.mismatch:
       return 'FB_LOG_CORRUPT'
     case sqlite.full:
       return 'FB_LOG_FULL'

@@ -41,7 +41,7 @@ try {
 async function start(): Promise<void> {
   const db = openWriter({ database: files.database, durability, pageCountMax })
   const clean = takeOver()
-  const store = openStore(db, files.database)
+  const store = openStore(db, files.database, durability)
   const checkpointer = createCheckpointer(db, systemClock)
   const sockets = new Set<Socket>()
   const owner = createOwner(store, {
@@ -59,7 +59,7 @@ async function start(): Promise<void> {
     for (const socket of sockets) socket.destroy()
     if (sockets.size === 0) db.exec(`UPDATE meta SET value = 1 WHERE key = 'clean'`)
     checkpointer.close(sockets.size === 0)
-    db.close()
+    store.close()
     port.close()
   })
   parentPort?.postMessage({ ready: true } satisfies OwnerThreadNews)

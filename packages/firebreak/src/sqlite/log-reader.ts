@@ -2,17 +2,17 @@
  * Reads straight from the file, on the reader's own thread: what is visible there is committed and synced, and no message
  * has to carry it.
  */
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { LogEntry, Partition, Position, TopicInfo } from '../contracts/log.ts'
-import { readableHeaders } from '../node/readable-record.ts'
+import type { DatabaseSync } from 'node:sqlite'
+import type { LogEntry, Position, TopicInfo } from '../contracts/log.ts'
+import { refuseLost } from './log-end.ts'
 import { asLogError } from './log-errors.ts'
 import { databasePath } from './log-files.ts'
+import { type ReadPlace, RowReader } from './log-rows.ts'
 import { openReader } from './log-schema.ts'
+import { type PartitionRow, readCommitted, readPartitions, type TopicRow } from './log-tables.ts'
 
 /** A partition with its number in the file. */
-export interface Place extends Partition {
-  readonly id: number
-}
+export type Place = ReadPlace
 
 export interface LogReader {
   /** The places of a topic in order of partition; empty when there is no such topic. */
@@ -31,57 +31,57 @@ export function createReader(path: string): LogReader {
   const database = databasePath(path)
   const topics = new Map<string, Place[]>()
   const places = new Map<number, Place>()
-  const ranges = new Map<number, StatementSync>()
+  const readers = new Map<number, RowReader>()
   let db: DatabaseSync | undefined
   let closed = false
 
   const guarded = <T>(empty: T, query: (open: DatabaseSync) => T): T => {
     try {
-      if (!closed) db ??= openReader(database)
+      if (!closed) db ??= opened(database)
       return db === undefined ? empty : query(db)
     } catch (error) {
       throw asLogError(error, database)
     }
   }
-  const range = (open: DatabaseSync, id: number): StatementSync => {
-    let found = ranges.get(id)
-    if (found === undefined) {
-      const columns = 'offset, at_ms, key, value, headers'
-      found = open.prepare(`SELECT ${columns} FROM records_${id} WHERE offset >= ? ORDER BY offset LIMIT ?`)
-      found.setReturnArrays(true)
-      ranges.set(id, found)
+  const load = (open: DatabaseSync): void => {
+    for (const { id, topic, partition, checkedFrom } of readPartitions(open, database)) {
+      if (places.get(id)?.checkedFrom === checkedFrom) continue
+      const place = { id, topic: topic.name, partition, checkedFrom }
+      places.set(id, place)
+      const others = (topics.get(topic.name) ?? []).filter((known) => known.id !== id)
+      topics.set(
+        topic.name,
+        [...others, place].sort((a, b) => a.partition - b.partition),
+      )
     }
+  }
+  const readerOf = (open: DatabaseSync, given: Place): RowReader => {
+    let found = readers.get(given.id)
+    if (found !== undefined) return found
+    // An owner may have brought an older file forward meanwhile.
+    if (given.checkedFrom === Number.POSITIVE_INFINITY) load(open)
+    const place = places.get(given.id) ?? given
+    found = new RowReader(open, database, place)
+    if (place.checkedFrom < Number.POSITIVE_INFINITY) readers.set(place.id, found)
     return found
   }
 
   return {
     topic: (name) => topics.get(name) ?? [],
     place: (id) => places.get(id),
-    reload() {
-      guarded(undefined, (open) => {
-        for (const row of open.prepare(placesSql).all() as unknown as Place[]) {
-          if (places.has(row.id)) continue
-          places.set(row.id, row)
-          topics.set(row.topic, [...(topics.get(row.topic) ?? []), row])
-        }
-      })
-    },
-    read({ id, topic, partition }, from, max) {
-      return guarded([], (open) => {
-        const rows = range(open, id).all(from, max) as unknown as Row[]
-        return rows.map(([offset, atMs, key, value, headers]) => {
-          const found = readableHeaders(headers === null ? null : JSON.parse(headers))
-          return { topic, partition, offset, key, value, headers: found, atMs }
-        })
-      })
-    },
+    reload: () => guarded(undefined, load),
+    read: (place, from, max) => guarded([], (open) => readerOf(open, place).read(from, max)),
     topics: () =>
-      guarded([], (open) =>
-        open
-          .prepare(topicsSql)
-          .all()
-          .map((row) => topicInfo(open, row)),
-      ),
+      guarded([], (open) => {
+        let rows: readonly PartitionRow[] = []
+        refuseLost(database, () => {
+          rows = readPartitions(open, database)
+          return heldBy(open, rows)
+        })
+        if (rows.length === 0) rows = readPartitions(open, database)
+        const found = [...new Set(rows.map(({ topic }) => topic))]
+        return found.sort((a, b) => (a.name < b.name ? -1 : 1)).map((topic) => topicInfo(open, topic, rows))
+      }),
     groups: () =>
       guarded([], (open) =>
         open
@@ -89,7 +89,7 @@ export function createReader(path: string): LogReader {
           .all()
           .map((row) => String(row['grp'])),
       ),
-    committed: (group) => guarded([], (open) => open.prepare(committedSql).all(group) as unknown as Position[]),
+    committed: (group) => guarded([], (open) => [...readCommitted(open, database, group)]),
     close() {
       closed = true
       db?.close()
@@ -98,28 +98,43 @@ export function createReader(path: string): LogReader {
   }
 }
 
-type Row = [offset: number, atMs: number, key: string | null, value: Uint8Array | null, headers: string | null]
+/** A log that has lost what it acknowledged is read by nobody. */
+function opened(database: string): DatabaseSync | undefined {
+  let db: DatabaseSync | undefined
+  refuseLost(database, () => {
+    db = openReader(database)
+    if (db === undefined) return 0
+    try {
+      return heldBy(db, readPartitions(db, database))
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  })
+  return db ?? openReader(database)
+}
 
-const placesSql = `SELECT p.id, t.name AS topic, p.partition FROM partitions p JOIN topics t ON t.id = p.topic ORDER BY p.id`
-const topicsSql = 'SELECT id, name, partitions, retention_ms, retention_bytes FROM topics ORDER BY name'
 const groupsSql = 'SELECT DISTINCT grp FROM committed ORDER BY grp'
-const committedSql = 'SELECT topic, partition, next AS offset FROM committed WHERE grp = ? ORDER BY topic, partition'
 
-function topicInfo(db: DatabaseSync, row: Record<string, unknown>): Omit<TopicInfo, 'recordBytesMax'> {
-  const partitions = db.prepare('SELECT id, partition, next_floor FROM partitions WHERE topic = ? ORDER BY partition')
-  return {
-    name: String(row['name']),
-    partitions: Number(row['partitions']),
-    retentionMs: Number(row['retention_ms'] ?? Number.POSITIVE_INFINITY),
-    retentionBytes: Number(row['retention_bytes'] ?? Number.POSITIVE_INFINITY),
-    ends: partitions.all(Number(row['id'])).map((partition) => {
-      const table = `records_${Number(partition['id'])}`
-      // Two selects: SQLite takes each from an edge of the tree, but scans all of it for both in one.
-      const sql = `SELECT (SELECT min(offset) FROM ${table}) AS first, (SELECT max(offset) FROM ${table}) AS last`
-      const ends = db.prepare(sql).get()
-      const last = ends?.['last'] ?? null
-      const next = Math.max(Number(partition['next_floor']), last === null ? 0 : Number(last) + 1)
-      return { partition: Number(partition['partition']), first: Number(ends?.['first'] ?? next), next }
-    }),
-  }
+function endsOf(db: DatabaseSync, { id, floor }: PartitionRow): { readonly first: number; readonly next: number } {
+  // Two selects: SQLite takes each from an edge of the tree, but scans all of it for both in one.
+  const sql = `SELECT (SELECT min(offset) FROM records_${id}) AS first, (SELECT max(offset) FROM records_${id}) AS last`
+  const ends = db.prepare(sql).get()
+  const last = ends?.['last'] ?? null
+  const next = Math.max(floor, last === null ? 0 : Number(last) + 1)
+  return { first: Number(ends?.['first'] ?? next), next }
+}
+
+const heldBy = (db: DatabaseSync, rows: readonly PartitionRow[]): number =>
+  rows.reduce((sum, row) => sum + endsOf(db, row).next, 0)
+
+function topicInfo(
+  db: DatabaseSync,
+  topic: TopicRow,
+  rows: readonly PartitionRow[],
+): Omit<TopicInfo, 'recordBytesMax'> {
+  const { name, partitions, retentionMs, retentionBytes } = topic
+  const own = rows.filter((row) => row.topic === topic)
+  const ends = own.map((row) => ({ partition: row.partition, ...endsOf(db, row) }))
+  return { name, partitions, retentionMs, retentionBytes, ends }
 }

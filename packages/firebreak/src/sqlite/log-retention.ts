@@ -27,8 +27,9 @@ export function trimChunk(store: LogStore, partition: StoredPartition, agedBelow
   const left = Math.max(0, partition.bytes - dropped)
   store.transaction(() => {
     store.db.prepare(`DELETE FROM records_${id} WHERE offset < ?`).run(below)
-    store.db.prepare('UPDATE partitions SET next_floor = ?, bytes = ? WHERE id = ?').run(partition.next, left, id)
+    store.setCounts(partition, { floor: partition.next, bytes: left })
   })
+  partition.floor = partition.next
   partition.bytes = left
   return count === chunkRecords
 }
@@ -43,7 +44,8 @@ export function sweepEveryMs(store: LogStore): number {
 export const isOversized = ({ bytes, retentionBytes }: StoredPartition): boolean => bytes > retentionBytes * 1.1
 
 function oldest(db: DatabaseSync, id: number): Iterable<{ offset: number; bytes: number }> {
-  const length = 'ifnull(octet_length(key), 0) + ifnull(octet_length(value), 0) + ifnull(octet_length(headers), 0)'
+  const parts = ['key', 'value', 'headers', 'original']
+  const length = parts.map((part) => `ifnull(octet_length(${part}), 0)`).join(' + ')
   const sql = `SELECT offset, ${length} AS bytes FROM records_${id} ORDER BY offset LIMIT ${chunkRecords}`
   return db.prepare(sql).iterate() as never
 }

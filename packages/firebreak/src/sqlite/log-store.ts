@@ -6,12 +6,24 @@
  * I3 A failed write leaves memory as it was: `next` and `bytes` go back with the transaction.
  * I4 Nothing is answered for that went into a file which is no longer at its path.
  * I5 Consumer positions are durable when they are answered: they ride in the same commits.
+ * I6 What was acknowledged and is gone is noticed before anything is served.
  */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { TopicSpec } from '../contracts/log.ts'
 import { fileIsGone, fileWatch } from '../node/file-watch.ts'
-import { recordsTable } from './log-schema.ts'
+import { type EndMark, openEndMark, refuseLost } from './log-end.ts'
+import { prepareInsert, pushRow, rowsPerInsert, rowValues } from './log-rows.ts'
+import { type LogDurability, recordsTable } from './log-schema.ts'
+import {
+  committedCrc,
+  finite,
+  type PartitionRow,
+  partitionCrc,
+  readCommitted,
+  readPartitions,
+  topicCrc,
+} from './log-tables.ts'
 import { appendHeadBytes, headBytes, recordHeadBytes } from './log-wire.ts'
 
 export interface StoredPartition {
@@ -21,9 +33,13 @@ export interface StoredPartition {
   readonly retentionMs: number
   readonly retentionBytes: number
   readonly insert: StatementSync
-  /** `rowsPerInsert` rows at once: half the time per row. */
+  /** `rowsPerInsert` rows at once. */
   readonly insertMany: StatementSync
+  readonly topicId: number
+  readonly checkedFrom: number
   next: number
+  /** What `next` is at least when the file is opened again. */
+  floor: number
   bytes: number
 }
 
@@ -47,6 +63,9 @@ export interface LogStore {
   /** The offset of the first record appended at `atMs` or later; the next one where there is none. */
   firstAt(partition: number, atMs: number): number
   forgetProducer(producer: number): void
+  /** Within a transaction: stores what is counted of a partition. */
+  setCounts(partition: StoredPartition, counts: { readonly floor: number; readonly bytes: number }): void
+  close(): void
   /** Runs `change` in one transaction and undoes it as a whole when it throws. */
   transaction<T>(change: () => T): T
 }
@@ -57,13 +76,10 @@ interface Producer {
 }
 
 const daysMs = 86_400_000
-const rowsPerInsert = 16
-const rowSql = '(?, ?, CAST(? AS TEXT), ?, CAST(? AS TEXT))'
-const rowValues = 5
 
-/** The store in a file; `path` is where it was opened. */
-export function openStore(db: DatabaseSync, path: string): LogStore {
-  return new Store(db, path)
+/** The store in a file; `path` is where it was opened. **Errors** `FB_LOG_CORRUPT` */
+export function openStore(db: DatabaseSync, path: string, durability: LogDurability): LogStore {
+  return new Store(db, path, durability)
 }
 
 class Store implements LogStore {
@@ -75,10 +91,11 @@ class Store implements LogStore {
   readonly #statements: Statements
   readonly #path: string
   readonly #isThere: () => boolean
+  readonly #end: EndMark | undefined
   /** Memory is behind what went into the file that is gone. */
   #isGone = false
 
-  readonly #adopt = (row: Record<string, SQLInputValue>): void => {
+  readonly #adopt = (row: PartitionRow): void => {
     const found = openPartition(this.db, row)
     this.partitions.set(found.id, found)
     this.#byTopic.set(found.topic, [...(this.#byTopic.get(found.topic) ?? []), found.id])
@@ -108,12 +125,22 @@ class Store implements LogStore {
     }
     return found
   }
-  constructor(db: DatabaseSync, path: string) {
+  constructor(db: DatabaseSync, path: string, durability: LogDurability) {
     this.db = db
     this.#path = path
     this.#isThere = fileWatch(path)
     this.#statements = prepare(db)
-    for (const row of this.#statements.partitions.all()) this.#adopt(row)
+    for (const row of readPartitions(db, path)) this.#adopt(row)
+    refuseLost(path, () => this.#held())
+    // Of commits that are not flushed a power cut may leave less than was counted.
+    if (durability === 'full') this.#end = openEndMark(path)
+  }
+
+  /** All records that were ever appended. */
+  #held(): number {
+    let held = 0
+    for (const { next } of this.partitions.values()) held += next
+    return held
   }
 
   #refuseWhenGone(): void {
@@ -127,7 +154,7 @@ class Store implements LogStore {
     this.transaction(() => {
       for (const topic of wanted) if (!this.#byTopic.has(topic.name)) createTopic(this.db, topic)
     })
-    for (const row of this.#statements.partitions.all()) if (!this.partitions.has(Number(row['id']))) this.#adopt(row)
+    for (const row of readPartitions(this.db, this.#path)) if (!this.partitions.has(row.id)) this.#adopt(row)
     return true
   }
   // Halving works because times hardly ever go back; where they do, it ends at one of the places that fit.
@@ -147,7 +174,7 @@ class Store implements LogStore {
   write(appends: readonly Buffer[], positions: readonly GroupPosition[]): readonly ReadonlyMap<number, number>[] {
     const before = new Map<StoredPartition, { next: number; bytes: number }>()
     try {
-      return this.transaction(() => {
+      const written = this.transaction(() => {
         const results = appends.map((frame) => {
           const { id, seq, atMs } = readAppendHead(frame)
           const producer = this.#producerOf(id)
@@ -157,15 +184,19 @@ class Store implements LogStore {
           Object.assign(producer, { seq, firsts })
           return firsts
         })
-        for (const { id, retentionBytes, bytes } of before.keys()) {
-          if (retentionBytes < Number.POSITIVE_INFINITY) this.#statements.setBytes.run(bytes, id)
+        for (const partition of before.keys()) {
+          if (partition.retentionBytes < Number.POSITIVE_INFINITY) this.setCounts(partition, partition)
         }
         for (const { group, partition, next } of positions) {
           const at = this.partitions.get(partition)
-          if (at !== undefined) this.#statements.setCommitted.run(group, at.topic, at.partition, next)
+          if (at === undefined) continue
+          const crc = committedCrc(group, { topic: at.topic, partition: at.partition, offset: next })
+          this.#statements.setCommitted.run(group, at.topic, at.partition, next, crc)
         }
         return results
       })
+      if (before.size > 0) this.#end?.write(this.#held())
+      return written
     } catch (error) {
       for (const [partition, was] of before) Object.assign(partition, was)
       this.#producers.clear()
@@ -174,12 +205,24 @@ class Store implements LogStore {
   }
   committed(group: string): Map<number, number> {
     const positions = new Map<number, number>()
-    for (const row of this.#statements.committed.all(group)) positions.set(Number(row['id']), Number(row['next']))
+    for (const { topic, partition, offset } of readCommitted(this.db, this.#path, group)) {
+      const id = this.#byTopic.get(topic)?.[partition]
+      if (id !== undefined) positions.set(id, offset)
+    }
     return positions
+  }
+  setCounts(partition: StoredPartition, { floor, bytes }: { readonly floor: number; readonly bytes: number }): void {
+    const { id, topicId: topic, checkedFrom } = partition
+    const crc = partitionCrc({ id, topic, partition: partition.partition, floor, bytes, checkedFrom })
+    this.#statements.setCounts.run(floor, bytes, crc, id)
   }
   forgetProducer(producer: number): void {
     this.#producers.delete(producer)
     this.#statements.dropProducer.run(producer)
+  }
+  close(): void {
+    this.#end?.close()
+    this.db.close()
   }
 }
 
@@ -193,33 +236,31 @@ const sql = {
   begin: 'BEGIN IMMEDIATE',
   commit: 'COMMIT',
   rollback: 'ROLLBACK',
-  partitions: `SELECT p.id, t.name, p.partition, p.next_floor, p.bytes, t.retention_ms, t.retention_bytes
-    FROM partitions p JOIN topics t ON t.id = p.topic ORDER BY p.id`,
   producer: 'SELECT seq, positions FROM producers WHERE id = ?',
   setProducer: `INSERT INTO producers VALUES (?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, positions = excluded.positions, at_ms = excluded.at_ms`,
   dropProducer: 'DELETE FROM producers WHERE id = ?',
-  setBytes: 'UPDATE partitions SET bytes = ? WHERE id = ?',
-  setCommitted: `INSERT INTO committed VALUES (?, ?, ?, ?)
-    ON CONFLICT (grp, topic, partition) DO UPDATE SET next = excluded.next`,
-  committed: `SELECT p.id, c.next FROM committed c JOIN topics t ON t.name = c.topic
-    JOIN partitions p ON p.topic = t.id AND p.partition = c.partition WHERE c.grp = ?`,
+  setCounts: 'UPDATE partitions SET next_floor = ?, bytes = ?, crc = ? WHERE id = ?',
+  setCommitted: `INSERT INTO committed (grp, topic, partition, next, crc) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (grp, topic, partition) DO UPDATE SET next = excluded.next, crc = excluded.crc`,
 }
 
-function openPartition(db: DatabaseSync, row: Record<string, SQLInputValue>): StoredPartition {
-  const id = Number(row['id'])
+function openPartition(db: DatabaseSync, row: PartitionRow): StoredPartition {
+  const { id, topic, partition, floor, bytes, checkedFrom } = row
   const last = db.prepare(`SELECT max(offset) AS last FROM records_${id}`).get()?.['last']
   return {
     id,
-    topic: String(row['name']),
-    partition: Number(row['partition']),
-    retentionMs: Number(row['retention_ms'] ?? Number.POSITIVE_INFINITY),
-    retentionBytes: Number(row['retention_bytes'] ?? Number.POSITIVE_INFINITY),
-    // Keys and headers go through as the bytes that came in: decoding them to strings here would cost more than the insert.
-    insert: db.prepare(`INSERT INTO records_${id} VALUES ${rowSql}`),
-    insertMany: db.prepare(`INSERT INTO records_${id} VALUES ${Array(rowsPerInsert).fill(rowSql).join()}`),
-    next: Math.max(Number(row['next_floor']), last === null ? 0 : Number(last) + 1),
-    bytes: Number(row['bytes']),
+    topic: topic.name,
+    topicId: topic.id,
+    partition,
+    retentionMs: topic.retentionMs,
+    retentionBytes: topic.retentionBytes,
+    insert: prepareInsert(db, id, 1),
+    insertMany: prepareInsert(db, id, rowsPerInsert),
+    checkedFrom,
+    next: Math.max(floor, last === null ? 0 : Number(last) + 1),
+    floor,
+    bytes,
   }
 }
 
@@ -231,22 +272,25 @@ function isMissing(topic: TopicSpec, found: number | undefined): boolean {
   return false
 }
 
-function createTopic(db: DatabaseSync, { name, partitions = 6, retentionMs, retentionBytes }: TopicSpec): void {
+function createTopic(db: DatabaseSync, topic: TopicSpec): void {
+  const { name, partitions = 6, retentionMs = 7 * daysMs, retentionBytes = Number.POSITIVE_INFINITY } = topic
   const made = db
     .prepare(
       'INSERT INTO topics (name, partitions, retention_ms, retention_bytes) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
     )
-    .run(name, partitions, finite(retentionMs === undefined ? 7 * daysMs : retentionMs), finite(retentionBytes))
+    .run(name, partitions, finite(retentionMs), finite(retentionBytes))
   if (made.changes === 0) return
+  const topicId = Number(made.lastInsertRowid)
+  const crc = topicCrc(topicId, { name, partitions, retentionMs, retentionBytes })
+  db.prepare('UPDATE topics SET crc = ? WHERE id = ?').run(crc, topicId)
   const addPartition = db.prepare('INSERT INTO partitions (topic, partition) VALUES (?, ?)')
+  const seal = db.prepare('UPDATE partitions SET crc = ? WHERE id = ?')
   for (let partition = 0; partition < partitions; partition++) {
-    const { lastInsertRowid } = addPartition.run(made.lastInsertRowid, partition)
-    db.exec(recordsTable(Number(lastInsertRowid)))
+    const id = Number(addPartition.run(topicId, partition).lastInsertRowid)
+    seal.run(partitionCrc({ id, topic: topicId, partition, floor: 0, bytes: 0, checkedFrom: 0 }), id)
+    db.exec(recordsTable(id))
   }
 }
-
-// JSON and SQL have no infinity: null stands for it on the wire and in the file.
-const finite = (n: number | null | undefined): number | null => (Number.isFinite(n) ? Number(n) : null)
 
 function readAppendHead(frame: Buffer): { id: number; seq: number; atMs: number } {
   const at = headBytes
@@ -274,8 +318,7 @@ function insertRecords(
       firsts.set(partition.id, partition.next)
     }
     const start = at
-    rows.push(partition.next++, atMs)
-    at = pushBytes(rows, frame, at)
+    at = pushRow(rows, frame, at, { partition: partition.id, offset: partition.next++, atMs })
     partition.bytes += at - start - recordHeadBytes
     if (rows.length === rowsPerInsert * rowValues) {
       partition.insertMany.run(...rows)
@@ -287,23 +330,3 @@ function insertRecords(
   }
   return firsts
 }
-
-// Key, value and headers of the record at `at`; returns where the next one starts.
-function pushBytes(rows: SQLInputValue[], frame: Buffer, at: number): number {
-  const keyBytes = frame.readInt32LE(at + 4)
-  const valueBytes = frame.readInt32LE(at + 8)
-  const headersBytes = frame.readUInt32LE(at + 12)
-  const keyAt = at + recordHeadBytes
-  const valueAt = keyAt + Math.max(keyBytes, 0)
-  const headersAt = valueAt + Math.max(valueBytes, 0)
-  rows.push(
-    keyBytes < 0 ? null : slice(frame, keyAt, keyBytes),
-    valueBytes < 0 ? null : slice(frame, valueAt, valueBytes),
-    headersBytes === 0 ? null : slice(frame, headersAt, headersBytes),
-  )
-  return headersAt + headersBytes
-}
-
-// Plain views are made twice as fast as slices of a Buffer.
-const slice = (frame: Buffer, at: number, length: number): Uint8Array =>
-  new Uint8Array(frame.buffer, frame.byteOffset + at, length)

@@ -4,7 +4,8 @@
  *     frame    = length:u32 type:u8 id:u32 payload          length counts what follows it; little-endian throughout
  *     payload  = append | appended | nudge | json           json: UTF-8, for everything that is not on the hot path
  *     append   = producer:f64 seq:f64 atMs:f64 count:u32 record*
- *     record   = partition:u32 key:i32 value:i32 headers:u32 bytes    lengths; -1 is null, headers 0 is none; headers as JSON
+ *     record   = partition:u32 value:i32 key:i32 headers:u32 original:u32 bytes
+ *                lengths, -1 for null, 0 for no headers or no original; headers as JSON, `original` as in contracts/original.ts
  *     appended = (partition:u32 first:f64)*                 records of one batch lie next to each other in a partition
  *     nudge    = (partition:u32 next:f64)*
  *
@@ -29,11 +30,11 @@ export const wire = {
 } as const
 
 /** Both sides must speak the same; the first frame of a connection says which. */
-export const protocolVersion = 2
+export const protocolVersion = 3
 export const frameBytesMax: number = 64 * 1024 * 1024
 export const headBytes = 9
 export const appendHeadBytes = 28
-export const recordHeadBytes = 16
+export const recordHeadBytes = 20
 
 export const frameType = (frame: Buffer): number => frame.readUInt8(4)
 export const frameId = (frame: Buffer): number => frame.readUInt32LE(5)
@@ -109,10 +110,11 @@ export function isAppendSound(frame: Buffer, knows: (partition: number) => boole
   let at = headBytes + appendHeadBytes
   for (let i = 0; i < count; i++) {
     if (at + recordHeadBytes > frame.length) return false
-    const key = frame.readInt32LE(at + 4)
-    const value = frame.readInt32LE(at + 8)
+    const value = frame.readInt32LE(at + 4)
+    const key = frame.readInt32LE(at + 8)
     if (key < -1 || value < -1 || !knows(frame.readUInt32LE(at))) return false
-    at += recordHeadBytes + Math.max(key, 0) + Math.max(value, 0) + frame.readUInt32LE(at + 12)
+    const more = frame.readUInt32LE(at + 12) + frame.readUInt32LE(at + 16)
+    at += recordHeadBytes + Math.max(key, 0) + Math.max(value, 0) + more
   }
   return at <= frame.length
 }

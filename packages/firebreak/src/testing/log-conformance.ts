@@ -1,4 +1,5 @@
 import { appendCases } from './log-conformance-append.ts'
+import { exactCases } from './log-conformance-exact.ts'
 import { groupCases } from './log-conformance-groups.ts'
 import { keepingCases } from './log-conformance-keeping.ts'
 import { readCases } from './log-conformance-read.ts'
@@ -10,4 +11,10 @@ import type { LogCase } from './log-scene.ts'
  *
  * **Source** scenarios restated from Watermill's universal pub/sub suite and Jepsen's Kafka anomalies
  */
-export const logConformance: readonly LogCase[] = [...appendCases, ...readCases, ...groupCases, ...keepingCases]
+export const logConformance: readonly LogCase[] = [
+  ...appendCases,
+  ...exactCases,
+  ...readCases,
+  ...groupCases,
+  ...keepingCases,
+]

@@ -6,7 +6,9 @@
  */
 import { FirebreakError } from '../contracts/errors.ts'
 import type { LogEntry, LogRecord, Partition, TopicInfo, TopicSpec } from '../contracts/log.ts'
+import { copyOfOriginal, originalParts, withText } from '../contracts/original.ts'
 import { partitionOfKey } from '../contracts/partitioner.ts'
+import { wellFormed } from '../node/readable-record.ts'
 
 const weekMs = 7 * 24 * 3_600_000
 const encoder = new TextEncoder()
@@ -41,16 +43,14 @@ export class StoredPartition implements Partition {
 
   append(record: LogRecord, bytes: number, { atMs, sinceMs }: { atMs: number; sinceMs: number }): number {
     const offset = this.next
-    const { key, headers } = record
     // A copy: the log keeps what was appended, whatever the caller does with its buffer. Buffer's pool halves its cost.
     const value = record.value === null ? null : Buffer.from(record.value)
     this.#entries.push({
       topic: this.topic,
       partition: this.partition,
       offset,
-      key,
+      ...partsOf(record),
       value,
-      headers,
       atMs,
     })
     this.#sinceMs.push(sinceMs)
@@ -104,7 +104,9 @@ export class StoredTopic {
 
   partitionOf(record: LogRecord): StoredPartition {
     const count = this.partitions.length
-    const index = record.partition ?? (record.key === null ? this.#spread++ % count : partitionOfKey(record.key, count))
+    const { key, original } = record
+    const spread = (): number => (key === null ? this.#spread++ % count : partitionOfKey(original?.key ?? key, count))
+    const index = record.partition ?? spread()
     const found = this.partitions[index]
     if (found === undefined) {
       throw new FirebreakError('FB_TOPIC_MISMATCH', {
@@ -131,10 +133,18 @@ export class StoredTopic {
   }
 }
 
+/** Key and headers as a reader gets them; what goes through bytes elsewhere must not be more here. */
+function partsOf({ key, headers, original }: LogRecord): Pick<LogEntry, 'key' | 'headers' | 'original'> {
+  if (original !== undefined) return withText({ key, headers, original: copyOfOriginal(original) })
+  return { key: key?.toWellFormed() ?? null, headers: wellFormed(headers) }
+}
+
 /** Key + value + headers, in bytes of UTF-8. */
-export function bytesOf(record: Pick<LogRecord, 'key' | 'value' | 'headers'>): number {
+export function bytesOf(record: Pick<LogRecord, 'key' | 'value' | 'headers' | 'original'>): number {
+  const parts = record.original === undefined ? {} : originalParts(record.original)
   let bytes = record.value === null ? 0 : record.value.byteLength
-  if (record.key !== null) bytes += textBytes(record.key)
+  if (record.key !== null) bytes += parts.key ?? textBytes(record.key)
+  if (parts.headers !== undefined) return bytes + parts.headers
   for (const name in record.headers) bytes += textBytes(name) + textBytes(record.headers[name] ?? '')
   return bytes
 }

@@ -113,8 +113,8 @@ function appendFrame(producer: number, seq: number, partition: number, texts: re
   const records = texts.map((text) => {
     const bytes = Buffer.alloc(recordHeadBytes + text.length)
     bytes.writeUInt32LE(partition, 0)
-    bytes.writeInt32LE(-1, 4)
-    bytes.writeInt32LE(text.length, 8)
+    bytes.writeInt32LE(text.length, 4)
+    bytes.writeInt32LE(-1, 8)
     bytes.write(text, recordHeadBytes)
     return bytes
   })
@@ -128,7 +128,7 @@ function appendFrame(producer: number, seq: number, partition: number, texts: re
 
 function store(path: string): LogStore {
   const database = join(path, 'log.db')
-  return openStore(openWriter({ database, durability: 'full', pageCountMax: undefined }), database)
+  return openStore(openWriter({ database, durability: 'full', pageCountMax: undefined }), database, 'full')
 }
 
 test('the file of the log is set up for safety: write-ahead log, full synchronous', (t) => {

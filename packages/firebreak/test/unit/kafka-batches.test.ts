@@ -7,6 +7,7 @@ import type { Compression } from '../../src/kafka/kafka-options.ts'
 import { FetchedRecords } from '../../src/kafka/record-batch-reader.ts'
 import { BatchWriter, checksum, encodedBytesMax, payloadBytes } from '../../src/kafka/record-batch-writer.ts'
 import { toRfc3339 } from '../../src/node/clock.ts'
+import { exactOf } from '../../src/testing/exact-record.ts'
 
 const origin = { partition: { topic: 't', partition: 3 }, path: 'kafka' }
 const producer = { id: 7n, epoch: 2, sequence: 40 }
@@ -184,7 +185,45 @@ test('foreign records never fail: bytes that are no text, headers twice, headers
   const [entry] = readAll(new FetchedRecords(origin, Buffer.from(batch.buffer), []))
   assert.equal(entry?.key, '\ufffd\ufffdA')
   assert.deepEqual([...(entry?.value ?? [])], [0x80])
-  assert.deepEqual({ ...entry?.headers }, { twice: 'last', binary: '\ufffd', none: '' })
+  assert.deepEqual({ ...entry?.headers }, { twice: 'last', binary: '\ufffd', none: '', ['__proto__']: 'x' })
+  assert.deepEqual(exactOf(entry as LogEntry), {
+    key: '\xff\xfeA',
+    value: '\x80',
+    headers: [
+      ['twice', 'first'],
+      ['twice', 'last'],
+      ['binary', '\xc3'],
+      ['none', null],
+      ['__proto__', 'x'],
+    ],
+  })
+})
+
+test('of records one after the other, each keeps what text cannot say of it, and nothing of its neighbours', () => {
+  const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1')
+  const header = (name: string, value: string | null) => ({
+    name: bytes(name),
+    value: value === null ? null : bytes(value),
+  })
+  const sets = [
+    [header('a', '1'), header('b', '2')],
+    [header('a', '1'), header('a', '2')],
+    [header('a', '1'), header('a', '2')],
+    [header('a', '1'), header('b', '2')],
+    [header('a', '\xff'), header('b', null)],
+    [header('a', '\xff'), header('b', null)],
+    [header('a', '1'), header('b', '')],
+    [header('7', '1'), header('b', '2')],
+    [header('7', '1'), header('b', '2')],
+    [header('b', '1')],
+  ]
+  const sent = sets.map((headers): LogRecord => ({ ...record('v'), key: 'k', original: { headers } }))
+  const entries = readAll(new FetchedRecords(origin, at(written(sent), 0), []))
+  assert.deepEqual(entries.map(exactOf), sent.map(exactOf))
+  assert.deepEqual(
+    entries.map(({ original }) => original?.headers?.length ?? 0),
+    [0, 2, 2, 0, 2, 2, 0, 2, 2, 0],
+  )
 })
 
 const transactional = 1 << 4

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isFirebreakError } from '../../src/contracts/errors.ts'
 import { dayOf } from '../../src/ledger/inbox-tables.ts'
+import { listLetters } from '../../src/ledger/letters.ts'
 import { steps } from '../../src/ledger/migrations.ts'
 import { outboxShards, readOutbox, shardOf } from '../../src/ledger/outbox.ts'
+import { readLane } from '../../src/ledger/parked.ts'
+import { claimPartition } from '../../src/ledger/partitions.ts'
 import { openLedger } from '../../src/ledger/schema.ts'
 import { sqliteDatabase } from '../../src/sqlite/sqlite-database.ts'
 
@@ -13,11 +16,30 @@ const versionOne = [
   `INSERT INTO fb_meta VALUES ('service', 'one'), ('ledger-version', '1'), ('outbox-seq', '3')`,
   `CREATE TABLE fb_outbox (seq BIGINT PRIMARY KEY, topic TEXT NOT NULL, msg_key TEXT, headers TEXT NOT NULL, value BYTEA, at_ms BIGINT NOT NULL)`,
   `INSERT INTO fb_outbox VALUES (1, 't', 'a', '{"ce_id":"1"}', x'01', 5), (2, 't', 'b', '{}', NULL, 5), (3, 't', 'a', '{}', x'03', 5)`,
-  'CREATE TABLE fb_parked (position BIGINT PRIMARY KEY, due_at_ms BIGINT)',
-  'INSERT INTO fb_parked VALUES (1, 1000)',
+  `CREATE TABLE fb_partitions (
+    topic TEXT NOT NULL, part BIGINT NOT NULL, epoch BIGINT NOT NULL, holder TEXT,
+    first_position BIGINT, next_position BIGINT, above TEXT NOT NULL DEFAULT '', gaps BIGINT NOT NULL DEFAULT 0,
+    done BIGINT NOT NULL DEFAULT 0, duplicate BIGINT NOT NULL DEFAULT 0, skipped BIGINT NOT NULL DEFAULT 0,
+    parked BIGINT NOT NULL DEFAULT 0, dead BIGINT NOT NULL DEFAULT 0, discarded BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (topic, part))`,
+  `INSERT INTO fb_partitions (topic, part, epoch, next_position, above) VALUES ('t', 0, 3, 8, '1-2'), ('t', 1, 1, NULL, '')`,
+  `CREATE TABLE fb_parked (
+    topic TEXT NOT NULL, part BIGINT NOT NULL, position BIGINT NOT NULL, lane TEXT NOT NULL,
+    msg_key TEXT, headers TEXT NOT NULL, value BYTEA, log_at_ms BIGINT NOT NULL,
+    due_at_ms BIGINT, attempts TEXT NOT NULL DEFAULT '[]', first_failed_at_ms BIGINT, letter_id TEXT,
+    PRIMARY KEY (topic, part, position))`,
+  `INSERT INTO fb_parked VALUES ('t', 0, 7, '=a', 'a', '{"ce_id":"4"}', x'04', 5, 9, '[]', 5, NULL)`,
+  `CREATE TABLE fb_dead_letters (
+    id TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL, crash BIGINT NOT NULL DEFAULT 0, hold BIGINT NOT NULL DEFAULT 0,
+    topic TEXT NOT NULL, part BIGINT NOT NULL, position BIGINT NOT NULL, lane TEXT NOT NULL,
+    event_id TEXT, event_type TEXT, correlation_id TEXT, msg_key TEXT, headers TEXT NOT NULL, value BYTEA, log_at_ms BIGINT NOT NULL,
+    error_class TEXT NOT NULL, message TEXT NOT NULL, fingerprint TEXT NOT NULL, attempts TEXT NOT NULL,
+    replays BIGINT NOT NULL DEFAULT 0, at_ms BIGINT NOT NULL, history TEXT NOT NULL DEFAULT '[]')`,
+  `INSERT INTO fb_dead_letters VALUES ('l', 'open', 'permanent', 0, 0, 't', 0, 3, '=a', '5', 'x', '5', 'a', '{"ce_id":"5"}', x'05', 5,
+    'Error', 'bad', 'f', '[]', 0, 6, '[]')`,
 ]
 
-test('a ledger of version 1 is brought forward with the events that wait in it', async () => {
+test('a ledger of version 1 is brought forward with the events, records and letters that wait in it', async () => {
   const database = sqliteDatabase({ path: ':memory:' })
   for (const statement of versionOne) await database.query(statement)
   await openLedger(database, 'one', 7)
@@ -29,8 +51,21 @@ test('a ledger of version 1 is brought forward with the events that wait in it',
   )
   assert.deepEqual(mine[0]?.record.headers, { ce_id: '1' })
   assert.equal(all.flat().length, 3)
-  const [parked] = await database.query<{ at_ms: number }>('SELECT at_ms FROM fb_parked')
-  assert.equal(parked?.at_ms, 7)
+  const kept = database.capabilities
+  const claims = await database.commit(
+    [0, 1].map((partition) => (sql) => claimPartition(sql, { topic: 't', partition }, { holder: 'me', kept })),
+  )
+  assert.deepEqual(
+    claims.map((verdict) => verdict.ok && [verdict.value.next, verdict.value.above]),
+    [
+      [8, '1-2'],
+      [null, ''],
+    ],
+  )
+  const [parked] = await readLane(database, { topic: 't', partition: 0 }, '=a', 10)
+  assert.deepEqual([parked?.entry.headers, parked?.dueAtMs, parked?.atMs], [{ ce_id: '4' }, 9, 7])
+  const [letter] = await listLetters(database)
+  assert.deepEqual([letter?.id, letter?.entry.headers, [...(letter?.entry.value ?? [])]], ['l', { ce_id: '5' }, [5]])
   const [meta] = await database.query<{ value: string }>(`SELECT value FROM fb_meta WHERE name = 'ledger-version'`)
   assert.equal(meta?.value, String(steps.length))
   await openLedger(database, 'one', 7)

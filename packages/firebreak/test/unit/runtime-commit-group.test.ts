@@ -15,7 +15,9 @@ test('the end of a group that is out of time leaves positions in memory alone, a
   const database = sqliteDatabase({ path: ':memory:', clock, transactionMaxMs: 100 })
   const { inbox } = await committerOn(database)
   const at = { topic: 'happened', partition: 0 }
-  const [claimed] = await database.commit<Claim>([(_, { ledger }) => claimPartition(ledger, at, 'me')])
+  const [claimed] = await database.commit<Claim>([
+    (_, { ledger }) => claimPartition(ledger, at, { holder: 'me', kept: database.capabilities }),
+  ])
   assert.ok(claimed?.ok)
   const partition = new ClaimedPartition(at, claimed.value, { window: 0, suspects: [], highestMarked: '' })
   for (const position of [0, 1]) partition.offsets.accept(position)

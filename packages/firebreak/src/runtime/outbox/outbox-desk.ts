@@ -1,5 +1,7 @@
 import type { Sql } from '../../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
+import type { LogRecord } from '../../contracts/log.ts'
+import { withHeaders } from '../../contracts/original.ts'
 import type { ServiceDefinition } from '../../define/service.ts'
 import {
   type BlockedAction,
@@ -61,8 +63,9 @@ export function outboxDesk(given: DeskDeps): OutboxDesk {
       const found = await get(number)
       await checkEdited(deps.service, found, payload)
       const id = deps.entropy.uuid()
-      const record = { headers: editedHeaders(deps.service, found, id), value: encoder.encode(JSON.stringify(payload)) }
-      const change = (sql: Sql): Promise<void> => changeOutbox(sql, { shard: found.shard, seq: number }, record)
+      const value = encoder.encode(JSON.stringify(payload))
+      const record = withHeaders({ ...recordOf(found), value }, editedHeaders(deps.service, found, id))
+      const change = (sql: Sql): Promise<void> => changeOutbox(sql, { shard: found.shard, seq: number, record })
       await act(deps, found, { state: 'edited', by: { ...by, note: `${by.note} (as ${id})`.trim() }, change })
     },
     async discard(number, by) {
@@ -98,8 +101,12 @@ async function act(
   deps.onChange()
 }
 
+function recordOf({ topic, key, value, headers, original }: Found): LogRecord {
+  return original === undefined ? { topic, key, value, headers } : { topic, key, value, headers, original }
+}
+
 function editedHeaders(service: ServiceDefinition, found: Found, id: string): Record<string, string> {
-  const headers: Record<string, string> = { ...found.headers, ce_id: id }
+  const headers: Record<string, string> = { ce_id: id }
   const version = eventOf(service, found)?.version
   if (version !== undefined) headers['ce_schemaversion'] = String(version)
   if (found.eventId !== null) headers['ce_causationid'] = found.eventId
