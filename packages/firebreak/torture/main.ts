@@ -1,6 +1,7 @@
 /** `npm run torture`: kills an engine for real and counts what is wrong afterwards. */
 import { parseArgs } from 'node:util'
 import { type EngineName, engineNames } from './engines.ts'
+import { tryRecords } from './records.ts'
 import { type Report, type TortureOptions, torture } from './torture.ts'
 import { tryValues } from './values.ts'
 
@@ -22,6 +23,8 @@ join and leave every second.
                       writes. Clocks are set by an hour and by a day, and disks are full for a moment. Nobody else may notice
   --values <n>        instead of all that: so many random values are thrown, returned and bound to SQL in virtual time, and
                       counted; 100000 take some minutes
+  --records <n>       instead of all that: so many random records, with any key, headers and value, between good ones, are
+                      played in virtual time, and counted
   --json              one JSON document instead of a table
   --keep              keeps the folder with the databases also when nothing was found, and names it
   --progress          progress on stderr also when it is no terminal
@@ -35,6 +38,7 @@ interface Choice extends TortureOptions {
   readonly json: boolean
   /** 0: a torture. */
   readonly values: number
+  readonly records: number
 }
 
 const chosen = choose()
@@ -43,6 +47,7 @@ if (typeof chosen === 'string') {
   process.exitCode = 2
 } else if (chosen === undefined) process.stdout.write(help)
 else if (chosen.values > 0) await runValues(chosen)
+else if (chosen.records > 0) await runRecords(chosen)
 else await run(chosen)
 
 function choose(): Choice | string | undefined {
@@ -54,6 +59,7 @@ function choose(): Choice | string | undefined {
         seed: { type: 'string', default: '1' },
         hostile: { type: 'boolean', default: false },
         values: { type: 'string', default: '0' },
+        records: { type: 'string', default: '0' },
         json: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
         progress: { type: 'boolean', default: process.stderr.isTTY === true },
@@ -66,9 +72,11 @@ function choose(): Choice | string | undefined {
     const [kills, seed, tried] = [Number(values.kills), Number(values.seed), Number(values.values)]
     if (!Number.isSafeInteger(kills) || kills < 0) return `--kills must be a whole number, not ${values.kills}`
     if (!Number.isSafeInteger(tried) || tried < 0) return `--values must be a whole number, not ${values.values}`
+    const records = Number(values.records)
+    if (!Number.isSafeInteger(records) || records < 0) return `--records must be a whole number, not ${values.records}`
     if (!Number.isSafeInteger(seed)) return `--seed must be a whole number, not ${values.seed}`
     const { hostile, keep, json } = values
-    const choice = { engine, kills, seed, hostile, values: tried, keep, json }
+    const choice = { engine, kills, seed, hostile, values: tried, records, keep, json }
     return values.progress ? { ...choice, onProgress: showProgress } : choice
   } catch (error) {
     return (error as Error).message
@@ -82,7 +90,15 @@ async function runValues({ json, ...options }: Choice): Promise<void> {
   process.exitCode = report.halts + report.unsettled > 0 ? 1 : 0
 }
 
-async function run({ json, values, ...options }: Choice): Promise<void> {
+async function runRecords({ json, ...options }: Choice): Promise<void> {
+  const report = await tryRecords(options)
+  if (process.stderr.isTTY === true && options.onProgress !== undefined) process.stderr.write('\n')
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : rowsOf(report))
+  const { halts, unsettled, neighboursHarmed, ledgerImbalance } = report
+  process.exitCode = halts + unsettled + neighboursHarmed + ledgerImbalance > 0 ? 1 : 0
+}
+
+async function run({ json, values, records, ...options }: Choice): Promise<void> {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort())
   const report = await torture({ ...options, signal: interrupted.signal })

@@ -8,7 +8,7 @@
 import type { DatabaseCapabilities, SqlRow, SqlValue } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { LogEntry, LogRecord } from '../contracts/log.ts'
-import { decodeOriginal, encodeOriginal } from '../contracts/original.ts'
+import { decodeOriginal, encodeOriginal, type Original } from '../contracts/original.ts'
 import { checksum } from '../node/checksum.ts'
 import { isBytes } from '../node/sql-values.ts'
 import { storable } from './storable.ts'
@@ -18,12 +18,15 @@ type Kept = Pick<LogRecord, 'key' | 'value' | 'headers' | 'original'>
 const encoder = new TextEncoder()
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** **Shape** msg_key, headers, value, original. */
+/** **Shape** msg_key, headers, value, original: the same again for what `keptRecord` makes of them. */
 export function keptColumns({ key, value, headers, original }: Kept): [string | null, string, SqlValue, SqlValue] {
-  const text = storable(key)
-  // A key with a character that no database keeps.
-  const kept = text === key || key === null ? original : { key: encoder.encode(key), ...original }
-  return [text, JSON.stringify(headers), value, kept === undefined ? null : encodeOriginal(kept)]
+  const text = original?.key === undefined ? key : (textOf(original.key) ?? null)
+  // What is text of every database needs no bytes beside it.
+  const keyBytes = text === null || text === storable(text) ? undefined : encoder.encode(text)
+  const bytes = text === null ? original?.key : keyBytes
+  const kept: Original = { ...(bytes && { key: bytes }), ...(original?.headers && { headers: original.headers }) }
+  const isMore = kept.key !== undefined || kept.headers !== undefined
+  return [storable(text ?? key), JSON.stringify(headers), value, isMore ? encodeOriginal(kept) : null]
 }
 
 /** The record of `keptColumns`. */

@@ -1,5 +1,5 @@
 import type { Database, DatabaseCapabilities, Sql } from '../contracts/database.ts'
-import { FirebreakError } from '../contracts/errors.ts'
+import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { forgottenMarks, makeDays } from './inbox-tables.ts'
 import { inLedger } from './ledger-place.ts'
 import { steps } from './migrations.ts'
@@ -31,7 +31,15 @@ async function migrate(
   const meta = new Map(rows.map((row) => [row.name, row.value]))
   const version = Number(meta.get('ledger-version') ?? 0)
   refuseForeign(service, meta.get('service') ?? service, version)
-  for (const step of steps.slice(version)) await step(sql, { dialect, nowMs })
+  for (const step of steps.slice(version)) {
+    try {
+      await step(sql, { dialect, nowMs })
+    } catch (error) {
+      // On a file that nobody else has, a step fails where the version is not that of the tables.
+      if (dialect !== 'sqlite' || isFirebreakError(error)) throw error
+      throw new FirebreakError('FB_LEDGER_CORRUPT', { table: 'fb_meta', where: `ledger-version ${version}` }, error)
+    }
+  }
   // An older ledger has forgotten marks that nobody counted.
   if (version === 0) await sql.run(upsert, [[forgottenMarks, '0']])
   if (version < steps.length) {
