@@ -41,6 +41,7 @@ export type {
   TopicSpec,
 } from './contracts/log.ts'
 export { havingStored, storedOf } from './contracts/log.ts'
+export type { Original, OriginalHeader } from './contracts/original.ts'
 export type { Schema } from './contracts/schema.ts'
 export { type AsyncApi, type AsyncApiInfo, asyncApiOf } from './define/asyncapi.ts'
 export {

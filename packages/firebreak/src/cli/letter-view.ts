@@ -1,6 +1,6 @@
 import { toRfc3339 } from '../node/clock.ts'
 import type { Pick } from './letter-pick.ts'
-import { payloadFields } from './payload.ts'
+import { originalFields, payloadFields } from './payload.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -35,6 +35,7 @@ export function letterDetail(pick: Pick): Json {
     lane: letter.lane,
     publishedAt: toRfc3339(letter.entry.atMs),
     headers: letter.entry.headers,
+    ...originalFields(letter.entry.original),
     ...payloadFields(letter.entry.value),
     attempts: [...letter.attempts]
       .reverse()

@@ -5,7 +5,7 @@ import type { Arguments, OptionSpec } from './args.ts'
 import type { Call } from './command.ts'
 import { CommandError, exit, usageError } from './exit.ts'
 import { counted } from './output.ts'
-import { payloadFields } from './payload.ts'
+import { originalFields, payloadFields } from './payload.ts'
 import type { ServiceLedger } from './session.ts'
 import { didYouMean } from './suggest.ts'
 
@@ -101,10 +101,11 @@ export function blockedSummary({ ledger, event }: BlockedPick): Readonly<Record<
 
 /** All that is known of it. */
 export function blockedDetail(pick: BlockedPick): Readonly<Record<string, unknown>> {
-  const { headers, value, history } = pick.event
+  const { headers, value, original, history } = pick.event
   return {
     ...blockedSummary(pick),
     headers,
+    ...originalFields(original),
     ...payloadFields(value),
     history: history.map((action) => ({ ...action, at: toRfc3339(action.atMs) })),
   }

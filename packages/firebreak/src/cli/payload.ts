@@ -1,4 +1,5 @@
 import { errorMessage } from '../contracts/errors.ts'
+import type { Original } from '../contracts/original.ts'
 import { usageError } from './exit.ts'
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -17,6 +18,22 @@ export function payloadFields(value: Uint8Array | null): Readonly<Record<string,
   if (value === null) return { payloadText: null }
   const text = textOf(value)
   return text === undefined ? { payloadBase64: Buffer.from(value).toString('base64') } : { payloadText: text }
+}
+
+/** What the text of key and headers leaves out, in `--json`; nothing where it leaves out nothing. */
+export function originalFields(original: Original | undefined): Readonly<Record<string, unknown>> {
+  if (original === undefined) return {}
+  const { key, headers } = original
+  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
+  return {
+    ...(key && { keyBase64: base64(key) }),
+    ...(headers && {
+      originalHeaders: headers.map(({ name, value }) => ({
+        nameBase64: base64(name),
+        valueBase64: value === null ? null : base64(value),
+      })),
+    }),
+  }
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Arguments } from './args.ts'
 import type { Call, Command } from './command.ts'
 import { type ExitCode, exit, usageError } from './exit.ts'
 import { cut } from './output.ts'
-import { payloadFields, textOf } from './payload.ts'
+import { originalFields, payloadFields, textOf } from './payload.ts'
 import { unknownTopic } from './topics.ts'
 
 // Inspection cannot wake anybody. Ten looks a second feel live and cost an idle system nothing that can be measured.
@@ -122,8 +122,10 @@ function textLine({ io, output }: Call, entry: LogEntry): string {
 }
 
 /** One line of NDJSON. A payload that is JSON goes in as it is written: parsing it would round its large numbers. */
-function jsonLine({ topic, partition, offset, atMs, key, headers, value }: LogEntry): string {
-  const about = { topic, partition, offset, at: toRfc3339(atMs), key, type: headers['ce_type'] ?? null, headers }
+function jsonLine({ topic, partition, offset, atMs, key, headers, value, original }: LogEntry): string {
+  const type = headers['ce_type'] ?? null
+  const at = toRfc3339(atMs)
+  const about = { topic, partition, offset, at, key, type, headers, ...originalFields(original) }
   const text = value === null ? undefined : textOf(value)
   if (text === undefined || !isJson(text)) return JSON.stringify({ ...about, ...payloadFields(value) })
   // Line ends inside JSON text are white space: within strings they are escaped.

@@ -88,10 +88,14 @@ export async function retentionCheckMs(): Promise<number> {
 const patienceMs = 30_000
 
 /** Waits until the broker, or somebody else, has done it. */
-export async function until(claim: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = systemClock.now() + patienceMs
+export async function until(
+  claim: string,
+  condition: () => boolean | Promise<boolean>,
+  limitMs: number = patienceMs,
+): Promise<void> {
+  const endMs = systemClock.now() + limitMs
   while (!(await condition())) {
-    if (systemClock.now() >= endMs) assert.fail(`within ${patienceMs} ms: ${claim}`)
+    if (systemClock.now() >= endMs) assert.fail(`within ${limitMs} ms: ${claim}`)
     await nextTick()
   }
 }
