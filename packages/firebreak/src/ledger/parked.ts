@@ -88,9 +88,15 @@ export async function readLane(
   return checkSeals(parkedSeal, rows, database.capabilities).map(parkedOf)
 }
 
+interface LaneRow {
+  readonly lane: string
+  readonly due_at_ms: number | null
+  readonly at_ms: number
+}
+
 /** All parked lanes of a partition, without their payloads. */
 export async function readLanes(database: Database, at: Partition): Promise<readonly ParkedLane[]> {
-  const rows = await database.query<Pick<Row, 'lane' | 'due_at_ms' | 'at_ms'>>(lanes, [at.topic, at.partition])
+  const rows = await database.query<LaneRow>(lanes, [at.topic, at.partition])
   const byLane = new Map<string, { lane: string; count: number; head: ParkedDates }>()
   for (const row of rows) {
     const known = byLane.get(row.lane)
