@@ -3,7 +3,7 @@ import type { AnyEvent } from '../contracts/event.ts'
 import { fieldOf, textOf } from '../contracts/text-of.ts'
 import type { Cause } from './envelope-codec.ts'
 import { isThenable, settled } from './thenable.ts'
-import { type Validated, validated } from './validated.ts'
+import { type Accepted, type Validated, validated } from './validated.ts'
 
 const reasonMax = 500
 
@@ -12,7 +12,7 @@ const reasonMax = 500
  *
  * **Errors** `FB_UPCASTER_MISSING`, `FB_CONTRACT_VIOLATED`. Synchronous for synchronous schemas: most are.
  */
-export function readPayload(event: AnyEvent, version: number, raw: unknown): unknown {
+export function readPayload(event: AnyEvent, version: number, raw: unknown): Accepted | Promise<Accepted> {
   return check(event, upcast(event, version, raw))
 }
 
@@ -21,33 +21,27 @@ export function readPayload(event: AnyEvent, version: number, raw: unknown): unk
  *
  * **Errors** `FB_CONTRACT_VIOLATED`, also where the schema itself fails.
  */
-export function check(event: AnyEvent, payload: unknown): unknown {
+export function check(event: AnyEvent, payload: unknown): Accepted | Promise<Accepted> {
   const result = validated(event.schema, payload)
   return result instanceof Promise ? result.then((r) => accepted(event, r)) : accepted(event, result)
 }
 
-function accepted(event: AnyEvent, result: Validated): unknown {
-  if ('value' in result) return result.value
+function accepted(event: AnyEvent, result: Validated): Accepted {
+  if ('value' in result) return result
   throw violated(event, result.issues, result.cause)
 }
 
-/** A payload as it goes out. **Errors** `FB_CONTRACT_VIOLATED` for what JSON cannot say, such as a bigint or a cycle. */
-export function jsonOf(event: AnyEvent, payload: unknown): string {
-  let text: string | undefined
-  try {
-    text = JSON.stringify(payload)
-  } catch (error) {
-    throw violated(event, `it cannot be written as JSON: ${textOf(error, reasonMax)}`, error)
-  }
-  if (text === undefined) throw violated(event, `it cannot be written as JSON: it is ${typeof payload}`)
-  return text
-}
-
-/** The key of a payload. **Errors** `FB_CONTRACT_VIOLATED` where it has none: all such events would share one. */
+/**
+ * The key of a payload. **Errors** `FB_CONTRACT_VIOLATED` where it has none: all such events would share one; and where not
+ * every engine keeps it: a database knows no NUL, and a log no half of a pair of surrogates.
+ */
 export function keyOf(event: AnyEvent, payload: unknown): string {
   const key = fieldOf(payload, event.key)
-  if (typeof key === 'string' || typeof key === 'number') return String(key)
-  throw violated(event, `${event.key}: is the key, and must be text, not ${textOf(key, reasonMax)}`)
+  if (typeof key !== 'string')
+    throw violated(event, `${event.key}: is the key, and must be text, not ${textOf(key, reasonMax)}`)
+  if (key.includes('\0')) throw violated(event, `${event.key}: has a character NUL`)
+  if (!key.isWellFormed()) throw violated(event, `${event.key}: is the key, and has half a character`)
+  return key
 }
 
 /** What an event inherits, as somebody gives it. **Errors** `FB_CONTRACT_VIOLATED` for what no header can carry. */
@@ -61,7 +55,7 @@ export function causeOf(event: AnyEvent, given: Partial<Cause> | undefined): Cau
   return { correlationId, causationId, traceparent }
 }
 
-const violated = ({ type, version }: AnyEvent, issues: string, cause?: unknown): FirebreakError =>
+export const violated = ({ type, version }: AnyEvent, issues: string, cause?: unknown): FirebreakError =>
   new FirebreakError('FB_CONTRACT_VIOLATED', { type, version, issues }, cause)
 
 function upcast(event: AnyEvent, version: number, raw: unknown): unknown {

@@ -9,7 +9,9 @@ import type { ServiceDefinition } from '../define/service.ts'
 import type { ParkedRow } from '../ledger/parked.ts'
 import { readPayload } from './contract.ts'
 import { envelopeOf, parsePayload } from './envelope-codec.ts'
+import { inTime } from './in-time.ts'
 import type { ClaimedPartition } from './partition.ts'
+import type { Accepted } from './validated.ts'
 
 /** One record offered to its service: from the log, or from the parked table. */
 export interface Delivery {
@@ -101,29 +103,21 @@ function withPayload({ clock }: Decoding, delivery: Delivery, read: Handled): Me
   const { envelope, handler } = read
   try {
     const payload = readPayload(handler.event, envelope.schemaVersion, parsePayload(delivery.entry.value))
-    if (payload instanceof Promise) return withLatePayload(delivery, read, inTime(clock, handler, payload))
-    return messageOf(delivery, { ...read, payload })
+    if (!(payload instanceof Promise)) return messageOf(delivery, { ...read, payload: payload.value })
+    // A schema that never answers must not hold its key forever: the time of an attempt is its time too.
+    const time = { clock, type: envelope.type, deadlineMs: handler.deadlineMs }
+    return withLatePayload(delivery, read, inTime(time, payload))
   } catch (error) {
     return messageOf(delivery, { ...read, broken: asPermanent(error, envelope) })
   }
 }
 
-async function withLatePayload(delivery: Delivery, read: Handled, payload: Promise<unknown>): Promise<Message> {
+async function withLatePayload(delivery: Delivery, read: Handled, payload: Promise<Accepted>): Promise<Message> {
   try {
-    return messageOf(delivery, { ...read, payload: await payload })
+    return messageOf(delivery, { ...read, payload: (await payload).value })
   } catch (error) {
     return messageOf(delivery, { ...read, broken: asPermanent(error, read.envelope) })
   }
-}
-
-/** A schema that never answers must not hold its key forever: the time of an attempt is its time too. */
-function inTime(clock: Clock, { event: { type }, deadlineMs }: Handler, payload: Promise<unknown>): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.schedule(deadlineMs, () =>
-      reject(new FirebreakError('FB_SCHEMA_TIMEOUT', { type, deadlineMs })),
-    )
-    payload.finally(() => timer.cancel()).then(resolve, reject)
-  })
 }
 
 // Reading says by itself what is wrong; what it did not foresee no retry will help either.

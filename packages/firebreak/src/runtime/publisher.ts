@@ -6,12 +6,21 @@ import type { LogRecord } from '../contracts/log.ts'
 import { fieldOf } from '../contracts/text-of.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import { toRfc3339 } from '../node/clock.ts'
-import { check, jsonOf, keyOf } from './contract.ts'
+import { check, keyOf } from './contract.ts'
 import { type Cause, childTrace, headersOf } from './envelope-codec.ts'
+import { inTime } from './in-time.ts'
 import { recordSize } from './record-size.ts'
 import type { TopicSettings } from './topic-settings.ts'
+import { type Outgoing, readBack, writtenPayload } from './written-payload.ts'
 
 const encoder = new TextEncoder()
+/** Events of each type that are read back whatever their schema returned. */
+const alwaysReadBack = 100
+/** How long a schema may take outside of a handler. **Units** ms. */
+const schemaMaxMs = 30_000
+
+/** Which payloads are read back when they are published; see `RuntimeOptions`. */
+export type ReadBack = 'always' | 'when-changed'
 
 /** The largest payload that a service allows, and what its topics take. */
 export interface Sizes {
@@ -19,27 +28,49 @@ export interface Sizes {
   readonly topics: Pick<TopicSettings, 'recordBytesMax' | 'askAgain'>
 }
 
-/** Turns payloads into records: declared, validated, bounded in size, wrapped in an envelope. */
+/** What a publisher needs of its runtime. */
+export interface PublisherDeps {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly readBack: ReadBack
+}
+
+/**
+ * Turns payloads into records: declared, validated, bounded in size, wrapped in an envelope.
+ *
+ * I1 A payload leaves only if its schema reads the same from its bytes. It is read back, unless its schema has changed no
+ *    value, JSON carries all of it, and enough payloads of its type have been read back: only those show a schema that changes
+ *    in place what it is given, and that what it adds or leaves out stays so.
+ */
 export class Publisher {
   readonly #service: ServiceDefinition
   readonly #clock: Clock
   readonly #entropy: Entropy
   readonly #bytesMax: Sizes
+  readonly #readBack: ReadBack
+  /** How many of each event have been read back, up to `alwaysReadBack`. */
+  readonly #known = new Map<AnyEvent, number>()
   #time = { ms: 0, text: '' }
 
-  constructor(service: ServiceDefinition, deps: { clock: Clock; entropy: Entropy }, bytesMax: Sizes) {
+  constructor(service: ServiceDefinition, { clock, entropy, readBack }: PublisherDeps, bytesMax: Sizes) {
     this.#service = service
-    this.#clock = deps.clock
-    this.#entropy = deps.entropy
+    this.#clock = clock
+    this.#entropy = entropy
+    this.#readBack = readBack
     this.#bytesMax = bytesMax
   }
 
   /**
-   * Returns the record, or a promise of it when the schema validates asynchronously.
+   * Returns the record, or a promise of it when the schema validates asynchronously, for which it has `deadlineMs`.
    *
-   * **Errors** `FB_NOT_PUBLISHABLE`, `FB_CONTRACT_VIOLATED`, `FB_RECORD_TOO_LARGE`.
+   * **Errors** `FB_NOT_PUBLISHABLE`, `FB_CONTRACT_VIOLATED`, `FB_RECORD_TOO_LARGE`, `FB_SCHEMA_TIMEOUT`.
    */
-  record(event: AnyEvent, payload: unknown, cause: Cause | null): LogRecord | Promise<LogRecord> {
+  record(
+    event: AnyEvent,
+    payload: unknown,
+    cause: Cause | null,
+    deadlineMs: number = schemaMaxMs,
+  ): LogRecord | Promise<LogRecord> {
     if (!this.#service.publishes.has(event)) {
       throw new FirebreakError('FB_NOT_PUBLISHABLE', {
         service: this.#service.name,
@@ -47,14 +78,31 @@ export class Publisher {
       })
     }
     const checked = check(event, payload)
-    return checked instanceof Promise
-      ? checked.then((value) => this.#wrap(event, value, cause))
-      : this.#wrap(event, checked, cause)
+    const made =
+      checked instanceof Promise
+        ? checked.then(({ value }) => this.#written({ event, given: payload, made: value }, cause))
+        : this.#written({ event, given: payload, made: checked.value }, cause)
+    return made instanceof Promise ? inTime({ clock: this.#clock, type: event.type, deadlineMs }, made) : made
   }
 
-  #wrap(event: AnyEvent, payload: unknown, cause: Cause | null): LogRecord {
-    const value = encoder.encode(jsonOf(event, payload))
+  #written(outgoing: Outgoing, cause: Cause | null): LogRecord | Promise<LogRecord> {
+    const { event, made } = outgoing
+    const { text, isKept } = writtenPayload(outgoing, this.#bytesMax.payload)
+    const record = this.#wrap(event, { made, text }, cause)
+    const known = this.#known.get(event) ?? 0
+    if (isKept && known >= alwaysReadBack && this.#readBack === 'when-changed') return record
+    const read = readBack(event, made, text)
+    const passed = (): LogRecord => {
+      if (known < alwaysReadBack) this.#known.set(event, known + 1)
+      return record
+    }
+    return read instanceof Promise ? read.then(passed) : passed()
+  }
+
+  #wrap(event: AnyEvent, payload: { readonly made: unknown; readonly text: string }, cause: Cause | null): LogRecord {
+    const value = encoder.encode(payload.text)
     this.#refuseAbove(this.#bytesMax.payload, event, value.length)
+    const key = keyOf(event, payload.made)
     const id = this.#entropy.uuid()
     const headers = headersOf({
       id,
@@ -66,12 +114,6 @@ export class Publisher {
       causationId: cause?.causationId ?? null,
       traceparent: childTrace(cause?.traceparent ?? null, this.#entropy),
     })
-    const key = keyOf(event, payload)
-    // No database could keep it, and the event would stand before its key for ever.
-    if (key.includes('\0')) {
-      const { type, version } = event
-      throw new FirebreakError('FB_CONTRACT_VIOLATED', { type, version, issues: `${event.key}: has a character NUL` })
-    }
     // What the log would refuse must not get into the outbox: it would stand before its key for ever.
     const { topics } = this.#bytesMax
     const recordMax = topics.recordBytesMax(event.topic)

@@ -35,7 +35,7 @@ import { noDatabase } from './no-database.ts'
 import { type OutboxDesk, outboxDesk } from './outbox/outbox-desk.ts'
 import { Relay } from './outbox/relay.ts'
 import { Parking } from './parking.ts'
-import { Publisher } from './publisher.ts'
+import { Publisher, type ReadBack } from './publisher.ts'
 import { quietly } from './quietly.ts'
 import { Slots } from './slots.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
@@ -56,6 +56,12 @@ export interface RuntimeOptions {
   readonly startFrom?: StartFrom
   /** Copies every dead letter to the topic `<service>.dlq`, for tools that read the log; default false. */
   readonly mirrorDeadLetters?: boolean
+  /**
+   * Which payloads are read from their bytes again when they are published, to see that every reader gets the same:
+   * `always`, or (default) `when-changed`: the first 100 of each event, and later those in which the schema has changed a value
+   * or made something that JSON does not carry. A payload that is read as something else is refused.
+   */
+  readonly readBack?: ReadBack
   /** Told what happened to each message. */
   readonly observe?: Observer
   /** Name of this instance among those of its service; default random. */
@@ -178,6 +184,8 @@ class ServiceRuntime implements Runtime {
     const database = options.database ?? noDatabase
     const tell = options.observe === undefined ? undefined : quietly(options.observe)
     const topics = new TopicSettings(options.log)
+    const readBack = options.readBack ?? 'when-changed'
+    const sizes = { payload: limits.payloadBytesMax, topics }
     const onOutbox = (rows: Parameters<Relay['push']>[0]): void => this.#relay.push(rows)
     return {
       service: options.service,
@@ -189,7 +197,7 @@ class ServiceRuntime implements Runtime {
       ledger: { id: null },
       mirror: options.mirrorDeadLetters ?? false,
       instance: options.instance ?? `${options.service.name}-${entropy.hex(4)}`,
-      publisher: new Publisher(options.service, { clock, entropy }, { payload: limits.payloadBytesMax, topics }),
+      publisher: new Publisher(options.service, { clock, entropy, readBack }, sizes),
       topics,
       committer: new Committer({
         database,

@@ -115,7 +115,10 @@ export class UnitOfWork implements Expiring {
   publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>): void {
     if (this.#taken || (this.#mode !== 'open' && this.#mode !== 'committing')) throw this.#ended()
     const { correlationId, id, traceparent } = this.#spec.envelope
-    const made = this.#engine.publisher.record(event, payload, { correlationId, causationId: id, traceparent })
+    const cause = { correlationId, causationId: id, traceparent }
+    // A schema has no more time than what is left of the attempt.
+    const leftMs = Math.max(0, this.deadlineAtMs - this.#engine.clock.now())
+    const made = this.#engine.publisher.record(event, payload, cause, leftMs)
     // What it comes to is asked for at the commit, which may never be reached.
     if (made instanceof Promise) made.catch(() => undefined)
     this.#records ??= []
@@ -146,7 +149,8 @@ export class UnitOfWork implements Expiring {
 
   /** Ends the attempt after its handler has: commits what it has not committed itself. */
   complete(): Promise<SettledOutcome> {
-    if (this.#mode === 'open') return this.#records === undefined ? this.#commitBare() : this.#commit(null)
+    if (this.#mode === 'open')
+      return this.#records === undefined ? this.#commitBare() : this.#commitRecords(this.#records)
     // The handler did not await its transaction: its outcome is still the outcome of the attempt.
     if (this.#mode === 'committing' && this.#committing !== undefined) return this.#committing
     if (this.#mode === 'committed' && this.outcome !== undefined) return Promise.resolve(this.outcome)
@@ -155,10 +159,7 @@ export class UnitOfWork implements Expiring {
 
   /** The deadline has passed. A commit under way decides by itself: its outcome is known soon and is the truth. */
   expire(): void {
-    const error = new FirebreakError('FB_DELIVERY_TIMEOUT', {
-      type: this.#spec.envelope.type,
-      deadlineMs: this.#spec.handler.deadlineMs,
-    })
+    const error = this.#late()
     if (this.#mode === 'open') this.end(error)
     if (this.#mode === 'committing') this.#isLate = true
     else this.onExpire?.(error)
@@ -200,6 +201,23 @@ export class UnitOfWork implements Expiring {
       this.failure = { by: 'engine', error }
       throw error
     })
+  }
+
+  #commitRecords(records: readonly (LogRecord | Promise<LogRecord>)[]): Promise<SettledOutcome> {
+    return records.some((record) => record instanceof Promise) ? this.#commitLate(records) : this.#commit(null)
+  }
+
+  /** Schemas that still validate are waited for before the commit: it is shared with others. */
+  async #commitLate(records: readonly (LogRecord | Promise<LogRecord>)[]): Promise<SettledOutcome> {
+    this.#taken = true
+    try {
+      await Promise.all(records)
+      if (this.#mode !== 'open') throw this.#late()
+    } catch (error) {
+      this.failure = { by: 'handler', error }
+      throw error
+    }
+    return this.#commit(null)
   }
 
   #commit(body: ((sql: Sql) => Promise<void>) | null): Promise<SettledOutcome> {
@@ -248,6 +266,11 @@ export class UnitOfWork implements Expiring {
 
   get #partitionSignal(): AbortSignal | undefined {
     return this.#spec.unit.partition?.signal
+  }
+
+  #late(): FirebreakError {
+    const { envelope, handler } = this.#spec
+    return new FirebreakError('FB_DELIVERY_TIMEOUT', { type: envelope.type, deadlineMs: handler.deadlineMs })
   }
 
   #ended(): FirebreakError {

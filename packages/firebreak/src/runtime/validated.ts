@@ -1,11 +1,16 @@
 import { describeIssues, type Schema } from '../contracts/schema.ts'
-import { textOf } from '../contracts/text-of.ts'
+import { fieldOf, textOf } from '../contracts/text-of.ts'
 import { isThenable, settled } from './thenable.ts'
 
 const reasonMax = 500
 
+/** A value that a schema has accepted; boxed, because to a promise it could look like another one. */
+export interface Accepted {
+  readonly value: unknown
+}
+
 /** What a schema says of a value: what it is, or in one line what is wrong with it. */
-export type Validated = { readonly value: unknown } | { readonly issues: string; readonly cause?: unknown }
+export type Validated = Accepted | { readonly issues: string; readonly cause?: unknown }
 
 /**
  * Asks a schema. It is code of others: what it throws, and what it returns instead of a result, is said like an issue.
@@ -25,6 +30,8 @@ function resultOf(result: unknown): Validated {
   try {
     const { value, issues } = result as { readonly value: unknown; readonly issues: unknown }
     if (issues !== undefined && issues !== null) return { issues: describeIssues(issues) }
+    // Whoever awaits it would be given something else, or go round forever.
+    if (typeof fieldOf(value, 'then') === 'function') return { issues: 'its schema returned a promise as the value' }
     if (value !== undefined || 'value' in (result as object)) return { value }
   } catch (error) {
     if (typeof result === 'object' && result !== null) return failed(error)

@@ -149,7 +149,7 @@ class TestSystem implements TestRuntime {
     this.#events = eventsOf(options.services)
     const outside = service({ name: 'outside', publishes: [...this.#events.values()] })
     const { clock, entropy, log } = this
-    this.#outside = createRuntime({ service: outside, log, clock, entropy, instance: 'outside' })
+    this.#outside = createRuntime({ service: outside, log, clock, entropy, instance: 'outside', readBack: 'always' })
     for (const one of options.services) {
       const database = sqliteDatabase({ path: ':memory:', clock, entropy })
       this.#places.set(one.name, { service: one, database, instances: [] })
@@ -309,6 +309,7 @@ class TestSystem implements TestRuntime {
       database: aroundDatabase(own, life),
       ...(fetch === undefined ? {} : { caller: createCaller({ ...ownWay, endpoints, fetch }) }),
       instance: `${one.name}-${++this.#names}`,
+      readBack: 'always',
       ...ownWay,
       ...(limits === undefined ? {} : { limits }),
     })
