@@ -2,7 +2,8 @@ import type { Clock } from '../contracts/clock.ts'
 import type { Database, Sql } from '../contracts/database.ts'
 import type { Entropy } from '../contracts/entropy.ts'
 import type { Headers } from '../contracts/envelope.ts'
-import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import type { AnyEvent } from '../contracts/event.ts'
 import type { LogEntry } from '../contracts/log.ts'
 import { withHeaders } from '../contracts/original.ts'
 import type { ServiceDefinition } from '../define/service.ts'
@@ -18,7 +19,7 @@ import {
 } from '../ledger/letters.ts'
 import { moveDesk } from '../ledger/moves.ts'
 import { park } from '../ledger/parked.ts'
-import { check } from './contract.ts'
+import { editedPayload } from './edited-payload.ts'
 
 /** Who does it and why: kept with the letter. */
 export interface Decision {
@@ -39,7 +40,7 @@ export interface LetterDesk {
    * has no handler for it any more.
    */
   replay(id: string, decision: Decision): Promise<void>
-  /** Replays a changed payload as a new event caused by the old one. **Errors** as replay, and `FB_REPLAY_INVALID`. */
+  /** Replays a changed payload as a new event caused by the old one. **Errors** as replay, and `FB_REPLAY_INVALID`, `FB_SCHEMA_TIMEOUT`. */
   edit(id: string, payload: unknown, decision: Decision): Promise<void>
   /** Gives the record up. **Errors** as replay, and `FB_LETTER_REASON` when `note`, the reason, is empty. */
   discard(id: string, decision: Decision): Promise<void>
@@ -109,17 +110,16 @@ async function edited(
   payload: unknown,
   by: Decision,
 ): Promise<(sql: Sql) => Promise<void>> {
-  const value = await validated(deps.service, letter, payload)
+  const event = handledBy(deps.service, letter)
+  const value = await editedPayload(deps.clock, { event, payload, key: letter.entry.key })
   const id = deps.entropy.uuid()
-  const version = deps.service.handlers.get(letter.eventType ?? '')?.event.version ?? 1
-  const changes = { ce_id: id, ce_schemaversion: String(version), ...causedBy(letter.eventId) }
+  const changes = { ce_id: id, ce_schemaversion: String(event.version), ...causedBy(letter.eventId) }
   return async (sql) => {
     await change(sql, letter, {
       to: 'superseded',
       action: actionOf(deps, 'edited', { ...by, note: `${by.note} (as ${id})` }),
     })
-    const entry = { ...letter.entry, value: new TextEncoder().encode(JSON.stringify(value)) }
-    await reenter(deps, sql, letter, withHeaders(entry, changes))
+    await reenter(deps, sql, letter, withHeaders({ ...letter.entry, value }, changes))
   }
 }
 
@@ -153,33 +153,11 @@ async function reenter(deps: DeskDeps, sql: Sql, letter: DeadLetter, entry: LogE
   await moveAccounts(sql, { topic: entry.topic, part: entry.partition }, { dead: -1, parked: 1 })
 }
 
-async function validated(service: ServiceDefinition, letter: DeadLetter, payload: unknown): Promise<unknown> {
-  const handler = service.handlers.get(letter.eventType ?? '')
-  const type = letter.eventType ?? 'unknown'
-  if (handler === undefined) {
-    throw new FirebreakError('FB_REPLAY_INVALID', {
-      type,
-      version: '?',
-      issues: `${service.name} has no handler for it`,
-    })
-  }
-  const { version, key } = handler.event
-  const itsKey = String((payload as Record<string, unknown> | null)?.[key])
-  if (letter.entry.key !== null && itsKey !== letter.entry.key) {
-    const issues = `${key}: must stay "${letter.entry.key}", because it decides the place in the order`
-    throw new FirebreakError('FB_REPLAY_INVALID', { type, version, issues })
-  }
-  try {
-    await check(handler.event, payload)
-    return payload
-  } catch (error) {
-    if (!isFirebreakError(error, 'FB_CONTRACT_VIOLATED')) throw error
-    throw new FirebreakError(
-      'FB_REPLAY_INVALID',
-      { type, version: handler.event.version, issues: error.detail['issues'] },
-      error,
-    )
-  }
+function handledBy(service: ServiceDefinition, { eventType }: DeadLetter): AnyEvent {
+  const handler = service.handlers.get(eventType ?? '')
+  if (handler !== undefined) return handler.event
+  const issues = `${service.name} has no handler for it`
+  throw new FirebreakError('FB_REPLAY_INVALID', { type: eventType ?? 'unknown', version: '?', issues })
 }
 
 const actionOf = (deps: DeskDeps, action: LetterAction['action'], by: Decision): LetterAction => ({

@@ -1,5 +1,5 @@
 import type { Sql } from '../../contracts/database.ts'
-import { FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
+import { FirebreakError } from '../../contracts/errors.ts'
 import type { LogRecord } from '../../contracts/log.ts'
 import { withHeaders } from '../../contracts/original.ts'
 import type { ServiceDefinition } from '../../define/service.ts'
@@ -15,7 +15,7 @@ import {
 import { inLedger } from '../../ledger/ledger-place.ts'
 import { moveDesk } from '../../ledger/moves.ts'
 import { changeOutbox, removeFromOutbox } from '../../ledger/outbox.ts'
-import { check } from '../contract.ts'
+import { editedPayload } from '../edited-payload.ts'
 import type { Decision, DeskDeps } from '../letter-desk.ts'
 
 /**
@@ -57,13 +57,14 @@ export function outboxDesk(given: DeskDeps): OutboxDesk {
       const { shard: _, ...event } = await get(number)
       return event
     },
-    check: async (number, payload) => checkEdited(deps.service, await get(number), payload),
+    async check(number, payload) {
+      await editedValue(deps, await get(number), payload)
+    },
     retry: async (number, by) => act(deps, await get(number), { state: 'retried', by, change: async () => {} }),
     async edit(number, payload, by) {
       const found = await get(number)
-      await checkEdited(deps.service, found, payload)
+      const value = await editedValue(deps, found, payload)
       const id = deps.entropy.uuid()
-      const value = encoder.encode(JSON.stringify(payload))
       const record = withHeaders({ ...recordOf(found), value }, editedHeaders(deps.service, found, id))
       const change = (sql: Sql): Promise<void> => changeOutbox(sql, { shard: found.shard, seq: number, record })
       await act(deps, found, { state: 'edited', by: { ...by, note: `${by.note} (as ${id})`.trim() }, change })
@@ -117,18 +118,8 @@ const eventOf = (service: ServiceDefinition, { eventType, topic }: BlockedEvent)
   [...service.publishes].find((event) => event.type === eventType && event.topic === topic)
 
 /** What a service still publishes has to fit its definition; of anything else only the form is known. */
-async function checkEdited(service: ServiceDefinition, found: Found, payload: unknown): Promise<void> {
+async function editedValue({ service, clock }: DeskDeps, found: Found, payload: unknown): Promise<Uint8Array> {
   const event = eventOf(service, found)
-  if (event === undefined) return
-  const { type, version, key } = event
-  const invalid = (issues: unknown, cause?: unknown): FirebreakError =>
-    new FirebreakError('FB_REPLAY_INVALID', { type, version, issues }, cause)
-  try {
-    await check(event, payload)
-  } catch (error) {
-    throw isFirebreakError(error, 'FB_CONTRACT_VIOLATED') ? invalid(error.detail['issues'], error) : error
-  }
-  const itsKey = String((payload as Record<string, unknown> | null)?.[key])
-  if (found.key !== null && itsKey !== found.key)
-    throw invalid(`${key}: must stay "${found.key}", because it decides the place in the order`)
+  if (event !== undefined) return editedPayload(clock, { event, payload, key: found.key })
+  return encoder.encode(JSON.stringify(payload))
 }
