@@ -1,6 +1,7 @@
 import type { AnyEvent } from '../contracts/event.ts'
 import type { Schema } from '../contracts/schema.ts'
 import type { Handler } from './handle.ts'
+import { type Json, jsonSchemaOf } from './json-schema.ts'
 import { eventsOf, type ManifestTopic, manifestOf } from './manifest-of.ts'
 import type { ServiceDefinition } from './service.ts'
 
@@ -16,8 +17,6 @@ export interface AsyncApi {
   /** Types whose schema library gives no JSON Schema: their messages have no payload. */
   readonly withoutPayload: readonly string[]
 }
-
-type Json = Readonly<Record<string, unknown>>
 
 const kafkaBinding = '0.5.0'
 const ref = (path: string): Json => ({ $ref: `#/${path}` })
@@ -145,36 +144,15 @@ const cloudEvents: Json = {
 }
 
 /**
- * The part of Standard JSON Schema v1 that is used here; zod 4.2+ and ArkType 2.1.28+ carry it beside `validate`.
- *
- * **Source** https://standardschema.dev/json-schema
- */
-interface JsonSchemaSource {
-  readonly input: (options: { readonly target: string }) => Json
-  readonly output: (options: { readonly target: string }) => Json
-}
-
-/**
  * The JSON Schema (draft 07) of a payload as it may stand under `at` of a larger document, e.g. `#/components/schemas/x`;
  * undefined where the schema library gives none.
  */
 function payloadSchema(schema: Schema, at: string): Json | undefined {
-  const source = (schema['~standard'] as { readonly jsonSchema?: JsonSchemaSource }).jsonSchema
-  if (source === undefined) return undefined
   // Some schemas are one-way, a transformation for example: then the other side says more than nothing.
-  const found =
-    attempt(() => source.input({ target: 'draft-07' })) ?? attempt(() => source.output({ target: 'draft-07' }))
+  const found = jsonSchemaOf(schema, 'input') ?? jsonSchemaOf(schema, 'output')
   if (found === undefined) return undefined
   const { $schema: _, ...rest } = found
   return moved(rest, at) as Json
-}
-
-function attempt(build: () => Json): Json | undefined {
-  try {
-    return build()
-  } catch {
-    return undefined
-  }
 }
 
 // A reference of a schema to itself is written from its own root, which is not the root of the document around it.

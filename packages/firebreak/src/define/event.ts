@@ -3,6 +3,7 @@ import { FirebreakError } from '../contracts/errors.ts'
 import type { EventDefinition } from '../contracts/event.ts'
 import type { Schema, SchemaInput, SchemaOutput } from '../contracts/schema.ts'
 import { textOf } from '../contracts/text-of.ts'
+import { describeWire, unreadableParts } from './wire-schema.ts'
 
 /** The fields of a payload that can be its key: those whose value is a string. */
 export type StringField<T> = { [K in keyof T]-?: T[K] extends string ? K : never }[keyof T] & string
@@ -32,6 +33,11 @@ const topicPattern = /^[A-Za-z0-9._-]{1,200}$/
 /**
  * Defines a domain event.
  *
+ * Its schema describes what is on the wire, and runs twice: when the event is published, where what it returns is written as
+ * JSON, and again when that is read. Both have to come to the same. What trims, fills in or coerces does; what transforms does
+ * not, and belongs before `publish` and into the handler. An event that a service only handles, because others write it, may
+ * transform.
+ *
  * **Errors** `FB_CONFIG` with every mistake at once.
  */
 export function event<S extends Schema>(spec: EventSpec<S>): EventDefinition<S> {
@@ -56,6 +62,7 @@ export function event<S extends Schema>(spec: EventSpec<S>): EventDefinition<S> 
   for (const from of Object.keys(spec.upcast ?? {})) {
     if (!(Number(from) >= 1 && Number(from) < version)) problems.push(`upcast ${from} of ${spec.type} leads nowhere`)
   }
+  for (const part of unreadableParts(spec.schema)) problems.push(`schema of ${spec.type}: ${part}. ${describeWire}`)
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   return Object.freeze({
     kind: 'event',

@@ -3,6 +3,7 @@ import type { AnyEvent } from '../contracts/event.ts'
 import type { AnyCall } from './call.ts'
 import { callDisagreements } from './call-agreement.ts'
 import type { Handler } from './handle.ts'
+import { describeWire, misreading } from './wire-schema.ts'
 
 export interface ServiceSpec {
   readonly name: string
@@ -52,6 +53,7 @@ export function service(spec: ServiceSpec): ServiceDefinition {
       [...handlers.values()].map((h) => h.event),
       [...(spec.publishes ?? [])],
     ),
+    ...misreadings(spec.publishes ?? []),
   )
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   return Object.freeze({
@@ -64,6 +66,14 @@ export function service(spec: ServiceSpec): ServiceDefinition {
     handlersMax,
     unknownEvents: spec.unknownEvents ?? 'skip',
     description: spec.description ?? '',
+  })
+}
+
+// Of events that are only handled others write what is read: their schemas may transform.
+function misreadings(published: readonly AnyEvent[]): string[] {
+  return published.flatMap(({ type, schema }) => {
+    const found = misreading(schema)
+    return found === undefined ? [] : [`${type} cannot read what it writes: ${found}. ${describeWire}`]
   })
 }
 

@@ -3,12 +3,11 @@ import type { AnyEvent } from '../contracts/event.ts'
 import { payloadDifference } from '../contracts/payload-difference.ts'
 import { isKeptJson, isSameJson } from '../contracts/same-json.ts'
 import { textOf } from '../contracts/text-of.ts'
+import { describeWire } from '../define/wire-schema.ts'
 import { violated } from './contract.ts'
 import { type Validated, validated } from './validated.ts'
 
 const reasonMax = 500
-const remedy =
-  'The schema runs when an event is published and again when it is read: let it describe what is on the wire, and transform before or behind it'
 
 /** A payload on its way out. */
 export interface Outgoing {
@@ -75,7 +74,7 @@ function refuseOther(event: AnyEvent, made: unknown, read: Validated): void {
   if (reason !== undefined)
     throw violated(
       event,
-      `it cannot read what it writes: ${reason}. ${remedy}`,
+      `it cannot read what it writes: ${reason}. ${describeWire}`,
       'value' in read ? undefined : read.cause,
     )
 }

@@ -147,7 +147,8 @@ class TestSystem implements TestRuntime {
     this.entropy = seededEntropy(options.seed ?? 1, this.clock)
     this.log = memoryLog({ clock: this.clock, store: this.#store })
     this.#events = eventsOf(options.services)
-    const outside = service({ name: 'outside', publishes: [...this.#events.values()] })
+    // Not by `service`: some of them may be events that the services only handle.
+    const outside = { ...service({ name: 'outside' }), publishes: new Set(this.#events.values()) }
     const { clock, entropy, log } = this
     this.#outside = createRuntime({ service: outside, log, clock, entropy, instance: 'outside', readBack: 'always' })
     for (const one of options.services) {

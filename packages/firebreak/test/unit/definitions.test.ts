@@ -139,7 +139,7 @@ test('a child span keeps the trace of its parent; without a sound parent a new t
 
 test('a payload is lifted from any older version; a gap or a newer version is refused', () => {
   const lifted = event({ ...spec, version: 3, upcast: { 1: () => ({ n: 1 }), 2: () => ({ id: 'x' }) } })
-  assert.deepEqual(readPayload(lifted, 1, {}), { id: 'x' })
+  assert.deepEqual(readPayload(lifted, 1, {}), { value: { id: 'x' } })
   assert.throws(() => readPayload(lifted, 4, {}), /FB_UPCASTER_MISSING|no upcaster/)
   assert.throws(() => readPayload(event({ ...spec, version: 2 }), 1, {}), /no upcaster/)
 })

@@ -73,7 +73,7 @@ describe('a transform that changes what it has made is refused, with the field a
       const answer = await said(one, payload)
       assert.match(String(answer), /it cannot read what it writes: /)
       assert.match(String(answer), words)
-      assert.match(String(answer), /transform before or behind it/)
+      assert.match(String(answer), /transform before publish or in the handler/)
     })
 })
 
