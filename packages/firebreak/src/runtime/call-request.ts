@@ -1,4 +1,5 @@
 import { errorMessage, FirebreakError } from '../contracts/errors.ts'
+import { textOf } from '../contracts/text-of.ts'
 import type { AnyCall } from '../define/call.ts'
 import { fieldsOf } from '../define/call-problems.ts'
 import { type Validated, validated } from './validated.ts'
@@ -9,6 +10,8 @@ export interface Outgoing {
   readonly target: string
   readonly body: string | undefined
 }
+
+const reasonMax = 100
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -55,11 +58,23 @@ export function outgoing(call: AnyCall, request: unknown): Outgoing {
 
 function written(call: AnyCall, value: unknown): string | undefined {
   try {
-    return JSON.stringify(value)
+    return JSON.stringify(value, refuseLost)
   } catch (error) {
     throw notAsDeclared(call, 'request', `it cannot be written as JSON: ${errorMessage(error)}`)
   }
 }
+
+// A Date or a URL says itself what is written. What JSON would write as null or {} instead nobody has meant.
+function refuseLost(this: unknown, name: string, value: unknown): unknown {
+  const isLost =
+    typeof value === 'number'
+      ? !Number.isFinite(value)
+      : (Array.isArray(this) && !isWritten(value)) || value instanceof Map || value instanceof Set
+  if (isLost) throw new TypeError(`${name} is ${textOf(value, reasonMax)}`)
+  return value
+}
+
+const isWritten = (value: unknown): boolean => !['undefined', 'function', 'symbol'].includes(typeof value)
 
 // An empty part, or dots, would make it the path of something else.
 function segment(call: AnyCall, name: string, fields: Fields): string {

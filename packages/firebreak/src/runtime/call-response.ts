@@ -1,3 +1,4 @@
+import type { Clock } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyCall } from '../define/call.ts'
 import { isFinalAnswer } from '../define/final-answers.ts'
@@ -5,6 +6,7 @@ import { parseHttpDate } from '../node/http-date.ts'
 import type { AttemptFailure } from '../policy/attempt.ts'
 import { askedPauseMs } from '../policy/pause.ts'
 import { checkResponse, notAsDeclared } from './call-request.ts'
+import { inTime } from './in-time.ts'
 
 /** What an attempt came to. */
 export type Answer = { readonly value: unknown } | { readonly failure: AttemptFailure }
@@ -15,6 +17,9 @@ export interface ReadLimits {
   readonly nowMs: number
   /** Nobody waits for it any more: what is left of the body is cancelled. */
   readonly signal: AbortSignal
+  readonly clock: Clock
+  /** When the attempt is given up, on the clock's monotonic scale. */
+  readonly endsAtMs: number
 }
 
 // Of an error only a few words are kept; reading a little more leaves the connection usable.
@@ -32,11 +37,18 @@ export async function readAnswer(call: AnyCall, response: Response, limits: Read
     if (!response.ok) return { failure: await refusalOf(call, response, limits) }
     const { bytes, isWhole } = await read(response, limits)
     if (!isWhole) throw notAsDeclared(call, 'response', `it is longer than ${limits.bytesMax} bytes`)
-    return { value: await checkResponse(call, parsed(call, bytes)) }
+    const checked = checkResponse(call, parsed(call, bytes))
+    return { value: checked instanceof Promise ? await timely(call, checked, limits) : checked }
   } catch (error) {
     if (error instanceof FirebreakError) return { failure: { kind: 'permanent', error } }
     return { failure: brokenConnection(call, error) }
   }
+}
+
+/** Its time ends just before that of the attempt: the dependency has answered, and is not to blame. */
+function timely(call: AnyCall, checked: Promise<unknown>, { clock, endsAtMs }: ReadLimits): Promise<unknown> {
+  const deadlineMs = Math.max(0, endsAtMs - clock.monotonic() - 1)
+  return inTime({ clock, type: `the response of call ${call.name}`, deadlineMs }, checked)
 }
 
 /** No answer, or half of one. What the client throws is not passed on: it may hold what was sent. */

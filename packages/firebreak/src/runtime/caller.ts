@@ -18,6 +18,7 @@ import { type Answer, brokenConnection, readAnswer } from './call-response.ts'
 import { CircuitFacts } from './circuit-facts.ts'
 import { Dependencies, type Endpoint } from './dependencies.ts'
 import { childTrace } from './envelope-codec.ts'
+import { inTime } from './in-time.ts'
 import { quietly } from './quietly.ts'
 import { isThenable, settled } from './thenable.ts'
 
@@ -102,7 +103,7 @@ class HttpCaller implements Caller {
     // The time counts from here, also while a schema validates.
     const deadlineAtMs = this.#clock.monotonic() + (options.deadlineMs ?? Number.POSITIVE_INFINITY)
     const checked = checkRequest(call, given)
-    const request = checked instanceof Promise ? await checked : checked
+    const request = checked instanceof Promise ? await this.#inTime(call, checked, options) : checked
     const correlationId = headerText(options.correlationId ?? this.#entropy.uuid())
     const headers: Record<string, string> = { accept: 'application/json', 'x-correlation-id': correlationId }
     if (call.idempotent === 'key')
@@ -112,6 +113,13 @@ class HttpCaller implements Caller {
     const out = outgoing(call, request)
     if (out.body !== undefined) headers['content-type'] = 'application/json'
     return this.#run({ call, executor, request, outgoing: out, options, headers, traceparent }, deadlineAtMs)
+  }
+
+  /** A schema that never answers has no more time than the call. */
+  #inTime(call: AnyCall, checked: Promise<unknown>, { deadlineMs }: CallOptions): Promise<unknown> {
+    const own = call.policy.deadlineMs
+    const leftMs = Math.max(0, deadlineMs !== undefined && deadlineMs < own ? deadlineMs : own)
+    return inTime({ clock: this.#clock, type: `the request of call ${call.name}`, deadlineMs: leftMs }, checked)
   }
 
   #run(job: Job, deadlineAtMs: number): Promise<unknown> {
@@ -166,7 +174,8 @@ class HttpCaller implements Caller {
       const { target, body = null } = job.outgoing
       const init: RequestInit = { method: call.method, headers, body, redirect: 'manual', signal }
       const response = await this.#fetch(endpoint.url + target, init)
-      return await readAnswer(call, response, { bytesMax: this.#bytesMax, nowMs: this.#clock.now(), signal })
+      const limits = { bytesMax: this.#bytesMax, nowMs: this.#clock.now(), signal }
+      return await readAnswer(call, response, { ...limits, clock: this.#clock, endsAtMs })
     } catch (error) {
       return { failure: error instanceof FirebreakError ? failureOf(error) : brokenConnection(call, error) }
     }

@@ -101,9 +101,43 @@ test('a schema that validates asynchronously is waited for, and its time counts'
   const late = watch(caller.call(made, { id: 'a' }, { deadlineMs: 200 }))
   const timely = watch(caller.call(made, { id: 'a' }, { deadlineMs: 400 }))
   await clock.advance(1000)
-  assert.ok(isFirebreakError(late.error, 'FB_CALL_DEADLINE'))
+  assert.ok(isFirebreakError(late.error, 'FB_SCHEMA_TIMEOUT'))
   assert.deepEqual(timely.value, { price: 5 })
   assert.equal(sent[0]?.headers.get('x-request-timeout-ms'), '100')
+})
+
+test('a schema of a call that never answers ends with the call, and its error says whose fault that is', async () => {
+  const never = {
+    '~standard': { version: 1, vendor: 'own', validate: () => new Promise<never>(() => {}) },
+  } as unknown as z.ZodType
+  const parts = { request: never, response: never }
+  for (const part of ['request', 'response'] as const) {
+    const made = call({ ...plain, method: 'POST', path: '/r', [part]: parts[part] })
+    const { caller, clock, sent } = callScene(fine)
+    const one = watch(caller.call(made, {}))
+    await clock.advance(60_000)
+    assert.ok(isFirebreakError(one.error, 'FB_SCHEMA_TIMEOUT'), `${part}: ${one.error}`)
+    assert.match(String(one.error), new RegExp(`the ${part} of call ${made.name}`))
+    assert.equal(sent.length, part === 'request' ? 0 : 1)
+  }
+})
+
+test('a request that JSON would change in silence is refused', async () => {
+  const post = call({ ...plain, method: 'POST', path: '/r' })
+  const { caller, sent } = callScene(fine)
+  for (const v of [
+    Number.NaN,
+    [undefined],
+    new Array(2),
+    [() => 1],
+    new Map([['a', 1]]),
+    new Set([1]),
+    [[Symbol('s')]],
+  ])
+    await assert.rejects(caller.call(post, { v }), (error) => isFirebreakError(error, 'FB_CALL_CONTRACT'))
+  assert.equal(sent.length, 0)
+  await caller.call(post, { at: z.coerce.date().parse(0), none: undefined, list: [null] })
+  assert.equal(sent[0]?.body, '{"at":"1970-01-01T00:00:00.000Z","list":[null]}')
 })
 
 test('every attempt says how long it may take, and nothing goes out when the time is over', async () => {
