@@ -21,8 +21,8 @@ join and leave every second.
   --hostile           one order in four makes the service behave badly: it throws what cannot be described, never ends, steers
                       transactions, changes its session, defines what cannot be. Producers send records that no publisher
                       writes. Clocks are set by an hour and by a day, and disks are full for a moment. Nobody else may notice
-  --values <n>        instead of all that: so many random values are thrown, returned and bound to SQL in virtual time, and
-                      counted; 100000 take some minutes
+  --values <n>        instead of all that: so many random values are thrown, returned, bound to SQL and made by schemas in
+                      virtual time, and counted; 100000 take some minutes
   --records <n>       instead of all that: so many random records, with any key, headers and value, between good ones, are
                       played in virtual time, and counted
   --json              one JSON document instead of a table
@@ -87,7 +87,7 @@ async function runValues({ json, ...options }: Choice): Promise<void> {
   const report = await tryValues(options)
   if (process.stderr.isTTY === true && options.onProgress !== undefined) process.stderr.write('\n')
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : rowsOf(report))
-  process.exitCode = report.halts + report.unsettled > 0 ? 1 : 0
+  process.exitCode = report.halts + report.unsettled + report.misread > 0 ? 1 : 0
 }
 
 async function runRecords({ json, ...options }: Choice): Promise<void> {

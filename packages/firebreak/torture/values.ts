@@ -1,10 +1,14 @@
-/** Random values in virtual time: thrown, returned, and bound to SQL, one a record. What halts, stays or grows is a fault. */
+/**
+ * Random values in virtual time: thrown, returned, bound to SQL, and made by schemas, one a record. What halts, stays or grows is
+ * a fault, and so is an event that is read as something else than was published.
+ */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type Context, event, handle, type Schema, service } from 'firebreak'
 import { createTestRuntime, type TestRuntime } from 'firebreak/testing'
 import { drawOddValue } from '../src/testing/hostile/values.ts'
 import { seededEntropy } from '../src/testing/seeded-entropy.ts'
+import { type Said, SchemaValues } from './schema-values.ts'
 
 export interface ValuesOptions {
   readonly values: number
@@ -18,6 +22,13 @@ export interface ValuesReport {
   readonly thrown: number
   readonly returned: number
   readonly bound: number
+  /** Results that the schema of a reader returned, none of them a value for sure. */
+  readonly judged: number
+  /** Values that the schema of a published event made, and those of them that could be published. */
+  readonly made: number
+  readonly published: number
+  /** Published and not read as the same, or not read. */
+  readonly misread: number
   readonly halts: number
   /** Records that are neither done nor a dead letter. */
   readonly unsettled: number
@@ -33,13 +44,11 @@ interface Try {
   readonly n: number
 }
 
-const schema: Schema<Try> = {
-  '~standard': { version: 1, vendor: 'values', validate: (value) => ({ value: value as Try }) },
-}
 // Kept for a minute of virtual time: what this run measures is what the runtime keeps.
 const channel = { retentionMs: 60_000 }
-const Tried = event({ type: 'value.tried', topic: 'values', key: 'id', schema, channel })
+const tried = { type: 'value.tried', topic: 'values', key: 'id', channel } as const
 const name = 'values'
+const reader = 'reader'
 const retry = { attemptsMax: 2, baseMs: 10, capMs: 10, ageMaxMs: 1000, laneWaitMaxMs: 50 } as const
 const batch = 500
 const settleMs = 5000
@@ -48,7 +57,10 @@ const settleMs = 5000
 export async function tryValues({ values, seed, onProgress }: ValuesOptions): Promise<ValuesReport> {
   const counts = { thrown: 0, returned: 0, bound: 0, done: 0, deadLettered: 0, halts: 0 }
   const entropy = seededEntropy(seed)
-  const handler = (_: Try, ctx: Context): unknown => {
+  const schemas = new SchemaValues(entropy.random)
+  const Tried = event({ ...tried, schema: schemas.judging as Schema<Try> })
+  const handler = ({ n }: Try, ctx: Context): unknown => {
+    if (n % 4 === 0) return ctx.publish(schemas.Said, schemas.draw(n))
     const { value } = drawOddValue(entropy.random)
     const way = entropy.random()
     if (way < 0.4) {
@@ -62,15 +74,18 @@ export async function tryValues({ values, seed, onProgress }: ValuesOptions): Pr
     counts.bound++
     return ctx.transaction(async (sql) => void (await sql.query(...statement(value, way))))
   }
-  const trying = service({ name, handlers: [handle(Tried, handler as never, { retry, deadlineMs: 1000 })] })
+  const options = { retry, deadlineMs: 1000 } as const
+  const trying = service({ name, publishes: [schemas.Said], handlers: [handle(Tried, handler as never, options)] })
+  const reading = service({ name: reader, handlers: [handle(schemas.Said, (said: Said) => schemas.read(said))] })
   const app = await createTestRuntime({
-    services: [trying],
+    services: [trying, reading],
     seed,
     prepare: (database) => database.query('create table bound (a text, b text)'),
-    observe: ({ kind }) => {
+    observe: ({ kind }, service) => {
+      if (kind === 'halted') counts.halts++
+      if (service === reader) return
       if (kind === 'done') counts.done++
       if (kind === 'dead-lettered') counts.deadLettered++
-      if (kind === 'halted') counts.halts++
     },
   })
   let heapEarlyMiB = 0
@@ -82,8 +97,23 @@ export async function tryValues({ values, seed, onProgress }: ValuesOptions): Pr
   const heapLateMiB = heapMiB()
   await app.stop()
   const { halts, done, deadLettered, ...ways } = counts
+  const { judged, made, published, misread } = schemas.counts()
   const unsettled = values - done - deadLettered
-  return { seed, values, ...ways, halts, unsettled, done, deadLettered, heapEarlyMiB, heapLateMiB }
+  return {
+    seed,
+    values,
+    ...ways,
+    judged,
+    made,
+    published,
+    misread,
+    halts,
+    unsettled,
+    done,
+    deadLettered,
+    heapEarlyMiB,
+    heapLateMiB,
+  }
 }
 
 type Statement = readonly [text: string, values: never]
@@ -101,14 +131,15 @@ async function feed(app: TestRuntime, from: number, count: number): Promise<void
   await app.advance(settleMs)
   // What is decided would fill the memory that this run measures.
   for (const table of ['fb_dead_letters', 'fb_inbox', 'bound']) await app.database(name).query(`delete from ${table}`)
+  await app.database(reader).query('delete from fb_inbox')
 }
 
 function recordOf(n: number): Parameters<TestRuntime['log']['append']>[0][number] {
   return {
-    topic: Tried.topic,
+    topic: tried.topic,
     key: `k${n % 97}`,
     value: Buffer.from(JSON.stringify({ id: `k${n % 97}`, n })),
-    headers: { ce_id: `v-${n}`, ce_type: Tried.type, ce_source: '/values', ce_specversion: '1.0' },
+    headers: { ce_id: `v-${n}`, ce_type: tried.type, ce_source: '/values', ce_specversion: '1.0' },
   }
 }
 

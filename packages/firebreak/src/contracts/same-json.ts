@@ -71,5 +71,7 @@ function leftOfFields(given: Fields, made: Fields, size: number, isLoose: boolea
 /** An object as JSON makes one. Fields that a symbol names are none. */
 function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
+  if (prototype === Object.prototype) return true
+  // A row of a database; but an error may have lost its prototype too.
+  return prototype === null && Object.prototype.toString.call(value) === '[object Object]'
 }
