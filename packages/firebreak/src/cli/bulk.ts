@@ -83,7 +83,7 @@ function rehearse({ output }: Call, picks: readonly Pick[], action: BulkAction):
     })
     return exit.ok
   }
-  sample((text) => output.line(output.safe(text)), ready)
+  sample(output.line, ready)
   output.note(`Would ${action.verb} ${letters(ready.length)}; nothing was changed.`)
   return exit.ok
 }
@@ -96,7 +96,7 @@ async function agreed({ io, output }: Call, picks: readonly Pick[], action: Bulk
       'Look first with --dry-run. Nothing was changed.',
     )
   }
-  const answer = await io.ask(`${action.verb === 'replay' ? 'Replay' : 'Discard'} ${letters(picks.length)}? [y/N] `)
+  const answer = await output.ask(`${action.verb === 'replay' ? 'Replay' : 'Discard'} ${letters(picks.length)}? [y/N] `)
   return /^y(es)?$/i.test(answer.trim())
 }
 

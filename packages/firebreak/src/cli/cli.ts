@@ -36,11 +36,11 @@ async function dispatch(args: Arguments, io: Io, output: Output): Promise<ExitCo
   const wantsHelp = args.flag('help') || args.operands[0] === 'help'
   const command = commandOf(words)
   if (typeof command === 'string') {
-    io.out(overview(commands, output.style, command))
+    for (const parts of overview(commands, output.style, command)) output.line(...parts)
     return exit.ok
   }
   if (wantsHelp) {
-    io.out(commandHelp(command, output.style))
+    for (const parts of commandHelp(command, output.style)) output.line(...parts)
     return exit.ok
   }
   return run(command, args, { io, output })

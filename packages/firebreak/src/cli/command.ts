@@ -1,4 +1,4 @@
-import type { Io } from '../node/process.ts'
+import type { Surroundings } from '../node/process.ts'
 import type { Arguments, OptionSpec } from './args.ts'
 import type { ExitCode } from './exit.ts'
 import type { Output } from './output.ts'
@@ -29,7 +29,8 @@ export interface Example {
 
 /** What a command gets when it runs. */
 export interface Call {
-  readonly io: Io
+  /** Without its ways out: what a command writes goes through `output`. */
+  readonly io: Surroundings
   readonly args: Arguments
   readonly output: Output
   readonly session: Session

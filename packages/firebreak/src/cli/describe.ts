@@ -45,17 +45,18 @@ function show({ output }: Call, manifest: Manifest): void {
   const { style } = output
   output.line(style.bold('Services'))
   for (const service of manifest.services) {
-    output.line(`  ${style.cyan(service.name)}${service.description === '' ? '' : `  ${service.description}`}`)
+    output.line('  ', style.cyan(service.name), service.description === '' ? '' : `  ${service.description}`)
     for (const handler of service.handles) {
       output.line(`    handles    ${handler.type}`)
-      for (const line of retriesOf(handler)) output.line(`               ${style.dim(line)}`)
+      for (const line of retriesOf(handler)) output.line('               ', style.dim(line))
     }
     for (const type of service.publishes) output.line(`    publishes  ${type}`)
     for (const name of service.calls) {
       output.line(`    calls      ${name}`)
       for (const call of manifest.calls.filter((one) => one.name === name))
         output.line(
-          `               ${style.dim(`tried again after ${retriedInWords(call.final)}; other failures are final`)}`,
+          '               ',
+          style.dim(`tried again after ${retriedInWords(call.final)}; other failures are final`),
         )
     }
   }

@@ -85,8 +85,8 @@ function showGroups({ io, output, args }: Call, { picks, total }: Picks): ExitCo
   for (const { fingerprint, picks: members, first } of groups) {
     const oldest = members.at(-1) ?? first
     const age = (pick: Pick): string => duration(io.clock.now() - pick.letter.atMs)
-    output.line(`${style.bold(grouped(members.length).padStart(5))}  ${style.cyan(output.safe(fingerprint))}`)
-    output.line(`       ${style.red(output.safe(first.letter.message.split('\n', 1)[0] ?? ''))}`)
+    output.line(style.bold(grouped(members.length).padStart(5)), '  ', style.cyan(fingerprint))
+    output.line('       ', style.red(first.letter.message.split('\n', 1)[0] ?? ''))
     output.line(`       ${servicesOf(members)}: ${typesOf(members)}   newest ${age(first)}, oldest ${age(oldest)}`)
   }
   const more = total > picks.length ? ` (the newest ${grouped(picks.length)} of ${grouped(total)})` : ''

@@ -24,9 +24,9 @@ export const dlqShow: Command = {
     stack: { help: 'whole stacks of all attempts' },
   },
   async run(call) {
-    const { io, args, output } = call
+    const { args, output } = call
     const pick = await pickById(call, args.operands[0] ?? '')
-    if (args.flag('payload')) io.out(pick.letter.entry.value ?? '')
+    if (args.flag('payload')) output.bytes(pick.letter.entry.value ?? new Uint8Array())
     else if (output.json) output.document(letterDetail(pick))
     else show(call, pick)
     return exit.ok
@@ -36,20 +36,20 @@ export const dlqShow: Command = {
 function show(call: Call, pick: Pick): void {
   const { output } = call
   const { letter } = pick
-  const { style, line, safe } = output
-  line(`${style.bold(letter.id)}  ${letter.hold ? `${letter.state}, its key waits` : letter.state}`)
-  line(style.red(safe(`${letter.errorClass}: ${letter.message}`)))
+  const { style, line, block } = output
+  line(style.bold(letter.id), `  ${letter.hold ? `${letter.state}, its key waits` : letter.state}`)
+  block(style.red(`${letter.errorClass}: ${letter.message}`))
   line()
-  for (const [name, value] of facts(call, pick)) line(`${style.dim(name.padEnd(12))}${safe(value)}`)
+  for (const [name, value] of facts(call, pick)) line(style.dim(name.padEnd(12)), value)
   heading(call, 'Headers')
-  for (const [name, value] of Object.entries(letter.entry.headers)) line(`  ${style.dim(safe(name))}: ${safe(value)}`)
+  for (const [name, value] of Object.entries(letter.entry.headers)) line('  ', style.dim(name), `: ${value}`)
   heading(call, 'Payload')
-  line(payloadText(call, letter))
+  showPayload(call, letter)
   heading(call, `Attempts (${letter.attempts.length}, newest first)`)
   for (const attempt of [...letter.attempts].reverse()) showAttempt(call, attempt)
   heading(call, 'History')
   for (const { atMs, action, by, note } of letter.history) {
-    line(`  ${toRfc3339(atMs)}  ${action} by ${safe(by)}${note === '' ? '' : `: ${safe(note)}`}`)
+    line(`  ${toRfc3339(atMs)}  ${action} by ${by}${note === '' ? '' : `: ${note}`}`)
   }
   heading(call, 'Next')
   for (const step of nextSteps(pick)) line(`  ${step}`)
@@ -76,23 +76,27 @@ function facts({ io }: Call, { ledger, letter }: Pick): readonly [string, string
 }
 
 // Never parsed and written again: the text on the screen is the text that failed.
-function payloadText({ output }: Call, { entry }: DeadLetter): string {
-  if (entry.value === null) return output.style.dim('(none: a tombstone)')
-  const text = textOf(entry.value)
-  if (text !== undefined) return output.safe(text)
-  const base64 = Buffer.from(entry.value).toString('base64')
-  return `${output.style.dim(`(${entry.value.length} bytes that are no UTF-8, as base64)`)}\n${base64}`
+function showPayload({ output }: Call, { entry }: DeadLetter): void {
+  const { style, line, block } = output
+  const text = entry.value === null ? undefined : textOf(entry.value)
+  if (entry.value === null) line(style.dim('(none: a tombstone)'))
+  else if (text !== undefined) block(text)
+  else {
+    line(style.dim(`(${entry.value.length} bytes that are no UTF-8, as base64)`))
+    line(Buffer.from(entry.value).toString('base64'))
+  }
 }
 
 const stackLines = 3
 
 function showAttempt({ output, args }: Call, attempt: Attempt): void {
-  const { style, line, safe } = output
-  line(`  ${style.bold(`#${attempt.number}`)}  ${toRfc3339(attempt.startedAtMs)}  ${duration(attempt.durationMs)}`)
-  line(`      ${style.red(safe(`${attempt.errorClass}: ${attempt.message}`))}`)
+  const { style, line, block } = output
+  const started = toRfc3339(attempt.startedAtMs)
+  line('  ', style.bold(`#${attempt.number}`), `  ${started}  ${duration(attempt.durationMs)}`)
+  block('      ', style.red(`${attempt.errorClass}: ${attempt.message}`))
   const frames = attempt.stack.split('\n').filter((frame) => /^\s+at /.test(frame))
   const shown = args.flag('stack') ? attempt.stack.split('\n').slice(1) : frames.slice(0, stackLines)
-  for (const frame of shown) line(`      ${style.dim(safe(frame.trim()))}`)
+  for (const frame of shown) line('      ', style.dim(frame.trim()))
 }
 
 function nextSteps({ ledger, letter }: Pick): readonly string[] {

@@ -2,7 +2,7 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve } from 'node:path'
 import { errorMessage } from '../contracts/errors.ts'
-import type { Io } from '../node/process.ts'
+import type { Surroundings } from '../node/process.ts'
 import { CommandError, exit } from './exit.ts'
 import { didYouMean } from './suggest.ts'
 
@@ -18,7 +18,7 @@ export interface ScenarioFile {
 }
 
 /** The scenarios in ./scenarios, and those that come with the package; the own ones hide others of their name. */
-export async function scenarioFiles(io: Io): Promise<readonly ScenarioFile[]> {
+export async function scenarioFiles(io: Surroundings): Promise<readonly ScenarioFile[]> {
   const found = new Map<string, ScenarioFile>()
   for (const folder of [join(io.cwd, 'scenarios'), shipped]) {
     const names = io.exists(folder) ? await readdir(folder) : []
@@ -34,7 +34,7 @@ export async function scenarioFiles(io: Io): Promise<readonly ScenarioFile[]> {
 const isScenario = (file: string): boolean => (extensions as readonly string[]).includes(extname(file))
 
 /** The file that somebody means: a path, or the name of a scenario. **Errors** exit code 3 with what there is. */
-export async function scenarioPath(io: Io, given: string): Promise<string> {
+export async function scenarioPath(io: Surroundings, given: string): Promise<string> {
   if (given === '-') return given
   const path = resolve(io.cwd, given)
   const isPath = extname(given) !== '' || dirname(given) !== '.'
@@ -51,13 +51,13 @@ export async function scenarioPath(io: Io, given: string): Promise<string> {
 }
 
 /** As somebody in the current folder would type it. */
-export function shownPath(io: Io, path: string): string {
+export function shownPath(io: Surroundings, path: string): string {
   const short = relative(io.cwd, path)
   return path === '-' || short.startsWith('..') ? path : short
 }
 
 /** Writes a file beside the current folder. **Errors** exit code 1 when it cannot be written. */
-export async function writeOut(io: Io, given: string, text: string): Promise<void> {
+export async function writeOut(io: Surroundings, given: string, text: string): Promise<void> {
   try {
     await writeFile(resolve(io.cwd, given), text)
   } catch (error) {

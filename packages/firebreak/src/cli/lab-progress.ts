@@ -1,6 +1,7 @@
 import type { RunProgress } from '../lab/run.ts'
-import type { Io } from '../node/process.ts'
+import type { Surroundings } from '../node/process.ts'
 import { CommandError, exit } from './exit.ts'
+import type { Output } from './output.ts'
 
 /** A line that says how far a run is, on a terminal only; it is gone when the run ends. */
 export interface ProgressLine {
@@ -8,29 +9,26 @@ export interface ProgressLine {
   clear(): void
 }
 
-const clearLine = '\r\u001b[2K'
-
-/** A line on the terminal that messages go to; it shows nothing where there is none, or where `quiet` asks for that. */
-export function progressLine({ io, quiet }: { readonly io: Io; readonly quiet: boolean }): ProgressLine {
+/** A line on the terminal that messages go to; it shows nothing where there is none, or where JSON is asked for. */
+export function progressLine(output: Output): ProgressLine {
   let last = ''
-  const isShown = io.canAsk && !quiet
   return {
     show({ arm, replication, done, total }, around = { done: 0, total: 1 }) {
       const share = (around.done + done / Math.max(1, total)) / around.total
       const line = `  ${Math.floor(share * 100)} %  ${arm}, replication ${replication + 1}`
-      if (!isShown || line === last) return
+      if (output.json || line === last) return
       last = line
-      io.err(`${clearLine}${line}`)
+      output.progress(line)
     },
     clear() {
-      if (last !== '') io.err(clearLine)
+      if (last !== '') output.progress('')
       last = ''
     },
   }
 }
 
 /** Runs something that Ctrl-C ends, and clears the line behind it. **Errors** exit code 130 after Ctrl-C. */
-export async function cancellable<T>(io: Io, line: ProgressLine, work: () => Promise<T>): Promise<T> {
+export async function cancellable<T>(io: Surroundings, line: ProgressLine, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

@@ -41,7 +41,7 @@ export const labRun = (tools: LabTools): Command => ({
     const runner = runnerOf(args, tools)
     const scenario = await scenarioOf(await scenarioText(io, args.operands[0] ?? ''), args)
     const arms = armsOf(args, scenario)
-    const line = progressLine({ io, quiet: output.json })
+    const line = progressLine(output)
     const result = await cancellable(io, line, () =>
       runner(scenario, { signal: io.signal, onProgress: line.show, ...(arms !== undefined && { arms }) }),
     )

@@ -5,7 +5,7 @@ import type { Param } from '../lab/read-param.ts'
 import type { Problem } from '../lab/read-problems.ts'
 import { readScenario } from '../lab/read-scenario.ts'
 import type { Scenario } from '../lab/scenario.ts'
-import type { Io } from '../node/process.ts'
+import type { Surroundings } from '../node/process.ts'
 import type { Arguments, OptionSpec } from './args.ts'
 import { CommandError, exit, usageError } from './exit.ts'
 import { scenarioPath, shownPath } from './lab-files.ts'
@@ -29,7 +29,7 @@ export interface ScenarioText {
 }
 
 /** Finds and reads the file that somebody means. **Errors** exit code 3 where there is none. */
-export async function scenarioText(io: Io, given: string): Promise<ScenarioText> {
+export async function scenarioText(io: Surroundings, given: string): Promise<ScenarioText> {
   const found = await scenarioPath(io, given)
   const path = shownPath(io, found)
   try {

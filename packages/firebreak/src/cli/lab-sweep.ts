@@ -37,7 +37,7 @@ export const labSweep = (tools: LabTools): Command => ({
     const out = args.text('out')
     const format = formatOf(out, ['.html', '.json'])
     const plan = await planOf(call, sweepParams(args.texts('param')))
-    const line = progressLine({ io, quiet: output.json })
+    const line = progressLine(output)
     const swept = await cancellable(io, line, () => sweepThrough(plan, { call, tools, line }))
     if (output.json) output.document(swept)
     else show(call, plan, swept)
@@ -133,7 +133,7 @@ function show({ output }: Call, { params, metric }: Plan, { scenario, points }: 
     return point === undefined ? '-' : figure(metric, point.value)
   }
   const head = (title: string): { title: string; align: 'right' } => ({ title, align: 'right' })
-  output.line(`${output.style.bold(scenario)}  ${metric}`)
+  output.line(output.style.bold(scenario), `  ${metric}`)
   if (columns === undefined) {
     const lines = rows.values.map(({ text, number }) => [text, ...arms.map((arm) => cell(arm, [number]))])
     output.table([rows.path, ...arms].map(head), lines)
@@ -141,7 +141,7 @@ function show({ output }: Call, { params, metric }: Plan, { scenario, points }: 
   }
   for (const arm of arms) {
     output.line()
-    output.line(`${output.style.bold(arm)}, ${rows.path} down, ${columns.path} across`)
+    output.line(output.style.bold(arm), `, ${rows.path} down, ${columns.path} across`)
     const lines = rows.values.map(({ text, number: down }) => [
       text,
       ...columns.values.map(({ number: across }) => cell(arm, [down, across])),

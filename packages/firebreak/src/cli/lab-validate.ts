@@ -31,7 +31,7 @@ export const labValidate: Command = {
       ok &&= scenario !== undefined
       documents.push({ file: path, ok: scenario !== undefined, problems })
       if (output.json) continue
-      for (const line of problemLines(path, problems)) output.line(output.safe(line))
+      for (const line of problemLines(path, problems)) output.line(line)
       if (scenario === undefined) output.note(`${path}: ${counted(problems.length, 'problem')}.`)
       else output.line(`${path}: ${sizesOf(scenario)}`)
     }

@@ -106,7 +106,9 @@ async function agreed({ io, output }: Call, picks: readonly BlockedPick[], actio
       `This would ${action.verb} ${blockedEvents(picks.length)}; without a terminal to ask on, say --yes.`,
       'Look first with --dry-run. Nothing was changed.',
     )
-  const answer = await io.ask(`${action.verb === 'retry' ? 'Retry' : 'Discard'} ${blockedEvents(picks.length)}? [y/N] `)
+  const answer = await output.ask(
+    `${action.verb === 'retry' ? 'Retry' : 'Discard'} ${blockedEvents(picks.length)}? [y/N] `,
+  )
   return /^y(es)?$/i.test(answer.trim())
 }
 

@@ -20,9 +20,9 @@ export const outboxShow: Command = {
     payload: { help: 'only the payload, byte for byte' },
   },
   async run(call) {
-    const { io, args, output } = call
+    const { args, output } = call
     const pick = await blockedByNumber(call, args.operands[0] ?? '')
-    if (args.flag('payload')) io.out(pick.event.value ?? '')
+    if (args.flag('payload')) output.bytes(pick.event.value ?? new Uint8Array())
     else if (output.json) output.document(blockedDetail(pick))
     else show(call, pick)
     return exit.ok
@@ -30,10 +30,13 @@ export const outboxShow: Command = {
 }
 
 function show({ io, output }: Call, { ledger, event }: BlockedPick): void {
-  const { style, line, safe } = output
-  const section = (title: string): void => line(`\n${style.bold(title)}`)
-  line(`${style.bold(String(event.number))}  ${event.state === 'blocked' ? 'blocked, its key waits' : event.state}`)
-  line(style.red(safe(`${event.errorClass}: ${event.message}`)))
+  const { style, line, block } = output
+  const section = (title: string): void => {
+    line()
+    line(style.bold(title))
+  }
+  line(style.bold(String(event.number)), `  ${event.state === 'blocked' ? 'blocked, its key waits' : event.state}`)
+  block(style.red(`${event.errorClass}: ${event.message}`))
   line()
   const facts: readonly (readonly [string, string])[] = [
     ['service', ledger.service.name],
@@ -43,22 +46,21 @@ function show({ io, output }: Call, { ledger, event }: BlockedPick): void {
     ['refused', `${toRfc3339(event.atMs)} (${duration(io.clock.now() - event.atMs)} ago)`],
     ['tried', counted(event.tries, 'time')],
   ]
-  for (const [name, value] of facts) line(`${style.dim(name.padEnd(12))}${safe(value)}`)
+  for (const [name, value] of facts) line(style.dim(name.padEnd(12)), value)
   section('Headers')
-  for (const [name, value] of Object.entries(event.headers)) line(`  ${style.dim(safe(name))}: ${safe(value)}`)
+  for (const [name, value] of Object.entries(event.headers)) line('  ', style.dim(name), `: ${value}`)
   section('Payload')
-  line(payloadText(event.value, safe))
+  block(payloadText(event.value))
   section('History')
   for (const { atMs, action, by, note } of event.history)
-    line(`  ${toRfc3339(atMs)}  ${action} by ${safe(by)}${note === '' ? '' : `: ${safe(note)}`}`)
+    line(`  ${toRfc3339(atMs)}  ${action} by ${by}${note === '' ? '' : `: ${note}`}`)
   section('Next')
   for (const step of nextSteps({ ledger, event })) line(`  ${step}`)
 }
 
-function payloadText(value: Uint8Array | null, safe: (text: string) => string): string {
+function payloadText(value: Uint8Array | null): string {
   if (value === null) return '(none)'
-  const text = textOf(value)
-  return text === undefined ? `(${value.length} bytes that are no UTF-8; see --json)` : safe(text)
+  return textOf(value) ?? `(${value.length} bytes that are no UTF-8; see --json)`
 }
 
 function nextSteps({ ledger, event: { number, state } }: BlockedPick): readonly string[] {

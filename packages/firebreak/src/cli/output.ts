@@ -1,6 +1,26 @@
+import { visible, visibleJson, visibleLine } from '../contracts/visible.ts'
 import type { Io } from '../node/process.ts'
 
-type Paint = (text: string) => string
+/** A part of a line. In text, whoever it is from, everything that would move the cursor is written out. */
+export type Part = string | Painted
+
+type Paint = (text: string) => Part
+
+/** Text in a colour. Colours are made by the style alone. */
+class Painted {
+  readonly text: string
+  readonly codes: readonly [number, number]
+
+  constructor(text: string, codes: readonly [number, number]) {
+    this.text = text
+    this.codes = codes
+  }
+
+  /** Within other text it has no colour. */
+  toString(): string {
+    return this.text
+  }
+}
 
 /** Colours of the terminal, or nothing where they do not belong. */
 export interface Style {
@@ -17,50 +37,72 @@ export interface Column {
   readonly align?: 'right'
   /** Gives way first when the terminal is too narrow. */
   readonly flexible?: boolean
-  readonly paint?: (text: string) => string
+  readonly paint?: Paint
 }
 
-/** Where a command writes: data to `line`, `table` and `document`, messages for people to `note`. */
+/**
+ * The only way out of a command: data to `line`, `block`, `table` and `document`, messages for people to `note`.
+ *
+ * **Guarantee** Beside `bytes` into a pipe or a file, nothing of data reaches the outside as a control character.
+ */
 export interface Output {
   readonly json: boolean
   readonly style: Style
-  line(text?: string): void
+  /** One line, whatever is in its parts. */
+  line(...parts: readonly Part[]): void
+  /** Text of several lines. */
+  block(...parts: readonly Part[]): void
   table(columns: readonly Column[], rows: readonly (readonly string[])[]): void
   /** The one document of `--json`. */
   document(value: unknown): void
+  /** JSON text that fills a line. */
+  jsonLine(json: string): void
+  /** Bytes as they are; on a terminal, where they would be commands, as text that is safe to show. */
+  bytes(value: Uint8Array): void
   note(text: string): void
-  /** Text from elsewhere, safe to show: on a terminal it must not move the cursor or set colours. */
-  safe(text: string): string
+  /** Replaces the last line of the terminal that messages go to; '' removes it. Nothing where there is no terminal. */
+  progress(text: string): void
+  /** Asks, and resolves to the line typed. */
+  ask(question: string): Promise<string>
 }
 
 export function outputOf(io: Io, options: { readonly json: boolean; readonly color: boolean }): Output {
   const { env } = io
   const allowed = (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb' && options.color && !options.json
   const style = styleOf(io.isTty && allowed)
-  const safe = (text: string): string => (io.isTty ? text.replace(controls, visible) : text)
-  const line = (text = ''): void => io.out(`${text}\n`)
+  const line = (...parts: readonly Part[]): void => io.out(`${written(parts, visibleLine)}\n`)
   return {
     json: options.json,
     style,
     line,
+    block: (...parts) => io.out(`${written(parts, visible)}\n`),
     table: (columns, rows) => {
-      const clean = rows.map((row) => row.map((cell) => safe(cell.replace(/\s*[\r\n]+\s*/g, ' '))))
-      for (const text of tableLines(columns, clean, { width: io.columns, style })) line(text)
+      const clean = rows.map((row) => row.map((cell) => visibleLine(cell.replace(/\s*[\r\n]+\s*/g, ' '))))
+      for (const parts of tableLines(columns, clean, { width: io.columns, style }))
+        io.out(`${written(parts, visibleLine).trimEnd()}\n`)
     },
-    document: (value) => line(JSON.stringify(value, null, 2)),
-    note: (text) => io.err(`${io.canAsk ? text.replace(controls, visible) : text}\n`),
-    safe,
+    document: (value) => io.out(`${visibleJson(JSON.stringify(value, null, 2))}\n`),
+    jsonLine: (json) => io.out(`${visibleJson(json)}\n`),
+    bytes: (value) => io.out(io.isTty ? visible(decoder.decode(value)) : value),
+    note: (text) => io.err(`${visible(text)}\n`),
+    progress: (text) => {
+      if (io.canAsk) io.err(`${clearLine}${visibleLine(text)}`)
+    },
+    ask: (question) => io.ask(visible(question)),
   }
 }
 
-// Everything of C0 and C1 but tab, line feed and carriage return before it, and the marks that turn text around.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
-const controls = /\r(?!\n)|[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g
-const visible = (found: string): string => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`
+const decoder = new TextDecoder()
+const clearLine = '\r\u001b[2K'
 
-function styleOf(colored: boolean): Style {
+const written = (parts: readonly Part[], shown: (text: string) => string): string =>
+  parts.map((part) => (part instanceof Painted ? colored(part.codes, shown(part.text)) : shown(part))).join('')
+
+const colored = ([open, close]: Painted['codes'], text: string): string => `\u001b[${open}m${text}\u001b[${close}m`
+
+function styleOf(isColored: boolean): Style {
   const paint = (open: number, close: number): Paint =>
-    colored ? (text) => `\u001b[${open}m${text}\u001b[${close}m` : (text) => text
+    isColored ? (text) => new Painted(text, [open, close]) : (text) => text
   return {
     bold: paint(1, 22),
     dim: paint(2, 22),
@@ -78,18 +120,16 @@ function tableLines(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   screen: { readonly width: number; readonly style: Style },
-): string[] {
+): readonly (readonly Part[])[] {
   const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => lengthOf(row[i] ?? ''))))
   shrink(columns, widths, screen.width)
-  const cells = (row: readonly string[], paint: (column: Column, cell: string) => string): string =>
-    columns
-      .map((column, i) => {
-        const text = cut(row[i] ?? '', widths[i] ?? 0)
-        const blank = ' '.repeat((widths[i] ?? 0) - lengthOf(text))
-        return column.align === 'right' ? blank + paint(column, text) : paint(column, text) + blank
-      })
-      .join(gap)
-      .trimEnd()
+  const cells = (row: readonly string[], paint: (column: Column, cell: string) => Part): Part[] =>
+    columns.flatMap((column, i) => {
+      const text = cut(row[i] ?? '', widths[i] ?? 0)
+      const blank = ' '.repeat((widths[i] ?? 0) - lengthOf(text))
+      const cell = column.align === 'right' ? [blank, paint(column, text)] : [paint(column, text), blank]
+      return i === 0 ? cell : [gap, ...cell]
+    })
   const head = cells(
     columns.map(({ title }) => title),
     (_, cell) => screen.style.dim(cell),

@@ -1,10 +1,11 @@
 import { sleep } from '../contracts/clock.ts'
 import type { LogEntry, LogInspection, TopicInfo } from '../contracts/log.ts'
+import { visibleLine } from '../contracts/visible.ts'
 import { toRfc3339 } from '../node/clock.ts'
 import type { Arguments } from './args.ts'
 import type { Call, Command } from './command.ts'
 import { type ExitCode, exit, usageError } from './exit.ts'
-import { cut } from './output.ts'
+import { cut, type Part } from './output.ts'
 import { originalFields, payloadFields, textOf } from './payload.ts'
 import { unknownTopic } from './topics.ts'
 
@@ -54,17 +55,19 @@ async function tail(call: Call): Promise<ExitCode> {
   const isFollowing = !args.flag('no-follow')
   if (isFollowing && io.isTty) output.note(`Watching ${name}. Ctrl-C stops watching, nothing else.`)
   let shown = 0
-  while (!io.signal.aborted) {
+  const stopped = AbortSignal.any([io.signal, io.readerGone])
+  while (!stopped.aborted) {
     const batch = await nextBatch(inspection, name, readings)
     for (const entry of batch) {
       if (!isWanted(entry, args)) continue
-      output.line(output.json ? jsonLine(entry) : textLine(call, entry))
+      if (output.json) output.jsonLine(jsonLine(entry))
+      else output.line(...textLine(call, entry))
       if (++shown >= max) return exit.ok
     }
     if (!isFollowing && readings.every(({ at, end }) => at >= end)) return exit.ok
-    if (batch.length === 0) await sleep(io.clock, lookEveryMs, io.signal)
+    if (batch.length === 0) await sleep(io.clock, lookEveryMs, stopped)
   }
-  return exit.interrupted
+  return io.signal.aborted ? exit.interrupted : exit.ok
 }
 
 async function topicOf(inspection: LogInspection, name: string): Promise<TopicInfo> {
@@ -107,7 +110,7 @@ function isWanted({ headers, key }: LogEntry, args: Arguments): boolean {
   return (type === undefined || headers['ce_type'] === type) && (wantedKey === undefined || key === wantedKey)
 }
 
-function textLine({ io, output }: Call, entry: LogEntry): string {
+function textLine({ io, output }: Call, entry: LogEntry): readonly Part[] {
   const { style } = output
   const time = toRfc3339(entry.atMs)
   const place = `${entry.partition}:${entry.offset}`
@@ -115,10 +118,11 @@ function textLine({ io, output }: Call, entry: LogEntry): string {
   const payload = (
     entry.value === null ? '(no payload)' : (textOf(entry.value) ?? `(${entry.value.length} bytes)`)
   ).replace(/\s*[\r\n]+\s*/g, ' ')
-  const [when = '', where = '', type = '', key = ''] = head.map((part) => output.safe(part))
+  const [when = '', where = '', type = '', key = ''] = head.map(visibleLine)
   const room = io.columns - [when, where, type, key].join('  ').length - 2
-  const shown = cut(output.safe(payload), Math.max(20, room))
-  return [style.dim(when), style.dim(where), style.cyan(type), style.bold(key), shown].join('  ')
+  const shown = cut(visibleLine(payload), Math.max(20, room))
+  const gap = '  '
+  return [style.dim(when), gap, style.dim(where), gap, style.cyan(type), gap, style.bold(key), gap, shown]
 }
 
 /** One line of NDJSON. A payload that is JSON goes in as it is written: parsing it would round its large numbers. */

@@ -46,10 +46,9 @@ function show({ output }: Call, { topics, others }: TopicPlan): void {
       }),
     )
   }
-  for (const { name, remarks } of topics)
-    for (const remark of remarks) output.line(`${output.safe(name)}: ${output.safe(remark)}`)
+  for (const { name, remarks } of topics) for (const remark of remarks) output.line(`${name}: ${remark}`)
   if (others.length === 0) return
-  const names = output.safe(cut(others.join(', '), othersCharsMax))
+  const names = cut(others.join(', '), othersCharsMax)
   output.note(`(${counted(others.length, 'other topic')} in the log, not touched: ${names})`)
 }
 

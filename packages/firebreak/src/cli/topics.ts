@@ -132,7 +132,7 @@ function showTopics({ output }: Call, topics: readonly TopicLag[]): void {
 
 function showTopic({ output }: Call, { info, groups }: TopicLag): void {
   const { style } = output
-  output.line(`${style.bold(info.name)}  ${grouped(recordsOf(info))} records, kept ${keptFor(info)}`)
+  output.line(style.bold(info.name), `  ${grouped(recordsOf(info))} records, kept ${keptFor(info)}`)
   const rows = info.ends.map(({ partition, first, next }) => [
     String(partition),
     grouped(first),

@@ -47,11 +47,10 @@ function show({ output }: Call, reports: readonly ServiceReport[], asleep: reado
   for (const { service, ok, imbalance, partitions, outbox, blocked, problems } of reports) {
     const verdict = ok ? style.green('balanced') : style.red(`off by ${grouped(imbalance)}`)
     const stuck = blocked > 0 ? style.yellow(`, ${counted(blocked, 'event')} blocked: firebreak outbox list`) : ''
-    output.line(
-      `${style.bold(service)}  ${verdict}${outbox > 0 ? `, ${counted(outbox, 'event')} in the outbox` : ''}${stuck}`,
-    )
+    const waiting = outbox > 0 ? `, ${counted(outbox, 'event')} in the outbox` : ''
+    output.line(style.bold(service), '  ', verdict, waiting, stuck)
     if (partitions.length > 0) output.table(columns, partitions.map(equation))
-    for (const problem of problems) output.line(`  ${style.red(problem)}`)
+    for (const problem of problems) output.line('  ', style.red(problem))
     output.line()
   }
   if (asleep.length > 0) output.note(`(${asleep.join(', ')} has never run: no ledger yet)`)

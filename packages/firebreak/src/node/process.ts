@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { createInterface } from 'node:readline/promises'
@@ -6,15 +6,13 @@ import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
 import type { Clock } from '../contracts/clock.ts'
 import type { Entropy } from '../contracts/entropy.ts'
+import { textOf } from '../contracts/text-of.ts'
+import { visible } from '../contracts/visible.ts'
 import { systemClock } from './clock.ts'
 import { systemEntropy } from './entropy.ts'
 
-/** Everything that a command line program gets from the system around it; tests pass their own. */
-export interface Io {
-  /** Data, as it is: no line end is added. */
-  out(data: string | Uint8Array): void
-  /** Messages for people, as they are. */
-  err(message: string): void
+/** What a command line program gets from the system around it; tests pass their own. */
+export interface Surroundings {
   /** Whether `out` is a terminal. */
   readonly isTty: boolean
   /** Whether somebody can be asked: both the input and the messages are on a terminal. */
@@ -27,15 +25,25 @@ export interface Io {
   readonly user: string
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal
+  /** Aborts when the reader of `out` has gone, as in `firebreak tail orders | head`: what only reads may end. */
+  readonly readerGone: AbortSignal
   readonly clock: Clock
   readonly entropy: Entropy
-  /** Asks and resolves to the line typed; '' when the input ends or on Ctrl-C. */
-  ask(question: string): Promise<string>
   exists(path: string): boolean
   /** The text of a file, or of the standard input for `-`. */
   readFile(path: string): Promise<string>
   /** The exports of a module. */
   load(path: string): Promise<unknown>
+}
+
+/** The same with its ways out. */
+export interface Io extends Surroundings {
+  /** Data, as it is: no line end is added. */
+  out(data: string | Uint8Array): void
+  /** Messages for people, as they are. */
+  err(message: string): void
+  /** Asks and resolves to the line typed; '' when the input ends or on Ctrl-C. */
+  ask(question: string): Promise<string>
 }
 
 /** The real process. `args` are what the user typed behind the name of the program. */
@@ -54,24 +62,42 @@ export function takeProcess(): ProgramProcess {
     interrupted.abort()
   }
   process.on('SIGINT', onInterrupt)
-  // The reader has gone, as in `firebreak tail orders | head`: nobody is left to tell.
-  const onPipeError = (error: NodeJS.ErrnoException): void => {
-    if (error.code === 'EPIPE') process.exit(0)
-    throw error
-  }
-  process.stdout.on('error', onPipeError)
-  process.stderr.on('error', onPipeError)
+  process.on('uncaughtException', (error) => end(`firebreak: ${visible(textOf(error.stack ?? error, shownMax))}\n`))
+  const readerGone = new AbortController()
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // A change that is under way goes on without its reader; what it would have said is said to nobody.
+    if (error.code === 'EPIPE') readerGone.abort()
+    else end(`firebreak: the output cannot be written: ${error.message}\n`)
+  })
+  // Whom should it be told?
+  process.stderr.on('error', () => {})
   return {
-    io: ioOf(interrupted.signal, onInterrupt),
+    io: ioOf({ signal: interrupted.signal, readerGone: readerGone.signal }, onInterrupt),
     args: process.argv.slice(2),
-    exit: (code) => void process.stdout.write('', () => process.stderr.write('', () => process.exit(code))),
+    // An error of the last write comes after its callback.
+    exit: (code) =>
+      void process.stdout.write('', () => process.stderr.write('', () => setImmediate(() => process.exit(code)))),
   }
 }
 
-function ioOf(signal: AbortSignal, onInterrupt: () => void): Io {
+const shownMax = 16 * 1024
+
+// Not through the stream: it may be the one that is broken, and the process must not wait for it.
+function end(message: string): never {
+  try {
+    writeSync(2, message)
+  } catch {
+    // Nobody can be told.
+  }
+  process.exit(1)
+}
+
+function ioOf(signals: Pick<Io, 'signal' | 'readerGone'>, onInterrupt: () => void): Io {
   const { stdin, stdout, stderr } = process
   return {
-    out: (data) => void stdout.write(data),
+    out(data) {
+      if (!signals.readerGone.aborted) stdout.write(data)
+    },
     err: (message) => void stderr.write(message),
     isTty: stdout.isTTY === true,
     canAsk: stdin.isTTY === true && stderr.isTTY === true,
@@ -79,7 +105,7 @@ function ioOf(signal: AbortSignal, onInterrupt: () => void): Io {
     env: process.env,
     cwd: process.cwd(),
     user: userName(),
-    signal,
+    ...signals,
     clock: systemClock,
     entropy: systemEntropy,
     async ask(question) {
@@ -87,7 +113,7 @@ function ioOf(signal: AbortSignal, onInterrupt: () => void): Io {
       // A terminal in line mode keeps Ctrl-C to itself.
       line.on('SIGINT', onInterrupt)
       try {
-        return await line.question(question, { signal })
+        return await line.question(question, { signal: signals.signal })
       } catch {
         return ''
       } finally {

@@ -1,3 +1,5 @@
+import { warn } from './warning.ts'
+
 /**
  * Warns once per stall: `describe` is asked every `everyMs` of real time while the process lives for another reason, and
  * what it returns is printed as a warning of the process.
@@ -5,7 +7,7 @@
 export function warnOfStall(everyMs: number, describe: () => string | undefined): { cancel(): void } {
   const look = (): void => {
     const text = describe()
-    if (text !== undefined) process.emitWarning(text, 'VirtualClockStalled')
+    if (text !== undefined) warn(text, 'VirtualClockStalled')
   }
   const timer = setInterval(look, everyMs)
   timer.unref()

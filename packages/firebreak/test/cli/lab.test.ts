@@ -280,6 +280,7 @@ async function withTools(command: Command, line: string, changes: Partial<Io> = 
     },
     isTty: false,
     canAsk: false,
+    readerGone: new AbortController().signal,
     columns: 80,
     env: {},
     cwd: folder,

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { emptyScene, runServices } from './scene.ts'
+import { writeConfig } from './user-folder.ts'
 
 const launcher = join(import.meta.dirname, '../../bin/firebreak.js')
 
@@ -48,21 +49,6 @@ function start(t: TestContext, cwd: string, args: readonly string[], env: Record
     },
     interrupt: () => void child.kill('SIGINT'),
   }
-}
-
-/** A config file that imports the package by its name, as a user writes it. */
-function writeConfig(folder: string): void {
-  mkdirSync(join(folder, 'node_modules'))
-  symlinkSync(join(import.meta.dirname, '../..'), join(folder, 'node_modules', 'firebreak'))
-  const scene = JSON.stringify(join(import.meta.dirname, 'scene.ts'))
-  const lines = [
-    "import { sqliteLog } from 'firebreak'",
-    `import { sceneIn } from ${scene}`,
-    'const { services } = sceneIn(import.meta.dirname).config',
-    "export const config = { log: () => sqliteLog({ path: import.meta.dirname + '/log' }), services }",
-  ]
-  writeFileSync(join(folder, 'firebreak.config.ts'), lines.join('\n'))
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
 }
 
 describe('the launcher', () => {

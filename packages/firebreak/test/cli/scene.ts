@@ -187,6 +187,7 @@ export async function run(scene: Scene, argv: readonly string[], setting: Settin
     cwd: '/work',
     user: 'ada',
     signal: new AbortController().signal,
+    readerGone: new AbortController().signal,
     clock: systemClock,
     entropy: systemEntropy,
     ask: async () => '',
