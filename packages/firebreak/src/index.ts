@@ -65,8 +65,8 @@ export {
   manifestOf,
 } from './define/manifest-of.ts'
 export { type ServiceDefinition, type ServiceSpec, service } from './define/service.ts'
-export type { BlockedAction, BlockedEvent, BlockedFilter, BlockedState } from './ledger/blocked-events.ts'
-export type { DeadLetter, LetterAction, LetterFilter, LetterState } from './ledger/letters.ts'
+export type { BlockedAction, BlockedEvent, BlockedFilter, BlockedPage, BlockedState } from './ledger/blocked-events.ts'
+export type { DeadLetter, LetterAction, LetterFilter, LetterPage, LetterState } from './ledger/letters.ts'
 export { type LedgerReport, type LogView, type PartitionLedger, verifyLedger } from './ledger/verify.ts'
 export type { Fetch } from './node/fetch.ts'
 export {

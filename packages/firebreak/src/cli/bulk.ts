@@ -1,5 +1,6 @@
 import { errorMessage, isFirebreakError } from '../contracts/errors.ts'
-import type { Decision } from '../runtime/letter-desk.ts'
+import { visibleLine } from '../contracts/visible.ts'
+import { type Decision, isStranded } from '../runtime/letter-desk.ts'
 import type { OptionSpec } from './args.ts'
 import type { Call } from './command.ts'
 import { type ExitCode, exit, usageError } from './exit.ts'
@@ -13,10 +14,15 @@ export interface BulkAction {
   apply(pick: Pick, decision: Decision): Promise<void>
 }
 
+/** What a change is about. */
 export interface Chosen {
-  readonly picks: readonly Pick[]
+  readonly count: number
+  /** The first of them, to look at. */
+  readonly sample: readonly Pick[]
   /** They were not named one by one, so nobody may have looked at them. */
   readonly byFilter: boolean
+  /** In the order of the log, as they are when it is their turn. */
+  each(): AsyncIterable<Pick>
 }
 
 export const changeOptions: Readonly<Record<string, OptionSpec>> = {
@@ -29,108 +35,103 @@ export const bulkOptions: Readonly<Record<string, OptionSpec>> = {
   yes: { short: 'y', help: 'do not ask' },
 }
 
-const sampleSize = 5
+/** How many of them are shown before somebody is asked. */
+export const sampleSize = 5
 
 interface Failure {
-  readonly pick: Pick
-  readonly error: unknown
+  readonly id: string
+  readonly code: string | null
+  readonly message: string
 }
 
 /** Does it, after asking where many are concerned. One letter alone ends with its own error. */
 export async function runBulk(call: Call, chosen: Chosen, action: BulkAction): Promise<ExitCode> {
-  const { args, output } = call
-  const isBulk = chosen.byFilter || chosen.picks.length > 1
-  if (args.flag('dry-run')) return rehearse(call, chosen.picks, action)
-  if (isBulk && !args.flag('yes') && !(await agreed(call, chosen.picks, action))) {
+  const { args, output, io } = call
+  const isBulk = chosen.byFilter || chosen.count > 1
+  if (args.flag('dry-run')) return rehearse(call, chosen, action)
+  if (isBulk && !args.flag('yes') && !(await agreed(call, chosen, action))) {
     output.note('Nothing was changed.')
-    return call.io.signal.aborted ? exit.interrupted : exit.failed
+    return io.signal.aborted ? exit.interrupted : exit.failed
   }
-  const done: Pick[] = []
-  const failed: Failure[] = []
-  for (const pick of inLogOrder(chosen.picks)) {
-    if (call.io.signal.aborted) break
-    try {
-      await action.apply(pick, { by: args.text('by') ?? call.io.user, note: action.note })
-      done.push(pick)
-    } catch (error) {
-      if (!isBulk) throw error
-      failed.push({ pick, error })
-    }
-  }
-  report(call, { done, failed, asked: chosen.picks.length }, action)
-  if (call.io.signal.aborted) return exit.interrupted
-  return failed.length > 0 ? exit.partial : exit.ok
+  const failed = await applyToEach(call, { chosen, isBulk }, action)
+  if (io.signal.aborted) return exit.interrupted
+  return failed > 0 ? exit.partial : exit.ok
 }
 
-// A running service may take a letter up as soon as it is back: those of one key must come back in their order.
-const inLogOrder = (picks: readonly Pick[]): readonly Pick[] =>
-  [...picks].sort(
-    ({ letter: { entry: a } }, { letter: { entry: b } }) => a.partition - b.partition || a.offset - b.offset,
-  )
-
-function rehearse({ output }: Call, picks: readonly Pick[], action: BulkAction): ExitCode {
-  if (picks.length === 1 && picks[0]) refuseUnlessOpen(picks[0].letter, action.past)
-  const ready = picks.filter(({ letter }) => letter.state === 'open')
-  if (output.json) {
-    const ids = (some: readonly Pick[]): unknown => some.map(({ letter }) => letter.id)
-    const refused = picks.filter(({ letter }) => letter.state !== 'open')
-    output.document({
-      action: action.verb,
-      dryRun: true,
-      matched: picks.length,
-      would: ids(ready),
-      refused: ids(refused),
-    })
-    return exit.ok
+/** Tells each as soon as it is done. **Shape** how many failed. */
+async function applyToEach(
+  { io, args, output }: Call,
+  { chosen, isBulk }: { readonly chosen: Chosen; readonly isBulk: boolean },
+  action: BulkAction,
+): Promise<number> {
+  const document = output.openList({ action: action.verb, dryRun: false, matched: chosen.count }, 'done')
+  // Of those that failed only the reason is kept, and only where it is told at the end.
+  const failures: Failure[] = []
+  let [done, failed, first]: [number, number, string | undefined] = [0, 0, undefined]
+  for await (const pick of chosen.each()) {
+    if (io.signal.aborted) break
+    const { id } = pick.letter
+    try {
+      await action.apply(pick, { by: args.text('by') ?? io.user, note: action.note })
+    } catch (error) {
+      if (!isBulk) throw error
+      failed++
+      const failure = { id, code: isFirebreakError(error) ? error.code : null, message: errorMessage(error) }
+      if (output.json) failures.push(failure)
+      else output.note(`failed   ${id}: ${failure.message}`)
+      continue
+    }
+    done++
+    first ??= id
+    if (output.json) document.add(id)
+    else output.line(`${action.past} ${id}`)
   }
-  sample(output.line, ready)
-  output.note(`Would ${action.verb} ${letters(ready.length)}; nothing was changed.`)
+  if (output.json) document.end({ failed: failures })
+  else {
+    if (chosen.count > 1) output.note(`${letters(done)} ${action.past}, ${failed} failed, of ${chosen.count}.`)
+    if (first && action.verb === 'replay') output.note(`Its outcome: firebreak dlq show ${first}`)
+  }
+  return failed
+}
+
+async function rehearse({ output }: Call, { each, count }: Chosen, action: BulkAction): Promise<ExitCode> {
+  const document = output.openList({ action: action.verb, dryRun: true, matched: count }, 'would')
+  const refused: string[] = []
+  const sample: Pick[] = []
+  let ready = 0
+  for await (const pick of each()) {
+    const isReady =
+      pick.letter.state === 'open' || (action.verb === 'discard' && isStranded(pick.ledger.service, pick.letter))
+    if (count === 1 && !isReady) refuseUnlessOpen(pick.letter, action.past)
+    if (!isReady) {
+      refused.push(pick.letter.id)
+      continue
+    }
+    if (ready++ < sampleSize) sample.push(pick)
+    if (output.json) document.add(pick.letter.id)
+  }
+  if (output.json) document.end({ refused })
+  else {
+    showSample(output.line, sample, ready)
+    output.note(`Would ${action.verb} ${letters(ready)}; nothing was changed.`)
+  }
   return exit.ok
 }
 
-async function agreed({ io, output }: Call, picks: readonly Pick[], action: BulkAction): Promise<boolean> {
-  sample(output.note, picks)
+async function agreed({ io, output }: Call, { sample, count }: Chosen, action: BulkAction): Promise<boolean> {
+  showSample(output.note, sample, count)
   if (!io.canAsk) {
     throw usageError(
-      `This would ${action.verb} ${letters(picks.length)}; without a terminal to ask on, say --yes.`,
+      `This would ${action.verb} ${letters(count)}; without a terminal to ask on, say --yes.`,
       'Look first with --dry-run. Nothing was changed.',
     )
   }
-  const answer = await output.ask(`${action.verb === 'replay' ? 'Replay' : 'Discard'} ${letters(picks.length)}? [y/N] `)
+  const answer = await output.ask(`${action.verb === 'replay' ? 'Replay' : 'Discard'} ${letters(count)}? [y/N] `)
   return /^y(es)?$/i.test(answer.trim())
 }
 
-function sample(write: (text: string) => void, picks: readonly Pick[]): void {
-  for (const { ledger, letter } of picks.slice(0, sampleSize)) {
-    write(`  ${letter.id}  ${ledger.service.name}  ${letter.eventType ?? '?'}  ${letter.errorClass}`)
-  }
-  if (picks.length > sampleSize) write(`  and ${picks.length - sampleSize} more`)
-}
-
-interface Result {
-  readonly done: readonly Pick[]
-  readonly failed: readonly Failure[]
-  readonly asked: number
-}
-
-function report({ output }: Call, { done, failed, asked }: Result, action: BulkAction): void {
-  if (output.json) {
-    output.document({
-      action: action.verb,
-      dryRun: false,
-      matched: asked,
-      done: done.map(({ letter }) => letter.id),
-      failed: failed.map(({ pick, error }) => ({
-        id: pick.letter.id,
-        code: isFirebreakError(error) ? error.code : null,
-        message: errorMessage(error),
-      })),
-    })
-    return
-  }
-  for (const { letter } of done) output.line(`${action.past} ${letter.id}`)
-  for (const { pick, error } of failed) output.note(`failed   ${pick.letter.id}: ${errorMessage(error)}`)
-  if (asked > 1) output.note(`${letters(done.length)} ${action.past}, ${failed.length} failed, of ${asked}.`)
-  const [first] = done
-  if (first && action.verb === 'replay') output.note(`Its outcome: firebreak dlq show ${first.letter.id}`)
+function showSample(write: (text: string) => void, sample: readonly Pick[], count: number): void {
+  for (const { ledger, letter } of sample)
+    write(visibleLine(`  ${letter.id}  ${ledger.service.name}  ${letter.eventType ?? '?'}  ${letter.errorClass}`))
+  if (count > sample.length) write(`  and ${count - sample.length} more`)
 }

@@ -103,7 +103,9 @@ function report(error: unknown, output: Output): void {
   const hint = error instanceof CommandError ? error.hint : isFirebreakError(error) ? error.remedy : undefined
   if (output.json) {
     const code = isFirebreakError(error) ? error.code : null
-    output.note(JSON.stringify({ error: { exit: exitOf(error), code, message: errorMessage(error), hint } }))
+    const candidates = error instanceof CommandError ? error.candidates : undefined
+    const shown = { exit: exitOf(error), code, message: errorMessage(error), hint, candidates }
+    output.note(JSON.stringify({ error: shown }))
     return
   }
   const isOurs = error instanceof CommandError || isFirebreakError(error)

@@ -1,6 +1,7 @@
 import type { Attempt } from '../contracts/disposition.ts'
 import type { DeadLetter } from '../ledger/letters.ts'
 import { toRfc3339 } from '../node/clock.ts'
+import { isStranded } from '../runtime/letter-desk.ts'
 import type { Call, Command } from './command.ts'
 import { exit } from './exit.ts'
 import { type Pick, pickById, serviceOption } from './letter-pick.ts'
@@ -109,6 +110,11 @@ function nextSteps({ ledger, letter }: Pick): readonly string[] {
         `firebreak dlq discard ${id} --reason "…"             to give it up`,
       ]
     case 'replaying':
+      if (isStranded(ledger.service, letter))
+        return [
+          `${ledger.service.name} does not read ${letter.entry.topic} any more: nobody will handle it.`,
+          `firebreak dlq discard ${id} --reason "…"             to give it up`,
+        ]
       return [`Nothing: ${ledger.service.name} handles it again as soon as it runs.`]
     case 'superseded':
       return ['Nothing: an edited copy went on in its place.']

@@ -17,12 +17,15 @@ export type ExitCode = (typeof exit)[keyof typeof exit]
 export class CommandError extends Error {
   readonly exit: ExitCode
   readonly hint: string | undefined
+  /** What an ambiguous name may have meant. */
+  readonly candidates: readonly unknown[] | undefined
 
-  constructor(code: ExitCode, message: string, hint?: string) {
+  constructor(code: ExitCode, message: string, hint?: string, candidates?: readonly unknown[]) {
     super(message)
     this.name = 'CommandError'
     this.exit = code
     this.hint = hint
+    this.candidates = candidates
   }
 }
 

@@ -1,5 +1,11 @@
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
-import { countLetters, type DeadLetter, type LetterFilter, type LetterState } from '../ledger/letters.ts'
+import {
+  countLetters,
+  type DeadLetter,
+  type LetterFilter,
+  type LetterPage,
+  type LetterState,
+} from '../ledger/letters.ts'
 import type { Arguments, OptionSpec } from './args.ts'
 import type { Call } from './command.ts'
 import { CommandError, exit, usageError } from './exit.ts'
@@ -11,12 +17,6 @@ import { didYouMean } from './suggest.ts'
 export interface Pick {
   readonly ledger: ServiceLedger
   readonly letter: DeadLetter
-}
-
-export interface Picks {
-  readonly picks: readonly Pick[]
-  /** How many match, those above the maximum included. */
-  readonly total: number
 }
 
 const states: readonly LetterState[] = ['open', 'replaying', 'resolved', 'superseded', 'discarded']
@@ -56,42 +56,94 @@ function stateOf(typed: string): LetterState {
   )
 }
 
-/** Letters of all services, or of `--service`, newest first. */
-export async function pickByFilter(call: Call, filter: LetterFilter, max: number): Promise<Picks> {
-  const picks: Pick[] = []
-  let total = 0
-  for (const ledger of await ledgersOf(call)) {
-    total += await countLetters(ledger.database, filter)
-    for (const letter of await ledger.desk.list({ ...filter, max })) picks.push({ ledger, letter })
-  }
-  picks.sort((a, b) => b.letter.atMs - a.letter.atMs)
-  return { picks: picks.slice(0, max), total }
+export const pageOptions: Readonly<Record<string, OptionSpec>> = {
+  after: { value: 'id', help: 'the page behind this letter; "next" of the page before' },
 }
 
-/** The letter with this id or unique beginning of it. **Errors** exit code 3, or 2 when several services have one. */
+/** What a list goes through: letters of these ledgers, newest first. */
+export interface LetterQuery {
+  readonly ledgers: readonly ServiceLedger[]
+  readonly filter: LetterFilter
+  /** Those behind the letter with this id. */
+  readonly after: string | undefined
+  readonly max: number
+}
+
+// Letters have bytes and stacks of their own: so many at a time, however many are asked for.
+const pageMax = 100
+
+/** Page by page, so that any number of letters takes the memory of one page. */
+export async function* letterPages({ ledgers, filter, after, max }: LetterQuery): AsyncGenerator<readonly Pick[]> {
+  let [behind, left] = [after, max]
+  while (left > 0) {
+    const size = Math.min(left, pageMax)
+    const page = await newestOf(ledgers, { ...filter, max: size, ...(behind === undefined ? {} : { after: behind }) })
+    if (page.length > 0) yield page
+    if (page.length < size) return
+    behind = page.at(-1)?.letter.id
+    left -= size
+  }
+}
+
+async function newestOf(ledgers: readonly ServiceLedger[], page: LetterPage & { max: number }): Promise<Pick[]> {
+  const picks: Pick[] = []
+  for (const ledger of ledgers) for (const letter of await ledger.desk.list(page)) picks.push({ ledger, letter })
+  // Ids begin with the time.
+  return picks.sort(({ letter: { id: a } }, { letter: { id: b } }) => (a < b ? 1 : a > b ? -1 : 0)).slice(0, page.max)
+}
+
+/** How many match in all. */
+export async function countOf(ledgers: readonly ServiceLedger[], filter: LetterFilter): Promise<number> {
+  let total = 0
+  for (const { database } of ledgers) total += await countLetters(database, filter)
+  return total
+}
+
+/**
+ * The letter with this id, or with a beginning of it that no other has.
+ *
+ * **Errors** exit code 3 where there is none, 2 with the candidates where there are several.
+ */
 export async function pickById(call: Call, id: string): Promise<Pick> {
+  if (id === '') throw usageError('An empty id names no dead letter.', 'List them with: firebreak dlq list')
   const found: Pick[] = []
+  const meant: Candidate[] = []
   for (const ledger of await ledgersOf(call)) {
     try {
-      found.push({ ledger, letter: await ledger.desk.get(id) })
+      const letter = await ledger.desk.get(id)
+      found.push({ ledger, letter })
+      meant.push({ id: letter.id, service: ledger.service.name })
     } catch (error) {
-      if (!isFirebreakError(error, 'FB_LETTER_NOT_FOUND')) throw error
+      if (isFirebreakError(error, 'FB_LETTER_AMBIGUOUS')) meant.push(...candidatesOf(error, ledger))
+      else if (!isFirebreakError(error, 'FB_LETTER_NOT_FOUND')) throw error
     }
   }
   const [first] = found
-  if (first === undefined) {
-    throw new CommandError(
-      exit.notFound,
-      `There is no dead letter ${id}, or several begin like that.`,
-      'List them with: firebreak dlq list --state all',
-    )
-  }
-  if (found.length === 1) return first
-  const names = found.map(({ ledger }) => ledger.service.name).join(', ')
-  throw usageError(`${id} begins letters of several services: ${names}.`, 'Type more of the id, or name a --service.')
+  if (first !== undefined && meant.length === 1) return first
+  if (meant.length > 0) throw ambiguous(id, meant)
+  throw new CommandError(
+    exit.notFound,
+    `There is no dead letter ${id}.`,
+    'List them with: firebreak dlq list --state all',
+  )
 }
 
-async function ledgersOf({ args, session, output }: Call): Promise<readonly ServiceLedger[]> {
+interface Candidate {
+  readonly id: string
+  readonly service: string
+}
+
+const candidatesOf = ({ detail }: FirebreakError, { service }: ServiceLedger): readonly Candidate[] =>
+  (detail['candidates'] as readonly string[]).map((id) => ({ id, service: service.name }))
+
+function ambiguous(id: string, candidates: readonly Candidate[]): CommandError {
+  const lines = candidates.map((one) => `  ${one.id}  ${one.service}`)
+  const message = [`${id} is the beginning of several dead letters, the first of them:`, ...lines].join('\n')
+  return new CommandError(exit.usage, message, 'Type more of the id. Nothing was changed.', candidates)
+}
+
+/** The services that have a ledger, or the one of `--service`. */
+export async function ledgersOf({ args, session, output }: Call): Promise<readonly ServiceLedger[]> {
   const { awake, asleep } = await session.ledgers(args.text('service'))
   if (asleep.length > 0) output.note(`(${asleep.join(', ')} has never run: no ledger yet)`)
   return awake

@@ -1,19 +1,22 @@
 import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/errors.ts'
+import { visibleLine } from '../contracts/visible.ts'
 import type { Decision } from '../runtime/letter-desk.ts'
 import type { OptionSpec } from './args.ts'
-import { bulkOptions } from './bulk.ts'
+import { bulkOptions, sampleSize } from './bulk.ts'
 import type { Call } from './command.ts'
 import { type ExitCode, exit, usageError } from './exit.ts'
+import { ledgersOf } from './letter-pick.ts'
 import {
   type BlockedPick,
-  blockedByFilter,
   blockedByNumber,
   blockedEvents,
+  blockedFilterOf,
+  blockedPages,
+  countOfBlocked,
   outboxFilterOptions,
 } from './outbox-pick.ts'
 
 const bulkMax = 10_000
-const sampleSize = 5
 
 /** What is done to each of many blocked events. */
 export interface OutboxAction {
@@ -39,37 +42,55 @@ export async function changeBlocked(call: Call, action: OutboxAction): Promise<E
       isFiltered ? 'Name numbers or --all, not both.' : `Say which ones to ${action.verb}: numbers, or --all.`,
       `See: firebreak outbox ${action.verb} --help`,
     )
-  const picks = isFiltered
-    ? (await blockedByFilter(call, args.count('max') ?? bulkMax)).picks
-    : await byNumbers(call, args.operands)
+  const chosen = isFiltered ? await byFilter(call) : await byNumbers(call)
   const isDry = args.flag('dry-run')
-  const isBulk = isFiltered || picks.length > 1
-  if (!isBulk && picks[0]) refuseUnlessBlocked(picks[0], action.past)
-  if (isBulk && !isDry && picks.length > 0 && !args.flag('yes') && !(await agreed(call, picks, action))) {
+  const isBulk = isFiltered || chosen.count > 1
+  if (!isBulk && chosen.sample[0]) refuseUnlessBlocked(chosen.sample[0], action.past)
+  if (isBulk && !isDry && chosen.count > 0 && !args.flag('yes') && !(await agreed(call, chosen, action))) {
     output.note('Nothing was changed.')
     return io.signal.aborted ? exit.interrupted : exit.failed
   }
-  const result = isDry ? { done: picks, failed: [] } : await applyAll(call, { picks, isBulk }, action)
-  report(call, { ...result, isDry }, action)
+  const failed = await applyToEach(call, { chosen, isBulk, isDry }, action)
   if (io.signal.aborted) return exit.interrupted
-  return result.failed.length > 0 ? exit.partial : exit.ok
+  return failed > 0 ? exit.partial : exit.ok
 }
 
-interface Failure {
-  readonly pick: BlockedPick
-  readonly error: unknown
-}
-
-interface Result {
-  readonly done: readonly BlockedPick[]
-  readonly failed: readonly Failure[]
+/** What a change is about. */
+interface Chosen {
+  readonly count: number
+  /** The first of them, to look at. */
+  readonly sample: readonly BlockedPick[]
+  each(): AsyncIterable<BlockedPick>
 }
 
 // All of them are looked up before one is touched: a mistyped number must not leave half of the work done.
-async function byNumbers(call: Call, typed: readonly string[]): Promise<readonly BlockedPick[]> {
+async function byNumbers(call: Call): Promise<Chosen> {
   const picks: BlockedPick[] = []
-  for (const number of new Set(typed)) picks.push(await blockedByNumber(call, number))
-  return picks
+  for (const number of new Set(call.args.operands)) picks.push(await blockedByNumber(call, number))
+  return {
+    count: picks.length,
+    sample: picks.slice(0, sampleSize),
+    async *each() {
+      yield* picks
+    },
+  }
+}
+
+/** As many as there are now, page by page: what is refused meanwhile comes behind them. */
+async function byFilter(call: Call): Promise<Chosen> {
+  const [ledgers, filter] = [await ledgersOf(call), blockedFilterOf(call.args)]
+  const total = await countOfBlocked(ledgers, filter)
+  const count = Math.min(total, call.args.count('max') ?? bulkMax)
+  const query = { ledgers, filter, after: undefined }
+  const sample: BlockedPick[] = []
+  for await (const page of blockedPages({ ...query, max: Math.min(count, sampleSize) })) sample.push(...page)
+  return {
+    count,
+    sample,
+    async *each() {
+      for await (const page of blockedPages({ ...query, max: count })) yield* page
+    },
+  }
 }
 
 /** Throws as the desk would, for those who only want to know. */
@@ -77,59 +98,55 @@ export function refuseUnlessBlocked({ event: { number, state } }: BlockedPick, a
   if (state !== 'blocked') throw new FirebreakError('FB_BLOCKED_STATE', { number, state, action })
 }
 
-async function applyAll(
-  { args, io }: Call,
-  { picks, isBulk }: { picks: readonly BlockedPick[]; isBulk: boolean },
+interface Failure {
+  readonly number: number
+  readonly code: string | null
+  readonly message: string
+}
+
+/** Tells each as soon as it is done. **Shape** how many failed. */
+async function applyToEach(
+  { args, io, output }: Call,
+  { chosen, isBulk, isDry }: { readonly chosen: Chosen; readonly isBulk: boolean; readonly isDry: boolean },
   action: OutboxAction,
-): Promise<Result> {
-  const done: BlockedPick[] = []
-  const failed: Failure[] = []
-  for (const pick of picks) {
+): Promise<number> {
+  const document = output.openList({ action: action.verb, dryRun: isDry }, isDry ? 'would' : 'done')
+  const failures: Failure[] = []
+  let [done, failed] = [0, 0]
+  for await (const pick of chosen.each()) {
     if (io.signal.aborted) break
+    const { number } = pick.event
     try {
-      await action.apply(pick, { by: args.text('by') ?? io.user, note: action.note })
-      done.push(pick)
+      if (!isDry) await action.apply(pick, { by: args.text('by') ?? io.user, note: action.note })
     } catch (error) {
       if (!isBulk) throw error
-      failed.push({ pick, error })
+      failed++
+      const failure = { number, code: isFirebreakError(error) ? error.code : null, message: errorMessage(error) }
+      if (output.json) failures.push(failure)
+      else output.note(`failed   ${number}: ${failure.message}`)
+      continue
     }
+    done++
+    if (output.json) document.add(number)
+    else if (!isDry) output.line(`${action.past} ${number}`)
   }
-  return { done, failed }
+  if (output.json) document.end({ failed: failures })
+  else if (isDry) output.note(`Would ${action.verb} ${blockedEvents(done)}; nothing was changed.`)
+  else if (done + failed !== 1) output.note(`${blockedEvents(done)} ${action.past}, ${failed} failed.`)
+  return failed
 }
 
-async function agreed({ io, output }: Call, picks: readonly BlockedPick[], action: OutboxAction): Promise<boolean> {
-  for (const { ledger, event } of picks.slice(0, sampleSize))
-    output.note(`  ${event.number}  ${ledger.service.name}  ${event.eventType ?? '?'}  ${event.errorClass}`)
-  if (picks.length > sampleSize) output.note(`  and ${picks.length - sampleSize} more`)
+async function agreed({ io, output }: Call, { sample, count }: Chosen, action: OutboxAction): Promise<boolean> {
+  for (const { ledger, event } of sample)
+    output.note(
+      visibleLine(`  ${event.number}  ${ledger.service.name}  ${event.eventType ?? '?'}  ${event.errorClass}`),
+    )
+  if (count > sample.length) output.note(`  and ${count - sample.length} more`)
   if (!io.canAsk)
     throw usageError(
-      `This would ${action.verb} ${blockedEvents(picks.length)}; without a terminal to ask on, say --yes.`,
+      `This would ${action.verb} ${blockedEvents(count)}; without a terminal to ask on, say --yes.`,
       'Look first with --dry-run. Nothing was changed.',
     )
-  const answer = await output.ask(
-    `${action.verb === 'retry' ? 'Retry' : 'Discard'} ${blockedEvents(picks.length)}? [y/N] `,
-  )
+  const answer = await output.ask(`${action.verb === 'retry' ? 'Retry' : 'Discard'} ${blockedEvents(count)}? [y/N] `)
   return /^y(es)?$/i.test(answer.trim())
-}
-
-function report({ output }: Call, { done, failed, isDry }: Result & { isDry: boolean }, action: OutboxAction): void {
-  const numbers = done.map(({ event }) => event.number)
-  if (output.json) {
-    const failures = failed.map(({ pick, error }) => ({
-      number: pick.event.number,
-      code: isFirebreakError(error) ? error.code : null,
-      message: errorMessage(error),
-    }))
-    const about = { action: action.verb, dryRun: isDry }
-    output.document({ ...about, [isDry ? 'would' : 'done']: numbers, failed: failures })
-    return
-  }
-  if (isDry) {
-    output.note(`Would ${action.verb} ${blockedEvents(numbers.length)}; nothing was changed.`)
-    return
-  }
-  for (const number of numbers) output.line(`${action.past} ${number}`)
-  for (const { pick, error } of failed) output.note(`failed   ${pick.event.number}: ${errorMessage(error)}`)
-  if (numbers.length + failed.length !== 1)
-    output.note(`${blockedEvents(numbers.length)} ${action.past}, ${failed.length} failed.`)
 }

@@ -1,12 +1,18 @@
 import type { Call, Command } from './command.ts'
 import { exit } from './exit.ts'
+import { ledgersOf } from './letter-pick.ts'
 import {
-  type BlockedPicks,
-  blockedByFilter,
+  type BlockedPick,
+  type BlockedQuery,
   blockedEvents,
+  blockedFilterOf,
+  blockedPages,
   blockedSummary,
+  countOfBlocked,
   outboxFilterOptions,
+  outboxPageOptions,
   outboxStateOption,
+  placeOf,
 } from './outbox-pick.ts'
 import { duration, grouped } from './output.ts'
 
@@ -26,23 +32,48 @@ export const outboxList: Command = {
   options: {
     ...outboxFilterOptions,
     ...outboxStateOption,
+    ...outboxPageOptions,
     max: { value: 'n', help: `at most so many; default ${listMax}` },
   },
-  notes: ['Each of them keeps the later events of its key in the outbox, and nothing else.'],
+  notes: [
+    'Each of them keeps the later events of its key in the outbox, and nothing else. They are listed\nservice by service. With --json, "next" is for --after of the next page, null behind the last one.',
+  ],
   async run(call) {
-    const found = await blockedByFilter(call, call.args.count('max') ?? listMax)
-    if (call.output.json) call.output.document({ total: found.total, events: found.picks.map(blockedSummary) })
-    else show(call, found)
+    const { args } = call
+    const ledgers = await ledgersOf(call)
+    const filter = blockedFilterOf(args)
+    const query = { ledgers, filter, after: args.text('after'), max: args.count('max') ?? listMax }
+    await show(call, query, await countOfBlocked(ledgers, filter))
     return exit.ok
   },
 }
 
-function show({ io, output, args }: Call, { picks, total }: BlockedPicks): void {
-  const state = args.text('state') ?? 'blocked'
-  if (picks.length === 0) {
-    output.note(state === 'all' ? 'No event was ever blocked.' : `There are no events that are ${state}.`)
-    return
+async function show(call: Call, query: BlockedQuery, total: number): Promise<void> {
+  const { output, args } = call
+  const document = output.openList({ total }, 'events')
+  let [shown, next]: [number, string | null] = [0, null]
+  let [first, last]: (BlockedPick | undefined)[] = []
+  // One more than asked for: whether there is a next page.
+  for await (const page of blockedPages({ ...query, max: query.max + 1 })) {
+    const picks = page.slice(0, query.max - shown)
+    if (output.json) for (const pick of picks) document.add(blockedSummary(pick))
+    else if (picks.length > 0) showRows(call, picks, first !== undefined)
+    shown += picks.length
+    first ??= picks[0]
+    last = picks.at(-1) ?? last
+    if (picks.length < page.length && last !== undefined) next = placeOf(last)
   }
+  const state = args.text('state') ?? 'blocked'
+  if (output.json) document.end({ next })
+  else if (first === undefined)
+    output.note(state === 'all' ? 'No event was ever blocked.' : `There are no events that are ${state}.`)
+  else {
+    const more = next === null ? '' : ` of ${grouped(total)}; the next with --after ${next}`
+    output.note(`${blockedEvents(shown)}${more}. Next: firebreak outbox show ${first.event.number}`)
+  }
+}
+
+function showRows({ io, output }: Call, picks: readonly BlockedPick[], isMore: boolean): void {
   const rows = picks.map(({ ledger, event }) => [
     String(event.number),
     duration(io.clock.now() - event.atMs),
@@ -65,7 +96,6 @@ function show({ io, output, args }: Call, { picks, total }: BlockedPicks): void 
       { title: 'ERROR', flexible: true, paint: output.style.red },
     ],
     rows,
+    isMore,
   )
-  const more = total > picks.length ? `; ${grouped(total - picks.length)} more with --max ${total}` : ''
-  output.note(`${blockedEvents(picks.length)}${more}. Next: firebreak outbox show ${picks[0]?.event.number}`)
 }

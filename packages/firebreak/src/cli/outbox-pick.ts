@@ -4,6 +4,7 @@ import { toRfc3339 } from '../node/clock.ts'
 import type { Arguments, OptionSpec } from './args.ts'
 import type { Call } from './command.ts'
 import { CommandError, exit, usageError } from './exit.ts'
+import { ledgersOf } from './letter-pick.ts'
 import { counted } from './output.ts'
 import { originalFields, payloadFields } from './payload.ts'
 import type { ServiceLedger } from './session.ts'
@@ -27,26 +28,63 @@ export const outboxStateOption: Readonly<Record<string, OptionSpec>> = {
   state: { value: 'state', help: `${states.join(', ')} or all; default blocked` },
 }
 
-export interface BlockedPicks {
-  readonly picks: readonly BlockedPick[]
-  /** How many match, those above the maximum included. */
-  readonly total: number
+export const outboxPageOptions: Readonly<Record<string, OptionSpec>> = {
+  after: { value: 'service:number', help: 'the page behind this event; "next" of the page before' },
 }
 
-/** Blocked events of all services, or of `--service`, oldest first. */
-export async function blockedByFilter(call: Call, max: number): Promise<BlockedPicks> {
-  const filter = filterOf(call.args)
-  const picks: BlockedPick[] = []
-  let total = 0
-  for (const ledger of await ledgersOf(call)) {
-    total += await countBlocked(ledger.database, filter)
-    for (const event of await ledger.outbox.list({ ...filter, max })) picks.push({ ledger, event })
+/** What a list goes through: blocked events, service by service, the oldest of each first. */
+export interface BlockedQuery {
+  readonly ledgers: readonly ServiceLedger[]
+  readonly filter: BlockedFilter
+  /** As `placeOf` says. */
+  readonly after: string | undefined
+  readonly max: number
+}
+
+// Events have payloads: so many at a time, however many are asked for.
+const pageMax = 100
+
+/** Page by page, so that any number of events takes the memory of one page. **Errors** a usage error for `after`. */
+export async function* blockedPages({
+  ledgers,
+  filter,
+  after,
+  max,
+}: BlockedQuery): AsyncGenerator<readonly BlockedPick[]> {
+  const from = after === undefined ? undefined : readPlace(after, ledgers)
+  let left = max
+  for (const ledger of ledgers.slice(from?.at ?? 0)) {
+    let behind = ledger === ledgers[from?.at ?? -1] ? from?.number : undefined
+    while (left > 0) {
+      const page = { ...filter, max: Math.min(left, pageMax), ...(behind === undefined ? {} : { after: behind }) }
+      const events = await ledger.outbox.list(page)
+      if (events.length > 0) yield events.map((event) => ({ ledger, event }))
+      left -= events.length
+      behind = events.at(-1)?.number
+      if (events.length < page.max) break
+    }
   }
-  picks.sort((a, b) => a.event.atMs - b.event.atMs)
-  return { picks: picks.slice(0, max), total }
 }
 
-function filterOf(args: Arguments): BlockedFilter {
+/** Where an event stands in the list: its number alone is that of one service. */
+export const placeOf = ({ ledger, event }: BlockedPick): string => `${ledger.service.name}:${event.number}`
+
+function readPlace(typed: string, ledgers: readonly ServiceLedger[]): { at: number; number: number } {
+  const [, name, number] = /^(.+):(\d{1,15})$/.exec(typed) ?? []
+  const at = ledgers.findIndex(({ service }) => service.name === name)
+  if (at >= 0) return { at, number: Number(number) }
+  throw usageError(`--after takes a service and a number, as in invoicing:4711, not "${typed}".`)
+}
+
+/** How many match in all. */
+export async function countOfBlocked(ledgers: readonly ServiceLedger[], filter: BlockedFilter): Promise<number> {
+  let total = 0
+  for (const { database } of ledgers) total += await countBlocked(database, filter)
+  return total
+}
+
+/** The filter that the options ask for; blocked events unless `--state` says otherwise. */
+export function blockedFilterOf(args: Arguments): BlockedFilter {
   const [state, topic, eventType] = [args.text('state') ?? 'blocked', args.text('topic'), args.text('type')]
   return {
     state: state === 'all' ? undefined : stateOf(state),
@@ -82,14 +120,10 @@ export async function blockedByNumber(call: Call, typed: string): Promise<Blocke
     throw new CommandError(exit.notFound, `There is no blocked event ${typed}.`, hint)
   }
   if (found.length === 1) return first
-  const names = found.map(({ ledger }) => ledger.service.name).join(', ')
-  throw usageError(`Several services have a blocked event ${typed}: ${names}.`, 'Name one with --service.')
-}
-
-async function ledgersOf({ args, session, output }: Call): Promise<readonly ServiceLedger[]> {
-  const { awake, asleep } = await session.ledgers(args.text('service'))
-  if (asleep.length > 0) output.note(`(${asleep.join(', ')} has never run: no ledger yet)`)
-  return awake
+  const candidates = found.map(({ ledger }) => ({ number: first.event.number, service: ledger.service.name }))
+  const names = candidates.map(({ service }) => service).join(', ')
+  const message = `Several services have a blocked event ${typed}: ${names}.`
+  throw new CommandError(exit.usage, message, 'Name one with --service. Nothing was changed.', candidates)
 }
 
 /** One row of `--json`. */

@@ -1,5 +1,6 @@
 import { visible, visibleJson, visibleLine } from '../contracts/visible.ts'
 import type { Io } from '../node/process.ts'
+import { type ListDocument, listDocument } from './list-document.ts'
 
 /** A part of a line. In text, whoever it is from, everything that would move the cursor is written out. */
 export type Part = string | Painted
@@ -52,9 +53,12 @@ export interface Output {
   line(...parts: readonly Part[]): void
   /** Text of several lines. */
   block(...parts: readonly Part[]): void
-  table(columns: readonly Column[], rows: readonly (readonly string[])[]): void
+  /** `isMore`: the rows go on from a table before. */
+  table(columns: readonly Column[], rows: readonly (readonly string[])[], isMore?: boolean): void
   /** The one document of `--json`. */
   document(value: unknown): void
+  /** A document of `--json` with a long list in it, written while it grows. */
+  openList(head: Readonly<Record<string, unknown>>, name: string): ListDocument
   /** JSON text that fills a line. */
   jsonLine(json: string): void
   /** Bytes as they are; on a terminal, where they would be commands, as text that is safe to show. */
@@ -76,12 +80,13 @@ export function outputOf(io: Io, options: { readonly json: boolean; readonly col
     style,
     line,
     block: (...parts) => io.out(`${written(parts, visible)}\n`),
-    table: (columns, rows) => {
+    table: (columns, rows, isMore = false) => {
       const clean = rows.map((row) => row.map((cell) => visibleLine(cell.replace(/\s*[\r\n]+\s*/g, ' '))))
-      for (const parts of tableLines(columns, clean, { width: io.columns, style }))
+      for (const parts of tableLines(columns, clean, { width: io.columns, style }).slice(isMore ? 1 : 0))
         io.out(`${written(parts, visibleLine).trimEnd()}\n`)
     },
     document: (value) => io.out(`${visibleJson(JSON.stringify(value, null, 2))}\n`),
+    openList: (head, name) => listDocument((json) => io.out(visibleJson(json)), head, name),
     jsonLine: (json) => io.out(`${visibleJson(json)}\n`),
     bytes: (value) => io.out(io.isTty ? visible(decoder.decode(value)) : value),
     note: (text) => io.err(`${visible(text)}\n`),

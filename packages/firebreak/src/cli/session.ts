@@ -2,6 +2,7 @@ import type { Database } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { Log } from '../contracts/log.ts'
 import type { ServiceDefinition } from '../define/service.ts'
+import { inLedger } from '../ledger/ledger-place.ts'
 import { ledgerOwner } from '../ledger/schema.ts'
 import type { Io } from '../node/process.ts'
 import { type LetterDesk, letterDesk } from '../runtime/letter-desk.ts'
@@ -33,6 +34,7 @@ export interface Ledgers {
 
 export interface ServiceLedger {
   readonly service: ServiceDefinition
+  /** For statements of the ledger. */
   readonly database: Database
   readonly desk: LetterDesk
   readonly outbox: OutboxDesk
@@ -64,7 +66,7 @@ export function openSession(io: Io, load: () => Promise<Config>): Session {
         else {
           const { clock, entropy } = io
           const deps = { database, service, clock, entropy, onChange() {} }
-          awake.push({ service, database, desk: letterDesk(deps), outbox: outboxDesk(deps) })
+          awake.push({ service, database: inLedger(database), desk: letterDesk(deps), outbox: outboxDesk(deps) })
         }
       }
       return { awake, asleep }

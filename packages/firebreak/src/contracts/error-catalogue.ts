@@ -146,6 +146,11 @@ export const catalogue = {
     remedy:
       'Restore the database from a backup. To go on without it, see with firebreak verify what is damaged, and delete these rows.',
   },
+  FB_LETTER_AMBIGUOUS: {
+    kind: 'permanent',
+    message: '{id} is the beginning of several dead letters: {shown}',
+    remedy: 'Type more of the id.',
+  },
   FB_LETTER_NOT_FOUND: {
     kind: 'permanent',
     message: 'there is no dead letter {id}',

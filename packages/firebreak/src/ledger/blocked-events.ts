@@ -42,6 +42,11 @@ export interface BlockedFilter {
   readonly state?: BlockedState | undefined
   readonly topic?: string
   readonly eventType?: string
+}
+
+/** A page of a list: the events behind the one with the number `after`, at most `max` of them. */
+export interface BlockedPage extends BlockedFilter {
+  readonly after?: number
   readonly max?: number
 }
 
@@ -148,11 +153,11 @@ const columns = `b.seq, b.shard, b.state, b.topic, b.msg_key, b.event_id, b.even
   CASE WHEN b.state = 'blocked' THEN o.original ELSE b.original END AS original`
 const from = 'FROM fb_blocked_events b LEFT JOIN fb_outbox o ON o.shard = b.shard AND o.seq = b.seq'
 
-/** Oldest first: the order in which they would leave. */
-export async function listBlocked(database: Database, filter: BlockedFilter = {}): Promise<readonly BlockedEvent[]> {
-  const { where, params } = conditions(filter)
+/** Oldest first: the order in which they would leave. Their numbers never change. */
+export async function listBlocked(database: Database, page: BlockedPage = {}): Promise<readonly BlockedEvent[]> {
+  const { where, params } = conditions({ ...page, numberAbove: page.after })
   const sql = `SELECT ${columns} ${from} ${where} ORDER BY b.seq LIMIT $${params.length + 1}`
-  return (await database.query<Row>(sql, [...params, filter.max ?? 100])).map(blockedOf)
+  return (await database.query<Row>(sql, [...params, page.max ?? 100])).map(blockedOf)
 }
 
 export async function countBlocked(database: Database, filter: BlockedFilter = {}): Promise<number> {
@@ -169,13 +174,18 @@ export async function findBlocked(
   return row === undefined ? undefined : { ...blockedOf(row), shard: Number(row['shard']) }
 }
 
-function conditions(filter: BlockedFilter): { where: string; params: SqlValue[] } {
-  const wanted = [
-    ['state', filter.state],
-    ['topic', filter.topic],
-    ['event_type', filter.eventType],
-  ].filter((one): one is [string, string] => one[1] !== undefined)
-  const parts = wanted.map(([column], i) => `b.${column} = $${i + 1}`)
+function conditions(filter: BlockedFilter & { numberAbove?: number | undefined }): {
+  where: string
+  params: SqlValue[]
+} {
+  const all: readonly [string, string | number | undefined][] = [
+    ['state =', filter.state],
+    ['topic =', filter.topic],
+    ['event_type =', filter.eventType],
+    ['seq >', filter.numberAbove],
+  ]
+  const wanted = all.filter((one): one is [string, string | number] => one[1] !== undefined)
+  const parts = wanted.map(([compared], i) => `b.${compared} $${i + 1}`)
   return { where: parts.length > 0 ? `WHERE ${parts.join(' AND ')}` : '', params: wanted.map(([, value]) => value) }
 }
 

@@ -45,7 +45,22 @@ export interface LetterFilter {
   readonly state?: LetterState
   readonly eventType?: string
   readonly fingerprint?: string
+  /** Only ids between these two, both included. */
+  readonly ids?: { readonly least: string; readonly most: string }
+}
+
+/** A page of a list: the letters behind the one with the id `after`, at most `max` of them. */
+export interface LetterPage extends LetterFilter {
+  readonly after?: string
   readonly max?: number
+}
+
+/** Where a letter stands in the order of the log. */
+export interface LetterPlace {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly id: string
 }
 
 const columns = [...letterSeal.columns, 'seal']
@@ -102,30 +117,64 @@ export async function changeLetter(sql: Sql, letter: DeadLetter, change: StateCh
   return (await sql.query(setState, params)).length > 0
 }
 
-/** Newest first. */
-export async function listLetters(database: Database, filter: LetterFilter = {}): Promise<readonly DeadLetter[]> {
-  const { where, params } = conditions(filter)
-  const sql = `SELECT * FROM fb_dead_letters ${where} ORDER BY at_ms DESC, id DESC LIMIT $${params.length + 1}`
-  const rows = await database.query(sql, [...params, filter.max ?? 100])
+/**
+ * Newest first.
+ *
+ * **Guarantee** Page by page each letter that is there all the time comes once, while others are added and decided: its id
+ * begins with the time and never changes, not by a replay that fails either.
+ */
+export async function listLetters(database: Database, page: LetterPage = {}): Promise<readonly DeadLetter[]> {
+  const { where, params } = conditions(page, page.after === undefined ? [] : [['id <', page.after]])
+  const sql = `SELECT * FROM fb_dead_letters ${where} ORDER BY id DESC LIMIT $${params.length + 1}`
+  const rows = await database.query(sql, [...params, page.max ?? 100])
+  return checkSeals(letterSeal, rows, database.capabilities).map(letterOf)
+}
+
+/** In the order of the log, behind `after`: the order in which letters of one key must come back. */
+export async function lettersInLogOrder(
+  database: Database,
+  filter: LetterFilter,
+  { after, max }: { readonly after: LetterPlace | undefined; readonly max: number },
+): Promise<readonly DeadLetter[]> {
+  const behind = after === undefined ? [] : [after.topic, after.partition, after.offset, after.id]
+  const { where, params } = conditions(filter, [])
+  const at = behind.map((_, i) => `$${params.length + i + 1}`).join(', ')
+  const isBehind = after === undefined ? '' : `${where === '' ? 'WHERE' : 'AND'} (topic, part, position, id) > (${at})`
+  const sql = `SELECT * FROM fb_dead_letters ${where} ${isBehind} ORDER BY topic, part, position, id
+    LIMIT $${params.length + behind.length + 1}`
+  const rows = await database.query(sql, [...params, ...behind, max])
   return checkSeals(letterSeal, rows, database.capabilities).map(letterOf)
 }
 
 export async function countLetters(database: Database, filter: LetterFilter = {}): Promise<number> {
-  const { where, params } = conditions(filter)
+  const { where, params } = conditions(filter, [])
   const [row] = await database.query<{ n: number }>(`SELECT COUNT(*) AS n FROM fb_dead_letters ${where}`, params)
   return row?.n ?? 0
 }
 
-/** By id, or by a prefix of it that only one letter has. */
 export async function findLetter(
   source: Pick<Database, 'query'> | Sql,
   id: string,
   kept: Pick<DatabaseCapabilities, 'dialect'>,
 ): Promise<DeadLetter | undefined> {
-  // An empty one is the beginning of all of them.
-  if (id === '') return undefined
-  const rows = await source.query('SELECT * FROM fb_dead_letters WHERE id >= $1 AND id < $2 LIMIT 2', [id, `${id}~`])
-  return rows.length === 1 && rows[0] ? letterOf(checkSeals(letterSeal, rows, kept)[0] ?? rows[0]) : undefined
+  const rows = await source.query('SELECT * FROM fb_dead_letters WHERE id = $1', [id])
+  const [row] = checkSeals(letterSeal, rows, kept)
+  return row && letterOf(row)
+}
+
+/** The ids that begin like this, `max` at most: of an empty one none, for it is the beginning of all of them. */
+export async function letterIdsLike(source: Pick<Database, 'query'>, start: string, max: number): Promise<string[]> {
+  if (start === '') return []
+  const sql = 'SELECT id FROM fb_dead_letters WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3'
+  return (await source.query<{ id: string }>(sql, [start, `${start}~`, max])).map(({ id }) => id)
+}
+
+/** How many are being replayed on other topics than these. */
+export async function countReplayingElsewhere(database: Database, topics: readonly string[]): Promise<number> {
+  const others = topics.map((_, i) => ` AND topic <> $${i + 1}`).join('')
+  const sql = `SELECT COUNT(*) AS n FROM fb_dead_letters WHERE state = 'replaying'${others}`
+  const [row] = await database.query<{ n: number }>(sql, topics)
+  return row?.n ?? 0
 }
 
 /** Lanes of a partition that wait for a person. */
@@ -137,24 +186,21 @@ export async function heldLanes(
   return (await database.query<{ lane: string }>(sql, [at.topic, at.partition])).map((row) => row.lane)
 }
 
-function conditions(filter: LetterFilter): {
-  where: string
-  params: SqlValue[]
-} {
-  const params: SqlValue[] = []
-  const parts: string[] = []
-  const add = (column: string, value: string | undefined): void => {
-    if (value === undefined) return
-    params.push(value)
-    parts.push(`${column} = $${params.length}`)
-  }
-  add('state', filter.state)
-  add('event_type', filter.eventType)
-  add('fingerprint', filter.fingerprint)
-  return {
-    where: parts.length > 0 ? `WHERE ${parts.join(' AND ')}` : '',
-    params,
-  }
+function conditions(
+  { state, eventType, fingerprint, ids }: LetterFilter,
+  more: readonly (readonly [string, string])[],
+): { where: string; params: SqlValue[] } {
+  const wanted: readonly (readonly [string, string | undefined])[] = [
+    ['state =', state],
+    ['event_type =', eventType],
+    ['fingerprint =', fingerprint],
+    ['id >=', ids?.least],
+    ['id <=', ids?.most],
+    ...more,
+  ]
+  const given = wanted.filter((one): one is readonly [string, string] => one[1] !== undefined)
+  const parts = given.map(([compared], i) => `${compared} $${i + 1}`)
+  return { where: parts.length > 0 ? `WHERE ${parts.join(' AND ')}` : '', params: given.map(([, value]) => value) }
 }
 
 function letterOf(row: SqlRow): DeadLetter {

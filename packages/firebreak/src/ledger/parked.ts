@@ -51,6 +51,7 @@ const insert = `INSERT INTO fb_parked (${[...parkedSeal.columns, 'seal'].join(',
 const reschedule = `UPDATE fb_parked SET due_at_ms = $4, at_ms = $5, attempts = $6, first_failed_at_ms = $7, seal = $8
   WHERE topic = $1 AND part = $2 AND position = $3`
 const remove = 'DELETE FROM fb_parked WHERE topic = $1 AND part = $2 AND position = $3'
+const withdraw = 'DELETE FROM fb_parked WHERE letter_id = $1 RETURNING position'
 const head = `SELECT * FROM fb_parked WHERE topic = $1 AND part = $2 AND lane = $3 ORDER BY position LIMIT $4`
 const lanes = 'SELECT lane, due_at_ms, at_ms FROM fb_parked WHERE topic = $1 AND part = $2 ORDER BY position'
 
@@ -75,6 +76,11 @@ function valuesOf({ entry, ...row }: ParkedRow): SqlValue[] {
 
 export async function unpark(sql: Sql, entry: { topic: string; partition: number; offset: number }): Promise<void> {
   await sql.query(remove, [entry.topic, entry.partition, entry.offset])
+}
+
+/** Takes the replay of a letter back. False when it is not there any more. */
+export async function withdrawReplay(sql: Sql, letterId: string): Promise<boolean> {
+  return (await sql.query(withdraw, [letterId])).length > 0
 }
 
 /** The first `max` records of a lane, in the order in which they must be handled. */

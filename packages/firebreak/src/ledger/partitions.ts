@@ -92,6 +92,11 @@ export async function advanceEpochs<C extends Partition & Pick<Claim, 'epoch' | 
   return lost
 }
 
+/** Whoever still holds a partition that its service reads no more must claim it again before it commits. */
+export async function fencePartition(sql: Sql, at: Partition): Promise<void> {
+  await sql.query(raiseEpoch, [at.topic, at.partition])
+}
+
 /** The epochs of all partitions, by id, as the database has them. */
 export async function readEpochs(database: Pick<Database, 'query'>): Promise<ReadonlyMap<string, number>> {
   const rows = await database.query<{ topic: string; part: number; epoch: number }>(all)

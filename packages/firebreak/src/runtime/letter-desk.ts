@@ -14,11 +14,14 @@ import {
   type DeadLetter,
   findLetter,
   type LetterAction,
-  type LetterFilter,
+  type LetterPage,
+  type LetterState,
+  letterIdsLike,
   listLetters,
 } from '../ledger/letters.ts'
 import { moveDesk } from '../ledger/moves.ts'
-import { park } from '../ledger/parked.ts'
+import { park, withdrawReplay } from '../ledger/parked.ts'
+import { fencePartition } from '../ledger/partitions.ts'
 import { editedPayload } from './edited-payload.ts'
 
 /** Who does it and why: kept with the letter. */
@@ -29,20 +32,27 @@ export interface Decision {
 
 /** What a person does about dead letters. Every action is one commit, safe beside the running service. */
 export interface LetterDesk {
-  /** Newest first; 100 unless `max` says otherwise. */
-  list(filter?: LetterFilter): Promise<readonly DeadLetter[]>
-  /** By id or a unique prefix of it. **Errors** `FB_LETTER_NOT_FOUND`. */
+  /**
+   * Newest first; 100 unless `max` says otherwise. The next page is `after` the id of the last letter: each letter that is there
+   * all the time comes once, while others are added and decided.
+   */
+  list(page?: LetterPage): Promise<readonly DeadLetter[]>
+  /** By id, or by the beginning of one that no other has. **Errors** `FB_LETTER_NOT_FOUND`, `FB_LETTER_AMBIGUOUS`. */
   get(id: string): Promise<DeadLetter>
   /**
    * Hands the original bytes to the one service that failed, under their old event id; no other consumer sees them again.
    *
-   * **Errors** `FB_LETTER_NOT_FOUND`, `FB_LETTER_STATE` when somebody else decided first, `FB_REPLAY_INVALID` when the service
+   * **Errors** `FB_LETTER_NOT_FOUND`, `FB_LETTER_AMBIGUOUS`, `FB_LETTER_STATE` when somebody else decided first, `FB_REPLAY_INVALID` when the service
    * has no handler for it any more.
    */
   replay(id: string, decision: Decision): Promise<void>
   /** Replays a changed payload as a new event caused by the old one. **Errors** as replay, and `FB_REPLAY_INVALID`, `FB_SCHEMA_TIMEOUT`. */
   edit(id: string, payload: unknown, decision: Decision): Promise<void>
-  /** Gives the record up. **Errors** as replay, and `FB_LETTER_REASON` when `note`, the reason, is empty. */
+  /**
+   * Gives the record up; also one that is being replayed on a topic that the service reads no more.
+   *
+   * **Errors** as replay, and `FB_LETTER_REASON` when `note`, the reason, is empty.
+   */
   discard(id: string, decision: Decision): Promise<void>
 }
 
@@ -57,11 +67,7 @@ export interface DeskDeps {
 
 export function letterDesk(given: DeskDeps): LetterDesk {
   const deps = { ...given, database: inLedger(given.database) }
-  const get = async (id: string): Promise<DeadLetter> => {
-    const letter = await findLetter(deps.database, id, deps.database.capabilities)
-    if (letter === undefined) throw new FirebreakError('FB_LETTER_NOT_FOUND', { id })
-    return letter
-  }
+  const get = (id: string): Promise<DeadLetter> => letterNamed(deps.database, id)
   const act = async (
     id: string,
     action: (letter: DeadLetter) => Promise<(sql: Sql) => Promise<void>>,
@@ -77,12 +83,25 @@ export function letterDesk(given: DeskDeps): LetterDesk {
     deps.onChange()
   }
   return {
-    list: (filter) => listLetters(deps.database, filter),
+    list: (page) => listLetters(deps.database, page),
     get,
     replay: (id, by) => act(id, async (letter) => replayed(deps, letter, by)),
     edit: (id, payload, by) => act(id, (letter) => edited(deps, letter, payload, by)),
     discard: (id, by) => act(id, async (letter) => discarded(deps, letter, by)),
   }
+}
+
+const candidatesMax = 10
+
+async function letterNamed(database: Database, id: string): Promise<DeadLetter> {
+  const letter = await findLetter(database, id, database.capabilities)
+  if (letter !== undefined) return letter
+  const [only, ...others] = await letterIdsLike(database, id, candidatesMax + 1)
+  if (only === undefined) throw new FirebreakError('FB_LETTER_NOT_FOUND', { id })
+  if (others.length === 0) return letterNamed(database, only)
+  const candidates = [only, ...others].slice(0, candidatesMax)
+  const more = others.length === candidatesMax ? ' and more' : ''
+  throw new FirebreakError('FB_LETTER_AMBIGUOUS', { id, candidates, shown: `${candidates.join(', ')}${more}` })
 }
 
 function replayed(deps: DeskDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
@@ -127,22 +146,38 @@ const causedBy = (id: string | null): Headers => (id === null ? {} : { ce_causat
 
 function discarded(deps: DeskDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
   if (by.note.trim() === '') throw new FirebreakError('FB_LETTER_REASON', { id: letter.id })
+  const { topic, partition } = letter.entry
+  const stranded = isStranded(deps.service, letter)
   return async (sql) => {
-    await change(sql, letter, { to: 'discarded', action: actionOf(deps, 'discarded', by) })
-    await moveAccounts(sql, { topic: letter.entry.topic, part: letter.entry.partition }, { dead: -1, discarded: 1 })
+    const action = actionOf(deps, 'discarded', by)
+    await change(sql, letter, { from: stranded ? 'replaying' : 'open', to: 'discarded', action })
+    if (stranded) {
+      // An instance of an older release may have it in its hands.
+      await fencePartition(sql, { topic, partition })
+      if (!(await withdrawReplay(sql, letter.id))) throw refusedIn('being handled by somebody else', letter, action)
+    }
+    const from = stranded ? { parked: -1 } : { dead: -1 }
+    await moveAccounts(sql, { topic, part: partition }, { ...from, discarded: 1 })
   }
 }
+
+/** It was handed back to a topic that its service reads no more: nobody will ever take it. */
+export const isStranded = (service: ServiceDefinition, { state, entry }: DeadLetter): boolean =>
+  state === 'replaying' && !service.topics.includes(entry.topic)
 
 async function change(
   sql: Sql,
   letter: DeadLetter,
-  to: { to: 'replaying' | 'superseded' | 'discarded'; action: LetterAction },
+  to: { from?: LetterState; to: 'replaying' | 'superseded' | 'discarded'; action: LetterAction },
 ): Promise<void> {
-  const refused = (state: string): FirebreakError =>
-    new FirebreakError('FB_LETTER_STATE', { id: letter.id, state, action: to.action.action })
-  if (letter.state !== 'open') throw refused(letter.state)
-  if (!(await changeLetter(sql, letter, { from: 'open', ...to }))) throw refused('being handled by somebody else')
+  const { from = 'open' } = to
+  if (letter.state !== from) throw refusedIn(letter.state, letter, to.action)
+  if (!(await changeLetter(sql, letter, { ...to, from })))
+    throw refusedIn('being handled by somebody else', letter, to.action)
 }
+
+const refusedIn = (state: string, { id }: DeadLetter, { action }: LetterAction): FirebreakError =>
+  new FirebreakError('FB_LETTER_STATE', { id, state, action })
 
 // At its old position: before everything of its key that came later and still waits.
 async function reenter(deps: DeskDeps, sql: Sql, letter: DeadLetter, entry: LogEntry): Promise<void> {

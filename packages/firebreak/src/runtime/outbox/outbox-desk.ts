@@ -6,7 +6,7 @@ import type { ServiceDefinition } from '../../define/service.ts'
 import {
   type BlockedAction,
   type BlockedEvent,
-  type BlockedFilter,
+  type BlockedPage,
   type BlockedState,
   decideBlocked,
   findBlocked,
@@ -23,8 +23,11 @@ import type { Decision, DeskDeps } from '../letter-desk.ts'
  * and the later events of the key leave in order after it.
  */
 export interface OutboxDesk {
-  /** Oldest first; 100 unless `max` says otherwise. Those that wait, unless `state` says otherwise. */
-  list(filter?: BlockedFilter): Promise<readonly BlockedEvent[]>
+  /**
+   * Oldest first; 100 unless `max` says otherwise. Those that wait, unless `state` says otherwise. The next page is `after` the
+   * number of the last event.
+   */
+  list(page?: BlockedPage): Promise<readonly BlockedEvent[]>
   /** **Errors** `FB_BLOCKED_NOT_FOUND`. */
   get(number: number): Promise<BlockedEvent>
   /** Has it sent once more, now. **Errors** `FB_BLOCKED_NOT_FOUND`, `FB_BLOCKED_STATE` when somebody else decided first. */
@@ -52,7 +55,7 @@ export function outboxDesk(given: DeskDeps): OutboxDesk {
     return found
   }
   return {
-    list: (filter = {}) => listBlocked(deps.database, { state: 'blocked', ...filter }),
+    list: (page = {}) => listBlocked(deps.database, { state: 'blocked', ...page }),
     async get(number) {
       const { shard: _, ...event } = await get(number)
       return event
