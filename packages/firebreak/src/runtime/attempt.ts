@@ -80,7 +80,7 @@ async function outcomeAfter(
   const isDuplicate = unit?.outcome === 'duplicate'
   if (!isDuplicate && !committed) return false
   cleared(message)
-  if (!isDuplicate) engine.tell?.({ kind: 'late-error', error, ...about(message) })
+  if (!isDuplicate && error !== unit?.lost) engine.tell?.({ kind: 'late-error', error, ...about(message) })
   engine.tell?.({ kind: isDuplicate ? 'duplicate' : 'done', attempt: number, ...about(message) })
   return true
 }
@@ -108,7 +108,7 @@ function openUnit(engine: Engine, message: Message, { count, infrastructureFailu
   const unit = finalUnit(engine, message, 'done')
   // A unit that ends its own connection takes those along that share its commit: once is enough.
   const own = infrastructureFailures > 0 && engine.database.capabilities.shared
-  return new UnitOfWork(engine, { envelope, attempt: count + 1, handler, unit: own ? { ...unit, own } : unit })
+  return new UnitOfWork(engine, { message, envelope, attempt: count + 1, handler, unit: own ? { ...unit, own } : unit })
 }
 
 // What it resolves to is not looked at: it could be a promise again, and go round for ever.

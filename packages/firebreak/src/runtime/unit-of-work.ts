@@ -10,6 +10,8 @@ import { inContextOfNow, isInsideUnit } from '../node/open-units.ts'
 import type { Expiring } from '../policy/deadline-watch.ts'
 import { AttemptCalls } from './attempt-calls.ts'
 import type { Engine } from './engine.ts'
+import type { Message } from './message.ts'
+import { about } from './outcomes.ts'
 import { resultOf } from './thenable.ts'
 import type { Unit, UnitOutcome } from './unit.ts'
 
@@ -26,6 +28,7 @@ export interface CommitFailure {
 
 /** What one attempt is about. */
 export interface AttemptSpec {
+  readonly message: Message
   readonly envelope: Envelope
   readonly attempt: number
   readonly handler: Handler
@@ -42,7 +45,8 @@ export interface AttemptSpec {
  *     open -> ended                       deadline, fence or an error of the handler; every call is refused from here on
  *
  * I1 A handler that has passed its deadline is not waited for, in any mode; a commit under way still decides the outcome.
- * I2 Events are taken once, after the body; one that comes later is refused, because it could not leave any more.
+ * I2 Events are taken once, after the body; one that comes later is refused, because it could not leave any more. Behind a
+ *    commit that has taken effect that is told as well, whatever the handler does with the refusal.
  */
 export class UnitOfWork implements Expiring {
   readonly #engine: Engine
@@ -59,6 +63,8 @@ export class UnitOfWork implements Expiring {
   #committing: Promise<SettledOutcome> | undefined
   failure: CommitFailure | undefined
   outcome: SettledOutcome | undefined
+  /** The refusal of an event that was published after the commit; it has been told. */
+  lost: FirebreakError | undefined
   /** Set by whoever waits for the handler; called at most once. */
   onExpire: ((error: unknown) => void) | undefined
 
@@ -113,11 +119,11 @@ export class UnitOfWork implements Expiring {
   }
 
   publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>): void {
-    if (this.#taken || (this.#mode !== 'open' && this.#mode !== 'committing')) throw this.#ended()
+    if (this.#taken || (this.#mode !== 'open' && this.#mode !== 'committing')) throw this.#tooLate(event)
     const { correlationId, id, traceparent } = this.#spec.envelope
     const cause = { correlationId, causationId: id, traceparent }
     // A schema has no more time than what is left of the attempt.
-    const leftMs = Math.max(0, this.deadlineAtMs - this.#engine.clock.now())
+    const leftMs = Math.max(0, this.deadlineAtMs - this.#engine.clock.monotonic())
     const made = this.#engine.publisher.record(event, payload, cause, leftMs)
     // What it comes to is asked for at the commit, which may never be reached.
     if (made instanceof Promise) made.catch(() => undefined)
@@ -273,8 +279,22 @@ export class UnitOfWork implements Expiring {
     return new FirebreakError('FB_DELIVERY_TIMEOUT', { type: envelope.type, deadlineMs: handler.deadlineMs })
   }
 
-  #ended(): FirebreakError {
-    const what = `${this.#spec.envelope.type} (attempt ${this.#spec.attempt})`
+  #tooLate({ type }: AnyEvent): FirebreakError {
+    // An attempt that has failed is tried again, and publishes again.
+    if (this.#mode === 'ended' || this.#mode === 'failed') return this.#ended()
+    const error = this.#ended(`, after whose commit ${type} was published,`)
+    const tell = (): void => {
+      if (this.outcome === 'duplicate' || this.lost !== undefined) return
+      this.lost = error
+      this.#engine.tell?.({ kind: 'late-error', error, ...about(this.#spec.message) })
+    }
+    if (this.#mode === 'committing' && this.#committing !== undefined) this.#committing.then(tell, () => undefined)
+    else tell()
+    return error
+  }
+
+  #ended(when = ''): FirebreakError {
+    const what = `${this.#spec.envelope.type} (attempt ${this.#spec.attempt})${when}`
     return new FirebreakError('FB_UNIT_ENDED', { what })
   }
 }

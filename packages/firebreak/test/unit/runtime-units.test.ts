@@ -192,6 +192,45 @@ test('an event published too late for its commit is refused, never lost in silen
   await app.stop()
 })
 
+test('an event that is published after its commit is refused and told, at once or later, hidden or not', async () => {
+  let kept: (() => void) | undefined
+  const one = raw(async (it, ctx) => {
+    await ctx.transaction(write(it))
+    kept = () => ctx.publish(Followed, it)
+    if (it.n === 1) kept()
+    if (it.n === 2) assert.throws(kept, /after whose commit thing\.followed was published, has already ended/)
+  })
+  const { app, told, facts } = await scene([one])
+  await publishAll(app, [['k', 1]])
+  assert.deepEqual(told('k'), ['late-error', 'done'])
+  await publishAll(app, [['l', 2]])
+  assert.deepEqual(told('l'), ['late-error', 'done'])
+  await publishAll(app, [['m', 3]])
+  assert.deepEqual(told('m'), ['done'])
+  assert.throws(() => kept?.(), { code: 'FB_UNIT_ENDED' })
+  assert.deepEqual(told('m'), ['done', 'late-error'])
+  const errors = facts.filter((fact) => fact.kind === 'late-error').map(({ error }) => error)
+  assert.ok(errors.every((error) => isFirebreakError(error, 'FB_UNIT_ENDED')))
+  assert.equal((await app.published(Followed)).length, 0)
+  await app.stop()
+})
+
+test('an event that is published while a failed attempt ends is published by the next attempt, and nothing is told as lost', async () => {
+  const one = raw(async (it, ctx) => {
+    await ctx.transaction(async (sql) => {
+      await write(it)(sql)
+      ctx.publish(Followed, it)
+      if (ctx.attempt === 1) throw new Error('once')
+    })
+  })
+  const { app, facts } = await scene([one])
+  await publishAll(app, [['k', 1]])
+  await app.advance(10_000)
+  assert.equal((await app.published(Followed)).length, 1)
+  assert.ok(!facts.some(({ kind }) => kind === 'late-error'))
+  await app.stop()
+})
+
 test('an event published through an outside transaction that has ended is refused', async () => {
   const { app } = await scene([raw(() => {})])
   let kept: ((n: number) => void) | undefined
