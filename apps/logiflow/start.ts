@@ -1,16 +1,18 @@
 import { relative } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { isFirebreakError } from 'firebreak'
+import { whenNpmIsGone } from '../../scripts/npm-parent.ts'
 import {
   emptyDataDir,
   hasRun,
+  holderOf,
   isUsed,
   madeHere,
   notesIn,
   resumeClock,
-  runningHere,
   saveState,
 } from './platform/data-dir.ts'
+import { type DataLock, lockData } from './platform/data-lock.ts'
 import { type EngineSettings, engineName, environmentOf } from './platform/engine-settings.ts'
 import { type Engines, loadEngines } from './platform/engines.ts'
 import { PORT_DEFAULT, parseStartFlags, type StartFlags, startHelp, UsageError } from './platform/flags.ts'
@@ -23,6 +25,7 @@ import { discardSpace, makeSpace } from './platform/server-space.ts'
 import { settleEngines } from './platform/settle-engines.ts'
 import type { SimClock } from './platform/sim-clock.ts'
 import { type ChildSpec, Supervisor } from './platform/supervisor.ts'
+import { complain, say } from './platform/terminal.ts'
 import { serviceNames, systemOn, topicsOfSystem } from './system.ts'
 
 /** One minute on the road passes in a second. */
@@ -128,10 +131,12 @@ type Start = {
   readonly startedAtMs: number
   /** Whether LogiFlow has run in the folder before this start. */
   readonly isResumed: boolean
+  /** Of the data folder; held until the process ends. */
+  readonly lock: DataLock
 }
 
 /** From the first process to Ctrl-C. */
-const runProcesses = async ({ flags, engines, notices, startedAtMs, isResumed }: Start): Promise<void> => {
+const runProcesses = async ({ flags, engines, notices, startedAtMs, isResumed, lock }: Start): Promise<void> => {
   const { dataDir } = engines.settings
   const shown = relative(process.cwd(), dataDir) || '.'
   const keptWhere =
@@ -166,20 +171,27 @@ const runProcesses = async ({ flags, engines, notices, startedAtMs, isResumed }:
     saveState(dataDir, clock, '')
     await desk.close()
     await log.close()
+    lock.release()
     if (code === 0)
       notices.say(`\nLogiFlow stopped. Orders, invoices and events are kept ${keptWhere}; npm start goes on from here.`)
     process.exit(code)
   }
   process.on('SIGINT', () => void end(0))
   process.on('SIGTERM', () => void end(0))
+  whenNpmIsGone(() => void end(0))
+  process.stdout.on('error', (error) => {
+    complain(`LogiFlow stops: its output cannot be written: ${error.message}`)
+    void end(1)
+  })
   try {
+    saveState(dataDir, clock, '')
     supervisor.start()
     await supervisor.ready(READY_MAX_MS)
     url = `http://127.0.0.1:${supervisor.statuses().find(({ name }) => name === 'portal')?.port}/`
     const page = await fetch(url)
     if (!page.ok) throw new Error(`the page answered ${page.status}`)
   } catch (error) {
-    process.stderr.write(`LogiFlow could not start: ${error instanceof Error ? error.message : error}\n`)
+    complain(`LogiFlow could not start: ${error instanceof Error ? error.message : error}`)
     return end(1)
   }
   isStarted = true
@@ -190,13 +202,25 @@ const runProcesses = async ({ flags, engines, notices, startedAtMs, isResumed }:
   notices.say(`ready in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s: ${url}${taken}`)
 }
 
+const takenBy = (data: string, { pid, url }: ReturnType<typeof holderOf>): string =>
+  url === ''
+    ? `LogiFlow starts or stops on ${data} at this moment. Wait for it, or give another --data.`
+    : `LogiFlow runs on ${data} already: ${url} (pid ${pid})`
+
+const lockIn = (dataDir: string): DataLock | undefined => {
+  try {
+    return lockData(dataDir)
+  } catch (error) {
+    throw new UsageError(`nothing can be kept in ${dataDir}: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
 const run = async (flags: StartFlags): Promise<void> => {
   const startedAtMs = performance.now()
   let settings = await settleEngines(flags)
   const { dataDir } = settings
-  const other = runningHere(dataDir)
-  if (other !== undefined)
-    throw new UsageError(`LogiFlow runs on ${flags.data} already: ${other.url} (pid ${other.pid})`)
+  const lock = lockIn(dataDir)
+  if (lock === undefined) throw new UsageError(takenBy(flags.data, holderOf(dataDir)))
   if (flags.reset) {
     if (!(await reset(flags, settings))) return
     settings = await settleEngines(flags)
@@ -206,15 +230,15 @@ const run = async (flags: StartFlags): Promise<void> => {
   const note = notesIn(dataDir, { log, database, namespace })
   note(await makeSpace(settings, { services: serviceNames, topics: topicsOfSystem() }, note))
   const engines = await loadEngines(settings)
-  await runProcesses({ flags, engines, notices: openNotices(flags), startedAtMs, isResumed })
+  await runProcesses({ flags, engines, notices: openNotices(flags), startedAtMs, isResumed, lock })
 }
 
 try {
   const flags = parseStartFlags(process.argv.slice(2))
-  if (flags.help) process.stdout.write(`${startHelp}\n`)
+  if (flags.help) say(startHelp)
   else await run(flags)
 } catch (error) {
   if (!(error instanceof UsageError || isFirebreakError(error))) throw error
-  process.stderr.write(`${error.message}\n`)
+  complain(error.message)
   process.exitCode = error instanceof UsageError ? 2 : 1
 }

@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util'
+import { whenNpmIsGone } from '../../../scripts/npm-parent.ts'
 import { type EngineSettings, engineName } from '../platform/engine-settings.ts'
 import { engineChoiceOf, engineOptions, UsageError } from '../platform/flags.ts'
 import { serversFor } from '../platform/servers.ts'
+import { complain as say } from '../platform/terminal.ts'
 import { Night } from './night.ts'
 import { broken, tableOf } from './report.ts'
 import type { Mode, Result } from './result.ts'
@@ -47,8 +49,6 @@ const readFlags = () => {
   if (!Number.isSafeInteger(seed)) throw new TypeError(`--seed must be a whole number, not "${values.seed}"`)
   return { ...values, modes, seed, engines: engineChoiceOf(values) }
 }
-
-const say = (text: string): void => void process.stderr.write(`${text}\n`)
 
 /** Every fifth second and everything that happens; on a terminal the seconds share one line. */
 const progressOf = (mode: Mode) => {
@@ -97,10 +97,14 @@ let isInterrupted = false
 const endBy = (signal: NodeJS.Signals, code: number): void => {
   process.once(signal, () => {
     process.once(signal, () => process.exit(code))
-    isInterrupted = true
-    const discarded = night?.discard() ?? Promise.resolve()
-    discarded.catch((error: Error) => say(error.message)).finally(() => process.exit(code))
+    end(code)
   })
+}
+
+const end = (code: number): void => {
+  isInterrupted = true
+  const discarded = night?.discard() ?? Promise.resolve()
+  discarded.catch((error: Error) => say(error.message)).finally(() => process.exit(code))
 }
 
 const complain = (error: unknown): void => {
@@ -111,6 +115,7 @@ const complain = (error: unknown): void => {
 
 endBy('SIGINT', 130)
 endBy('SIGTERM', 143)
+whenNpmIsGone(() => end(143))
 try {
   const flags = readFlags()
   if (flags.help) process.stdout.write(`${help}\n`)

@@ -1,7 +1,11 @@
 import { settingsFromEnvironment } from './engine-settings.ts'
 import { type Engines, loadEngines } from './engines.ts'
+import { after } from './machine.ts'
 import type { FromChild, OpsSnapshot, ToChild } from './messages.ts'
 import type { SimClock } from './sim-clock.ts'
+import { complain } from './terminal.ts'
+
+const STOP_MAX_MS = 5_000
 
 export type ChildConfig = {
   /** What the supervisor calls this process: the service, and a number where there are several of it. */
@@ -39,14 +43,20 @@ const childConfig = async (env: NodeJS.ProcessEnv = process.env): Promise<ChildC
  */
 export const runChild = async (start: (config: ChildConfig) => Promise<Running>): Promise<void> => {
   process.on('SIGINT', () => {})
+  // Until it runs there is nothing to end in order.
+  const giveUp = (): never => process.exit(0)
+  process.on('disconnect', giveUp)
   const running = await start(await childConfig())
+  process.off('disconnect', giveUp)
   let isEnding = false
   const end = (code: number): void => {
     if (isEnding) return
     isEnding = true
+    // Whatever hangs: nobody is left who would kill this process.
+    after(STOP_MAX_MS, () => process.exit(1)).unref()
     running
       .stop()
-      .catch((error: unknown) => process.stderr.write(`${error}\n`))
+      .catch((error: unknown) => complain(String(error)))
       .then(() => process.exit(code))
   }
   process.on('SIGTERM', () => end(0))
@@ -56,7 +66,7 @@ export const runChild = async (start: (config: ChildConfig) => Promise<Running>)
     else running.onOps?.(message.ops)
   })
   running.done?.catch((error: unknown) => {
-    process.stderr.write(`${error}\n`)
+    complain(String(error))
     end(1)
   })
   if (process.connected === false) end(0)

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { LOCK_NAME, lockData, makePrivateDir } from './data-lock.ts'
 import { type EngineChoice, embedded } from './engine-settings.ts'
 import { type Made, type Note, nothingMade } from './server-space.ts'
 import { FIRST_NIGHT_MS, type SimClock, simNowMs } from './sim-clock.ts'
@@ -25,24 +26,23 @@ const read = (dataDir: string): Saved | undefined => {
 }
 
 const write = (dataDir: string, change: Saved): void => {
-  mkdirSync(dataDir, { recursive: true })
-  writeFileSync(`${fileIn(dataDir)}.new`, JSON.stringify({ ...read(dataDir), ...change }))
+  makePrivateDir(dataDir)
+  writeFileSync(`${fileIn(dataDir)}.new`, JSON.stringify({ ...read(dataDir), ...change }), { mode: 0o600 })
   renameSync(`${fileIn(dataDir)}.new`, fileIn(dataDir))
 }
 
-const isAlive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
+/** Whether a LogiFlow runs on this data. Not for the process that holds its lock. */
+export const runsHere = (dataDir: string): boolean => {
+  if (!existsSync(join(dataDir, LOCK_NAME))) return false
+  const lock = lockData(dataDir)
+  lock?.release()
+  return lock === undefined
 }
 
-/** The address of the LogiFlow that runs on this data already. */
-export const runningHere = (dataDir: string): { readonly pid: number; readonly url: string } | undefined => {
-  const { pid, url } = read(dataDir) ?? {}
-  if (pid === undefined || pid === process.pid || !url) return undefined
-  return isAlive(pid) ? { pid, url } : undefined
+/** What the LogiFlow that has the lock says of itself; the url is empty while it starts. */
+export const holderOf = (dataDir: string): { readonly pid: number | undefined; readonly url: string } => {
+  const { pid, url = '' } = read(dataDir) ?? {}
+  return { pid, url }
 }
 
 export const isUsed = (dataDir: string): boolean => read(dataDir) !== undefined
@@ -50,7 +50,11 @@ export const isUsed = (dataDir: string): boolean => read(dataDir) !== undefined
 /** A start that failed before its first process leaves notes in the folder and no clock. */
 export const hasRun = (dataDir: string): boolean => read(dataDir)?.simMs !== undefined
 
-export const emptyDataDir = (dataDir: string): void => rmSync(dataDir, { recursive: true, force: true })
+/** The lock stays: it is held by who empties the folder. */
+export const emptyDataDir = (dataDir: string): void => {
+  for (const name of readdirSync(dataDir))
+    if (name !== LOCK_NAME) rmSync(join(dataDir, name), { recursive: true, force: true })
+}
 
 /** The engines that the data of this folder belongs to; undefined for a new one. */
 export const keptEngines = (dataDir: string): KeptEngines | undefined => {
@@ -71,7 +75,7 @@ export const notesIn = (dataDir: string, engines: KeptEngines): Note => {
 
 /** The world stands still while nobody runs it: its clock goes on where it was. */
 export const resumeClock = (dataDir: string, speed: number): SimClock => {
-  mkdirSync(dataDir, { recursive: true })
+  makePrivateDir(dataDir)
   return { simStartMs: read(dataDir)?.simMs ?? FIRST_NIGHT_MS, wallStartMs: Date.now(), speed }
 }
 

@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { isFirebreakError } from 'firebreak'
 import { ZodError } from 'zod'
 import { DomainError } from '../domain/domain-error.ts'
+import { complain } from './terminal.ts'
 
 const BODY_BYTES_MAX = 256 * 1024
 
@@ -82,8 +83,13 @@ const problemOf = (error: unknown): { status: number; title: string } => {
     return { status: 422, title: issues.join('; ') }
   }
   if (error instanceof DomainError) return { status: 422, title: error.message }
-  if (isFirebreakError(error) && error.kind === 'transient') return { status: 503, title: error.message }
-  return { status: 500, title: error instanceof Error ? error.message : String(error) }
+  // What failed here, paths of this machine among it, is for whoever runs it.
+  if (isFirebreakError(error) && error.kind === 'transient') {
+    complain(`a request is refused for a moment: ${error.message}`)
+    return { status: 503, title: 'this server cannot do that at this moment' }
+  }
+  complain(`a request failed: ${error instanceof Error ? error.stack : error}`)
+  return { status: 500, title: 'this server has failed' }
 }
 
 const send = (response: ServerResponse, reply: Reply): void => {
@@ -102,9 +108,28 @@ const send = (response: ServerResponse, reply: Reply): void => {
   response.end(body)
 }
 
+/** **Errors** `Problem` 400: `//`, or a target that is no path. */
+const urlOf = (target: string): URL => {
+  // Behind two slashes would stand another server.
+  if (target.startsWith('/') && !target.startsWith('//') && URL.canParse(target, 'http://127.0.0.1'))
+    return new URL(target, 'http://127.0.0.1')
+  throw new Problem(400, 'the path cannot be read')
+}
+
+/** **Errors** `Problem` 400: an escape that is none, a control character. */
+const textOf = (segment: string): string => {
+  try {
+    const text = decodeURIComponent(segment)
+    if (!/\p{Cc}/u.test(text)) return text
+  } catch {
+    // As below.
+  }
+  throw new Problem(400, 'the path cannot be read')
+}
+
 const answer = async (routes: readonly Compiled[], request: IncomingMessage): Promise<Reply> => {
   refuseForeign(request)
-  const url = new URL(request.url ?? '/', 'http://127.0.0.1')
+  const url = urlOf(request.url ?? '/')
   const known = routes.filter((route) => route.pattern.test(url.pathname))
   const route = known.find((candidate) => candidate.method === request.method)
   if (route === undefined) {
@@ -112,7 +137,7 @@ const answer = async (routes: readonly Compiled[], request: IncomingMessage): Pr
   }
   const params = Object.entries(route.pattern.exec(url.pathname)?.groups ?? {})
   return route.handle({
-    params: Object.fromEntries(params.map(([name, value]) => [name, decodeURIComponent(value)])),
+    params: Object.fromEntries(params.map(([name, value]) => [name, textOf(value)])),
     query: url.searchParams,
     headers: request.headers,
     json: () => readJson(request),
@@ -132,7 +157,9 @@ export const serve = async (routes: Routes, port: number): Promise<{ port: numbe
       .then((reply) => send(response, reply))
   })
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} is taken by another program`) : error),
+    )
     server.listen(port, '127.0.0.1', resolve)
   })
   return {

@@ -1,4 +1,5 @@
 import type { ServiceStatus } from './messages.ts'
+import { say } from './terminal.ts'
 
 export type Notices = {
   /** The few lines of the start and the end. */
@@ -9,14 +10,13 @@ export type Notices = {
 
 /** Text for people, or one JSON object per line; nothing but errors when quiet. */
 export const openNotices = (options: { readonly quiet: boolean; readonly jsonLogs: boolean }): Notices => {
-  const write = (text: string): void => void process.stdout.write(`${text}\n`)
-  const json = (fields: object): void => write(JSON.stringify({ time: new Date().toISOString(), ...fields }))
+  const json = (fields: object): void => say(JSON.stringify({ time: new Date().toISOString(), ...fields }))
   return {
-    say: (line) => (options.jsonLogs ? json({ msg: line.trim() }) : write(line)),
+    say: (line) => (options.jsonLogs ? json({ msg: line.trim() }) : say(line)),
     note(name, text) {
       if (options.quiet) return
       if (options.jsonLogs) json({ name, msg: text })
-      else write(`${new Date().toTimeString().slice(0, 8)}  ${name.padEnd(11)} ${text}`)
+      else say(`${new Date().toTimeString().slice(0, 8)}  ${name.padEnd(11)} ${text}`)
     },
   }
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { keptEngines, runningHere } from './data-dir.ts'
+import { keptEngines, runsHere } from './data-dir.ts'
 import {
   databaseEngines,
   defaultDataDir,
@@ -38,9 +38,7 @@ export const settleEngines = async (asked: {
 
 /** Of the LogiFlow that runs in this folder without a `--data` of its own; undefined when none does. */
 const runningDataDir = (): string | undefined =>
-  logEngines
-    .flatMap((log) => databaseEngines.map((database) => defaultDataDir({ log, database })))
-    .find((dataDir) => runningHere(dataDir) !== undefined)
+  logEngines.flatMap((log) => databaseEngines.map((database) => defaultDataDir({ log, database }))).find(runsHere)
 
 /**
  * For tools beside a LogiFlow: the one that LOGIFLOW_LOG and LOGIFLOW_DATABASE or LOGIFLOW_DATA say, or else the one that

@@ -1,5 +1,6 @@
 /** `npm run torture`: kills an engine for real and counts what is wrong afterwards. */
 import { parseArgs } from 'node:util'
+import { whenNpmIsGone } from '../../../scripts/npm-parent.ts'
 import { type EngineName, engineNames } from './engines.ts'
 import { tryRecords } from './records.ts'
 import { type Report, type TortureOptions, torture } from './torture.ts'
@@ -101,6 +102,7 @@ async function runRecords({ json, ...options }: Choice): Promise<void> {
 async function run({ json, values, records, ...options }: Choice): Promise<void> {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort())
+  whenNpmIsGone(() => interrupted.abort())
   const report = await torture({ ...options, signal: interrupted.signal })
   if (process.stderr.isTTY === true && options.onProgress !== undefined) process.stderr.write('\n')
   if (report === undefined) {

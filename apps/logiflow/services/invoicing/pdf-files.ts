@@ -11,9 +11,9 @@ export const pdfFiles =
   async (pdf: Buffer): Promise<InvoicePdf> => {
     const sha256 = createHash('sha256').update(pdf).digest('hex')
     const key = `${sha256}.pdf`
-    await mkdir(folder, { recursive: true })
+    await mkdir(folder, { recursive: true, mode: 0o700 })
     const temporary = join(folder, `.${newId()}`)
-    await writeFile(temporary, pdf)
+    await writeFile(temporary, pdf, { mode: 0o600 })
     await rename(temporary, join(folder, key))
     return { key, sha256, bytes: pdf.length, pages: pagesOf(pdf) }
   }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { TariffPublished } from '../../contracts/events.ts'
 import { tellSupervisor } from '../../platform/child.ts'
@@ -31,6 +31,17 @@ const accepted = (json: unknown, headers: Readonly<Record<string, string>> = {})
 export const freshnessOf = async ({ database }: Pick<ServiceParts, 'database'>): Promise<unknown> => {
   const [heardMs, due] = await Promise.all([heardSources(database), invoicesDue(database)])
   return { nowMs: nowMs(), heardMs, invoices: due }
+}
+
+/** A file that somebody has removed is not there, and where it was is nobody's business. */
+const readPdf = async (folder: string, key: string): Promise<Uint8Array> => {
+  try {
+    // The key is from an event: it leads into this folder and nowhere else.
+    return await readFile(join(folder, basename(key)))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    throw new Problem(404, 'the PDF of this invoice is not there any more')
+  }
 }
 
 const customerRoutes = (parts: Context): Routes => ({
@@ -67,7 +78,7 @@ const customerRoutes = (parts: Context): Routes => ({
     const number = params['number'] ?? ''
     const key = await invoicePdfKey(parts.database, number)
     if (key === undefined) throw new Problem(404, 'no such invoice')
-    const bytes = await readFile(join(pdfDirOf(parts.engines), key))
+    const bytes = await readPdf(pdfDirOf(parts.engines), key)
     const disposition = `inline; filename="${number}.pdf"`
     return { status: 200, bytes, headers: { 'content-type': 'application/pdf', 'content-disposition': disposition } }
   },
