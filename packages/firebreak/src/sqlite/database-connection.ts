@@ -7,7 +7,7 @@ import { fileIsGone, fileWatch } from '../node/file-watch.ts'
 import { makePrivateFile, makePrivateFolder } from '../node/private-files.ts'
 import { boundValues } from '../node/sql-values.ts'
 import { databaseError } from './database-errors.ts'
-import { runMany, runStatement, StatementCache } from './database-statement.ts'
+import { readsOnly, runMany, runStatement, StatementCache } from './database-statement.ts'
 import { Integers } from './integers.ts'
 
 export interface ConnectionSettings {
@@ -22,6 +22,8 @@ const blockingMs = 5
 const statementsMax = 200
 // 16 MB of log between checkpoints: they run on the committing thread, so they should be rare.
 const checkpointPages = 4000
+// What one large transaction leaves of it is given back: reading it again, after a death on a full disk, takes room too.
+const logBytesMax = 64 * 1024 * 1024
 
 export type ControlStatements = Readonly<Record<'begin' | 'commit' | 'savepoint' | 'undo' | 'release', StatementSync>>
 
@@ -53,9 +55,12 @@ export class Connection {
     return runStatement(prepared, this.#integers.bind(boundValues(prepared.source, params)))
   }
 
-  /** As `rows`, with values that were checked before. */
+  /** A statement of its own, with values that were checked before. **Errors** as `commit`. */
   rowsOf(sql: string, values: readonly SqlValue[]): readonly SqlRow[] {
-    return runStatement(this.#statements.get(sql), this.#integers.bind([...values]))
+    const prepared = this.#statements.get(sql)
+    const found = runStatement(prepared, this.#integers.bind([...values]))
+    if (!readsOnly(prepared.source)) this.#refuseIfGone()
+    return found
   }
 
   run(sql: string, rows: readonly (readonly SqlParam[])[]): number {
@@ -65,6 +70,10 @@ export class Connection {
   /** **Errors** `FB_DATABASE_CORRUPT`: what has been committed is lost. */
   commit(): void {
     this.control.commit.run()
+    this.#refuseIfGone()
+  }
+
+  #refuseIfGone(): void {
     if (!this.#isThere()) throw new FirebreakError('FB_DATABASE_CORRUPT', { path: this.#path, reason: fileIsGone })
   }
 
@@ -92,6 +101,9 @@ export function openWriter(settings: ConnectionSettings): Connection {
     }
     raw.exec(`pragma synchronous = ${settings.durability === 'full' ? 'full' : 'normal'}`)
     raw.exec(`pragma temp_store = memory; pragma wal_autocheckpoint = ${checkpointPages}`)
+    raw.exec(`pragma journal_size_limit = ${logBytesMax}`)
+    // The first read makes the files beside it, which the connection watches.
+    raw.prepare('select count(*) from sqlite_schema').get()
     return new Connection(raw, settings)
   } catch (error) {
     raw.close()

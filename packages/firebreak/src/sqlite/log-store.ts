@@ -128,9 +128,10 @@ class Store implements LogStore {
   constructor(db: DatabaseSync, path: string, durability: LogDurability) {
     this.db = db
     this.#path = path
-    this.#isThere = fileWatch(path)
     this.#statements = prepare(db)
     for (const row of readPartitions(db, path)) this.#adopt(row)
+    // Behind the first read, which makes the files beside it.
+    this.#isThere = fileWatch(path)
     refuseLost(path, () => this.#held())
     // Of commits that are not flushed a power cut may leave less than was counted.
     if (durability === 'full') this.#end = openEndMark(path)

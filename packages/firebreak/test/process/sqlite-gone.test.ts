@@ -9,6 +9,47 @@ import { sqliteLog } from '../../src/sqlite/sqlite-log.ts'
 const skip = process.platform === 'win32' ? 'Windows keeps open files from being deleted' : false
 const record = { topic: 'orders', key: 'a', value: new Uint8Array(1), headers: {} }
 
+const lostBeside = ['-wal', '-shm']
+
+for (const part of lostBeside) {
+  test(`a log whose ${part} was deleted acknowledges nothing more`, { skip }, async () => {
+    const root = mkdtempSync(join(tmpdir(), 'firebreak-gone-'))
+    const log = sqliteLog({ path: join(root, 'log') })
+    await log.ensureTopics([{ name: 'orders' }])
+    rmSync(join(root, 'log', `log.db${part}`))
+    await assert.rejects(log.append([record]), { code: 'FB_LOG_CORRUPT', message: /-wal, -shm/ })
+    await log.close()
+    rmSync(root, { recursive: true })
+  })
+
+  test(`a database whose ${part} was deleted commits nothing more, in units and in statements of their own`, {
+    skip,
+  }, async () => {
+    const root = mkdtempSync(join(tmpdir(), 'firebreak-gone-'))
+    const path = join(root, 'service.db')
+    const database = sqliteDatabase({ path })
+    await database.query('create table items (id integer)')
+    rmSync(`${path}${part}`)
+    const gone = { code: 'FB_DATABASE_CORRUPT', message: /-wal, -shm/ }
+    const insert = database.commit([async (sql) => void (await sql.query('insert into items values (1)'))])
+    await assert.rejects(insert, gone)
+    await assert.rejects(database.query('insert into items values (2)'), gone)
+    await database.close()
+    rmSync(root, { recursive: true })
+  })
+}
+
+test('a file that was deleted before the first commit is noticed at the first one', { skip }, async () => {
+  const root = mkdtempSync(join(tmpdir(), 'firebreak-gone-'))
+  const path = join(root, 'service.db')
+  const database = sqliteDatabase({ path })
+  await database.query('select 1')
+  rmSync(`${path}-wal`)
+  await assert.rejects(database.query('create table items (id integer)'), { code: 'FB_DATABASE_CORRUPT' })
+  await database.close()
+  rmSync(root, { recursive: true })
+})
+
 const losses: Readonly<Record<string, (folder: string) => void>> = {
   deleted: (folder) => rmSync(folder, { recursive: true }),
   'moved away': (folder) => renameSync(folder, `${folder}-away`),
