@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { SqlParam, SqlRow, SqlValue } from '../contracts/database.ts'
-import { errorMessage, FirebreakError } from '../contracts/errors.ts'
+import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { SqlTexts } from '../contracts/sql-text.ts'
 import { fileIsGone, fileWatch } from '../node/file-watch.ts'
 import { makePrivateFile, makePrivateFolder } from '../node/private-files.ts'
@@ -58,9 +58,15 @@ export class Connection {
   /** A statement of its own, with values that were checked before. **Errors** as `commit`. */
   rowsOf(sql: string, values: readonly SqlValue[]): readonly SqlRow[] {
     const prepared = this.#statements.get(sql)
-    const found = runStatement(prepared, this.#integers.bind([...values]))
-    if (!readsOnly(prepared.source)) this.#refuseIfGone()
-    return found
+    try {
+      return runStatement(prepared, this.#integers.bind([...values]))
+    } catch (error) {
+      // For what it does on a full disk; the engine's own error leaves.
+      this.mapped(error)
+      throw error
+    } finally {
+      if (!readsOnly(prepared.source)) this.#refuseIfGone()
+    }
   }
 
   run(sql: string, rows: readonly (readonly SqlParam[])[]): number {
@@ -78,7 +84,18 @@ export class Connection {
   }
 
   mapped(error: unknown): unknown {
-    return databaseError(error, this.#path)
+    const mapped = databaseError(error, this.#path)
+    if (isFirebreakError(mapped, 'FB_DATABASE_FULL') && !this.raw.isTransaction) this.#reuseLog()
+    return mapped
+  }
+
+  /** On a full disk the log cannot grow, and may be far from where it is emptied by itself: emptied, it is room again. */
+  #reuseLog(): void {
+    try {
+      this.raw.exec('pragma wal_checkpoint(passive)')
+    } catch {
+      // What is in it needs more room than there is: it stays, readable.
+    }
   }
 }
 
