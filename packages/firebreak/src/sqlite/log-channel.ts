@@ -4,7 +4,7 @@ import { MessageChannel, Worker } from 'node:worker_threads'
 import type { Clock } from '../contracts/clock.ts'
 import { makePrivateFile } from '../node/private-files.ts'
 import { asLogError, fromWireError, isSqliteBusy, type WireError } from './log-errors.ts'
-import type { LogFiles } from './log-files.ts'
+import { type LogFiles, nameSocket } from './log-files.ts'
 import type { OwnerThreadData, OwnerThreadNews } from './log-owner-worker.ts'
 import type { LogDurability } from './log-schema.ts'
 import { createSplitter, frameId, frameType, jsonFrame, protocolVersion, readJson, wire } from './log-wire.ts'
@@ -30,13 +30,15 @@ const helloId = 0xffffffff
 
 /** `undefined` when nobody listens, or nobody who greets. */
 export function dialOwner(files: LogFiles, clock: Clock, events: ChannelEvents): Promise<Channel | undefined> {
-  const socket = connect(files.socket)
+  const name = nameSocket(files)
+  const socket = connect(name.path)
   let greeted = false
   return new Promise((resolve, reject) => {
     const patience = clock.schedule(greetingMs, () => socket.destroy())
     const gone = new Promise<void>((ended) => {
       socket.once('close', () => {
         patience.cancel()
+        name.release()
         ended()
         if (greeted) events.lost()
         else resolve(undefined)
@@ -64,7 +66,10 @@ export function dialOwner(files: LogFiles, clock: Clock, events: ChannelEvents):
     socket.on('data', (chunk: Buffer) => {
       if (!split(chunk)) socket.destroy()
     })
-    socket.once('connect', () => socket.write(jsonFrame(wire.hello, helloId, { version: protocolVersion })))
+    socket.once('connect', () => {
+      name.release()
+      socket.write(jsonFrame(wire.hello, helloId, { version: protocolVersion }))
+    })
   })
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
+import { chmodSync, closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { FirebreakError } from '../contracts/errors.ts'
@@ -14,6 +14,7 @@ export interface LogFiles {
   readonly socket: string
 }
 
+const openFolders = '/proc/self/fd'
 // sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included.
 const socketBytesMax = 100
 
@@ -38,7 +39,8 @@ export function logFiles(path: string): LogFiles {
 function socketOf(stem: string): string {
   const hash = createHash('sha256').update(stem).digest('hex').slice(0, 24)
   if (process.platform === 'win32') return `\\\\.\\pipe\\firebreak-${hash}`
-  if (Buffer.byteLength(stem) + 5 <= socketBytesMax) return `${stem}.sock`
+  if (fits(`${stem}.sock`)) return `${stem}.sock`
+  if (existsSync(openFolders)) return join(dirname(stem), `${hash}.sock`)
   const folder = join(tmpdir(), `firebreak-${process.getuid?.() ?? 0}`)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const found = lstatSync(folder)
@@ -48,4 +50,29 @@ function socketOf(stem: string): string {
   }
   if ((found.mode & 0o077) !== 0) chmodSync(folder, 0o700)
   return join(folder, `${hash}.sock`)
+}
+
+const fits = (path: string): boolean => Buffer.byteLength(path) <= socketBytesMax
+
+/** A name of the socket that is short enough, until `release`. */
+export interface SocketName {
+  readonly path: string
+  release(): void
+}
+
+/**
+ * Where the path of the log is too long for a socket, Linux finds it through its open folder. A place in a folder that is open
+ * to everybody could be taken by somebody else.
+ */
+export function nameSocket({ socket }: LogFiles): SocketName {
+  if (process.platform === 'win32' || fits(socket)) return { path: socket, release() {} }
+  const folder = openSync(dirname(socket), constants.O_RDONLY | constants.O_DIRECTORY)
+  let isOpen = true
+  return {
+    path: `${openFolders}/${folder}/${basename(socket)}`,
+    release() {
+      if (isOpen) closeSync(folder)
+      isOpen = false
+    },
+  }
 }

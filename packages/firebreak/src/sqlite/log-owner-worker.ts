@@ -7,7 +7,7 @@ import { systemClock } from '../node/clock.ts'
 import { makePrivate } from '../node/private-files.ts'
 import { createCheckpointer } from './log-checkpoint.ts'
 import { asLogError, toWireError, type WireError } from './log-errors.ts'
-import type { LogFiles } from './log-files.ts'
+import { type LogFiles, nameSocket } from './log-files.ts'
 import { type Connection, createOwner, type LogOwner } from './log-owner.ts'
 import { type LogDurability, openWriter } from './log-schema.ts'
 import { openStore } from './log-store.ts'
@@ -120,8 +120,11 @@ function listen(owner: LogOwner, sockets: Set<Socket>): Promise<Server> {
     })
   })
   return new Promise((resolve, reject) => {
+    const name = nameSocket(files)
     server.once('error', reject)
-    server.listen(files.socket, () => {
+    // The end of the server removes the socket by this name.
+    server.once('close', name.release)
+    server.listen(name.path, () => {
       if (process.platform !== 'win32') makePrivate(files.socket)
       resolve(server)
     })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { LogAges } from '../../src/sqlite/log-ages.ts'
 import { assignPartitions } from '../../src/sqlite/log-assign.ts'
@@ -252,8 +252,7 @@ test('a path too long for a socket address works all the same', async (t) => {
   const path = join(folder(t), 'a'.repeat(120))
   const log = sqliteLog({ path, durability: 'survives-process-crash-only' })
   await log.ensureTopics([{ name: 't', partitions: 1 }])
-  const { socket, database } = logFiles(path)
-  assert.ok(existsSync(socket) && dirname(socket) !== dirname(database))
+  assert.ok(existsSync(logFiles(path).socket))
   const other = sqliteLog({ path })
   await other.append([{ topic: 't', key: null, value: null, headers: {} }])
   await other.close()

@@ -55,3 +55,28 @@ test('what is there already keeps the modes that somebody has given it', { skip 
   assert.deepEqual([modeOf(folder), modeOf(file)], ['770', '660'])
   rmSync(root, { recursive: true })
 })
+
+const longPath = process.platform === 'linux' ? false : 'only Linux finds a socket through an open folder'
+
+test('a log whose path is too long for a socket has it in its own folder, where nobody else can take its place', {
+  skip: longPath,
+}, async () => {
+  const root = mkdtempSync(join(tmpdir(), 'firebreak-private-'))
+  const folder = join(root, 'd'.repeat(90), 'e'.repeat(90))
+  const before = readdirSync('/proc/self/fd').length
+  const [owner, member] = [sqliteLog({ path: folder }), sqliteLog({ path: folder })]
+  await owner.ensureTopics([{ name: 'orders' }])
+  // A handle of its own, so by the socket: the log of a process has one owner.
+  await member.append([{ topic: 'orders', key: 'a', value: new Uint8Array(1), headers: {} }])
+  const sockets = readdirSync(folder).filter((name) => name.endsWith('.sock'))
+  assert.equal(sockets.length, 1)
+  assert.equal(modeOf(join(folder, sockets[0] ?? '')), '600')
+  await member.close()
+  await owner.close()
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.endsWith('.sock')),
+    [],
+  )
+  assert.ok(readdirSync('/proc/self/fd').length <= before, 'no folder stays open')
+  rmSync(root, { recursive: true })
+})
