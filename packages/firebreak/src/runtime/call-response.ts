@@ -1,5 +1,6 @@
 import type { Clock } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
+import { masked, secretsOf } from '../contracts/masked.ts'
 import type { AnyCall } from '../define/call.ts'
 import { isFinalAnswer } from '../define/final-answers.ts'
 import { parseHttpDate } from '../node/http-date.ts'
@@ -20,6 +21,8 @@ export interface ReadLimits {
   readonly clock: Clock
   /** When the attempt is given up, on the clock's monotonic scale. */
   readonly endsAtMs: number
+  /** The headers that were sent: an answer that repeats credentials is not told with them. */
+  readonly sent: Headers
 }
 
 // Of an error only a few words are kept; reading a little more leaves the connection usable.
@@ -62,10 +65,10 @@ export function brokenConnection(call: AnyCall, error: unknown): AttemptFailure 
 
 async function refusalOf(call: AnyCall, response: Response, limits: ReadLimits): Promise<AttemptFailure> {
   const { status } = response
-  const { nowMs, signal } = limits
+  const { nowMs, signal, sent } = limits
   const { bytes } = await read(response, { bytesMax: errorBytesMax, signal })
   const about = { dependency: call.to, call: call.name, status }
-  const excerpt = excerptOf(bytes)
+  const excerpt = excerptOf(bytes, sent)
   if (isFinalAnswer(call.final, status)) {
     const isRedirect = status < 400
     const reason = isRedirect ? 'redirects are not followed' : excerpt === '' ? 'no reason given' : excerpt
@@ -130,9 +133,10 @@ function parsed(call: AnyCall, bytes: Uint8Array): unknown {
 }
 
 // One line of text, whatever it was.
-function excerptOf(bytes: Uint8Array): string {
-  const text = new TextDecoder().decode(bytes.subarray(0, excerptMax * 4))
-  return text
+function excerptOf(bytes: Uint8Array, sent: Headers): string {
+  // Before it is cut: half of a secret is found by nobody.
+  const text = new TextDecoder().decode(bytes.subarray(0, errorBytesMax))
+  return masked(text, secretsOf(sent))
     .replaceAll(/[\p{C}\s]+/gu, ' ')
     .trim()
     .slice(0, excerptMax)

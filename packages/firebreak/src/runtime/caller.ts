@@ -174,7 +174,7 @@ class HttpCaller implements Caller {
       const { target, body = null } = job.outgoing
       const init: RequestInit = { method: call.method, headers, body, redirect: 'manual', signal }
       const response = await this.#fetch(endpoint.url + target, init)
-      const limits = { bytesMax: this.#bytesMax, nowMs: this.#clock.now(), signal }
+      const limits = { bytesMax: this.#bytesMax, nowMs: this.#clock.now(), signal, sent: headers }
       return await readAnswer(call, response, { ...limits, clock: this.#clock, endsAtMs })
     } catch (error) {
       return { failure: error instanceof FirebreakError ? failureOf(error) : brokenConnection(call, error) }

@@ -1,5 +1,6 @@
 import type { Attempt } from '../contracts/disposition.ts'
 import { isFirebreakError } from '../contracts/errors.ts'
+import { masked } from '../contracts/masked.ts'
 import { classOf, fieldOf, keptText, textOf } from '../contracts/text-of.ts'
 
 const stackMax = 4096
@@ -15,11 +16,12 @@ export type DescribedError = Pick<Attempt, 'errorClass' | 'message' | 'stack' | 
 
 /** What is kept of an error, bounded: one failing message must not fill the database. Never throws, whatever it is given. */
 export function describeError(error: unknown): DescribedError {
-  if (!isError(error)) return { errorClass: nameOf(error), message: textOf(error, messageMax), stack: '' }
+  const message = masked(textOf(error, messageMax))
+  if (!isError(error)) return { errorClass: nameOf(error), message, stack: '' }
   return {
     errorClass: nameOf(error),
-    message: textOf(error, messageMax),
-    stack: stackOf(error),
+    message,
+    stack: masked(stackOf(error)),
     ...dependencyOf(error),
   }
 }
