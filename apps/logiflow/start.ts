@@ -1,7 +1,6 @@
 import { relative } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { isFirebreakError } from 'firebreak'
-import { whenNpmIsGone } from '../../scripts/npm-parent.ts'
 import {
   emptyDataDir,
   hasRun,
@@ -19,6 +18,7 @@ import { PORT_DEFAULT, parseStartFlags, type StartFlags, startHelp, UsageError }
 import { every, nowMs } from './platform/machine.ts'
 import type { Command, FromChild, OpsSnapshot } from './platform/messages.ts'
 import { type Notices, noticeOf, openNotices } from './platform/notices.ts'
+import { whenNpmIsGone } from './platform/npm-parent.ts'
 import { OpsDesk } from './platform/ops-desk.ts'
 import { choosePort } from './platform/port.ts'
 import { discardSpace, makeSpace } from './platform/server-space.ts'

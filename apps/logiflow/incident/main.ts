@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
-import { whenNpmIsGone } from '../../../scripts/npm-parent.ts'
 import { type EngineSettings, engineName } from '../platform/engine-settings.ts'
 import { engineChoiceOf, engineOptions, UsageError } from '../platform/flags.ts'
+import { whenNpmIsGone } from '../platform/npm-parent.ts'
 import { serversFor } from '../platform/servers.ts'
 import { complain as say } from '../platform/terminal.ts'
 import { Night } from './night.ts'

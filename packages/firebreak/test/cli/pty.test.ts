@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { before, describe, type TestContext, test } from 'node:test'
+import { before, type TestContext, test } from 'node:test'
 import { type HostileScene, hostileScene, obeyed } from './hostile-text.ts'
 import { scratch } from './scene.ts'
 import { writeConfig } from './user-folder.ts'
@@ -43,9 +43,11 @@ function shell(t: TestContext, line: string, around: (line: string) => readonly 
 const inShell = (line: string): readonly string[] => ['sh', '-c', line]
 const onPty = (line: string): readonly string[] => ['script', '-qec', line, '/dev/null']
 
-describe('a pty gets no control character of data', withoutPty, () => {
-  for (const input of ['', ' < /dev/null'])
-    test(input === '' ? 'stdin connected' : 'stdin not connected', async (t) => {
+for (const input of ['', ' < /dev/null'])
+  test(
+    `a pty gets no control character of data, with stdin ${input === '' ? 'connected' : 'not connected'}`,
+    withoutPty,
+    async (t) => {
       const [id] = hostile.letterIds
       for (const line of [
         'dlq list --max 200',
@@ -60,8 +62,8 @@ describe('a pty gets no control character of data', withoutPty, () => {
         assert.notEqual(out, '')
         assert.equal(out.search(obeyed), -1, `${line}: ${JSON.stringify(out.slice(0, 2_000))}`)
       }
-    })
-})
+    },
+  )
 
 test('what cannot be written is exit 1 with a message', withoutFull, async (t) => {
   for (const line of ['dlq list --json', 'dlq list', 'help', 'verify']) {

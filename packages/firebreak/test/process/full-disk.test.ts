@@ -37,11 +37,11 @@ test(
     const [full, back] = onDisk('8m', ['fill', 'recover'])
     assert.deepEqual(full?.['refusals'], ['FB_LOG_FULL'])
     assert.deepEqual([full?.['dead'], full?.['halted']], [0, 0])
-    const { before, missing, twice, ok, dead, halted, late, start } = back ?? {}
+    const { before, missing, twice, ok, dead, halted, late } = back ?? {}
     assert.deepEqual(
-      { missing, twice, ok, dead, halted, late, start },
+      { missing, twice, ok, dead, halted, late },
       {
-        ...{ missing: [], twice: 0, ok: true, dead: 0, halted: 0, late: null, start: 'started' },
+        ...{ missing: [], twice: 0, ok: true, dead: 0, halted: 0, late: null },
       },
     )
     assert.equal((before as { balanced: boolean }).balanced, true)
