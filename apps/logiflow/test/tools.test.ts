@@ -3,10 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { lockData } from '../platform/data-lock.ts'
 import { settingsForTools } from '../platform/settle-engines.ts'
 
-/** Any process that runs and is not this one. */
-const RUNS = process.ppid
 const variables = [
   'LOGIFLOW_LOG',
   'LOGIFLOW_DATABASE',
@@ -18,10 +17,10 @@ const variables = [
 const home = process.cwd()
 const folder = mkdtempSync(join(tmpdir(), 'logiflow-tools-'))
 
-/** A data folder as a LogiFlow leaves it; without an address it has ended. */
+/** A data folder as a LogiFlow leaves it. */
 const keep = (dataDir: string, namespace: string, url: string): void => {
   mkdirSync(join(folder, dataDir), { recursive: true })
-  const saved = { engines: { log: 'kafka', database: 'sqlite', namespace }, pid: RUNS, url, simMs: 0 }
+  const saved = { engines: { log: 'kafka', database: 'sqlite', namespace }, pid: 1, url, simMs: 0 }
   writeFileSync(join(folder, dataDir, 'logiflow.json'), JSON.stringify(saved))
 }
 
@@ -39,10 +38,12 @@ after(() => {
 })
 
 test('tools look at the LogiFlow that runs, at the embedded one when none does', () => {
-  keep('.logiflow-kafka', 'mine', '')
-  assert.equal(toolsWith({}), 'embedded sqlite .logiflow ')
+  // As one that was killed has left it.
   keep('.logiflow-kafka', 'mine', 'http://127.0.0.1:7311/')
+  assert.equal(toolsWith({}), 'embedded sqlite .logiflow ')
+  const lock = lockData(join(folder, '.logiflow-kafka'))
   assert.equal(toolsWith({}), 'kafka sqlite .logiflow-kafka mine')
+  lock?.release()
 })
 
 test('what is said goes before what runs; a data folder says its engines itself', () => {
