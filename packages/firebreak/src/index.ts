@@ -25,7 +25,15 @@ export type { Entropy } from './contracts/entropy.ts'
 export type { Envelope, Headers } from './contracts/envelope.ts'
 export type { ErrorCode, ErrorKind } from './contracts/error-catalogue.ts'
 export { type FirebreakError, isFirebreakError, permanent, throttled } from './contracts/errors.ts'
-export type { AnyEvent, EventDefinition, Payload, PayloadInput } from './contracts/event.ts'
+export type {
+  AnyEvent,
+  EventDefinition,
+  Payload,
+  PayloadInput,
+  Publish,
+  TombstoneEvent,
+  TombstoneKey,
+} from './contracts/event.ts'
 export type { Fact, Observer } from './contracts/journal.ts'
 export type {
   Cursor,
@@ -69,23 +77,24 @@ export type { BlockedAction, BlockedEvent, BlockedFilter, BlockedPage, BlockedSt
 export type { DeadLetter, LetterAction, LetterFilter, LetterPage, LetterState } from './ledger/letters.ts'
 export { type LedgerReport, type LogView, type PartitionLedger, verifyLedger } from './ledger/verify.ts'
 export type { Fetch } from './node/fetch.ts'
-export {
-  type BreakerSpec,
-  type BudgetSpec,
-  type BulkheadSpec,
-  type HedgeSpec,
-  type LimitSpec,
-  type Policy,
-  type PolicySpec,
-  policy,
-} from './policy/policy.ts'
+export { policy } from './policy/policy.ts'
+export type {
+  BreakerSpec,
+  BudgetSpec,
+  BulkheadSpec,
+  HedgeSpec,
+  LimitSpec,
+  Policy,
+  PolicySpec,
+} from './policy/policy-spec.ts'
 export type { RetryPolicy, RetryTime } from './policy/retry.ts'
 export { type Caller, type CallerOptions, createCaller } from './runtime/caller.ts'
 export type { DependencyState, Endpoint } from './runtime/dependencies.ts'
-export type { Limits } from './runtime/engine.ts'
 export type { Decision, LetterDesk } from './runtime/letter-desk.ts'
+export type { Limits } from './runtime/limits.ts'
 export type { OutboxDesk } from './runtime/outbox/outbox-desk.ts'
-export { createRuntime, type Publish, type Runtime, type RuntimeOptions } from './runtime/runtime.ts'
+export { createRuntime, type Runtime } from './runtime/runtime.ts'
+export type { RuntimeOptions } from './runtime/runtime-options.ts'
 export type { RuntimeStats } from './runtime/stats.ts'
 export { type SqliteDatabaseOptions, sqliteDatabase } from './sqlite/sqlite-database.ts'
 export { type SqliteLogOptions, sqliteLog } from './sqlite/sqlite-log.ts'

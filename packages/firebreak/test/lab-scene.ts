@@ -11,8 +11,8 @@ import type {
   SyncEdge,
   Traffic,
 } from '../src/lab/scenario.ts'
-import type { Policy } from '../src/policy/policy.ts'
-import { type PolicySpec, withDefaults } from '../src/policy/policy.ts'
+import { withDefaults } from '../src/policy/policy.ts'
+import type { Policy, PolicySpec } from '../src/policy/policy-spec.ts'
 
 const infinity: number = Number.POSITIVE_INFINITY
 

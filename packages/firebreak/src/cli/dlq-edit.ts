@@ -93,8 +93,9 @@ function warnAboutKey(
   output: Output,
   { event, before, after }: { event: AnyEvent; before: unknown; after: unknown },
 ): void {
-  const keyOf = (payload: unknown): unknown => (payload as Record<string, unknown> | undefined)?.[event.key]
-  if (before === undefined || keyOf(before) === keyOf(after)) return
+  const keyOf = (payload: unknown): unknown => (payload as Record<string, unknown> | null | undefined)?.[event.key]
+  // A tombstone has no field: its key is that of the record.
+  if (before === undefined || after === null || keyOf(before) === keyOf(after)) return
   output.note(
     `Careful: "${event.key}" is the key of ${event.type}. The copy keeps its place in the order of the old key.`,
   )

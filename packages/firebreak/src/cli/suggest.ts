@@ -1,4 +1,4 @@
-import { nearestName } from '../lab/read-nearest.ts'
+import { nearestName } from '../contracts/nearest-name.ts'
 
 /** ` Did you mean "replay"?`, or nothing. */
 export function didYouMean(typed: string, known: readonly string[], prefix = ''): string {

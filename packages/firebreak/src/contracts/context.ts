@@ -1,7 +1,7 @@
 import type { AnyCallSignature, CallRequest, CallResponse, HandlerCallOptions } from './call.ts'
 import type { Sql } from './database.ts'
 import type { Envelope } from './envelope.ts'
-import type { AnyEvent, PayloadInput } from './event.ts'
+import type { Publish } from './event.ts'
 
 /** What a handler gets beside its payload: the unit of work it runs in. */
 export interface Context {
@@ -22,7 +22,7 @@ export interface Context {
    *
    * **Errors** `FB_CONTRACT_VIOLATED`, `FB_NOT_PUBLISHABLE`, `FB_RECORD_TOO_LARGE`, `FB_UNIT_ENDED`.
    */
-  publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>): void
+  readonly publish: Publish
   /**
    * Calls another service, within the time that this attempt has left. Before the transaction: it waits for the network.
    *

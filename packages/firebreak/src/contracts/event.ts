@@ -3,10 +3,10 @@ import type { Schema, SchemaInput, SchemaOutput } from './schema.ts'
 /**
  * The definition of a domain event: an immutable, past-tense fact. Inert data; `event()` builds it.
  *
- * **Shape** `type` is unique in a system (dotted, lower case); `key` names the payload field whose value decides the lane:
+ * **Shape** `type` is unique in a system; `key` names the payload field whose value decides the lane:
  * events of one key are handled one after the other.
  */
-export interface EventDefinition<S extends Schema = Schema> {
+export interface EventDefinition<S extends Schema = Schema, T extends boolean = false> {
   readonly kind: 'event'
   readonly type: string
   /** Whole number from 1 on, raised when the schema changes incompatibly. */
@@ -16,6 +16,8 @@ export interface EventDefinition<S extends Schema = Schema> {
   readonly schema: S
   /** From version n (the property) to n + 1: old records in the log stay readable for ever. */
   readonly upcast: Readonly<Record<number, (payload: never) => unknown>>
+  /** Whether it can be published without a payload, and handlers get null. */
+  readonly tombstone: T
   /** Partitions of its topic when it has to be created; events of one topic must agree. */
   readonly partitions: number
   readonly retentionMs: number
@@ -23,9 +25,23 @@ export interface EventDefinition<S extends Schema = Schema> {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: an event of any schema, as `unknown` would not accept narrower ones
-export type AnyEvent = EventDefinition<any>
+export type AnyEvent = EventDefinition<any, any>
+// biome-ignore lint/suspicious/noExplicitAny: as above
+export type TombstoneEvent = EventDefinition<any, true>
 
-/** What a publisher passes. */
-export type PayloadInput<E> = E extends EventDefinition<infer S> ? SchemaInput<S> : never
-/** What a handler receives, after validation and upcasting. */
-export type Payload<E> = E extends EventDefinition<infer S> ? SchemaOutput<S> : never
+/** What a publisher passes; null is passed together with a `TombstoneKey`. */
+export type PayloadInput<E> = E extends EventDefinition<infer S, infer _> ? SchemaInput<S> : never
+/** What a handler receives, after validation and upcasting: null where an event has no payload. */
+export type Payload<E> =
+  E extends EventDefinition<infer S, infer T> ? SchemaOutput<S> | (T extends true ? null : never) : never
+
+/** Stands in for the payload's own field where there is no payload. */
+export interface TombstoneKey {
+  readonly key: string
+}
+
+/** Adds an event to a unit of work. Null is a tombstone: for events that declare it, with the key that the payload had. */
+export interface Publish {
+  <E extends AnyEvent>(event: E, payload: PayloadInput<E>): void
+  <E extends TombstoneEvent>(event: E, payload: null, at: TombstoneKey): void
+}

@@ -9,7 +9,10 @@ import type { Original } from './original.ts'
  */
 export interface Log {
   readonly capabilities: LogCapabilities
-  /** Creates what is missing and changes nothing that exists; more partitions than before is a `FB_TOPIC_MISMATCH`. */
+  /**
+   * Creates what is missing and changes nothing that exists; more partitions than before is a `FB_TOPIC_MISMATCH`, and what no
+   * topic can be `FB_CONFIG`, before anything is created.
+   */
   ensureTopics(topics: readonly TopicSpec[]): Promise<void>
   /**
    * Appends records; records of one key keep the order of the array and of the calls.

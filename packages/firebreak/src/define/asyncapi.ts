@@ -1,5 +1,6 @@
 import type { AnyEvent } from '../contracts/event.ts'
 import type { Schema } from '../contracts/schema.ts'
+import { sha256 } from '../node/digest.ts'
 import type { Handler } from './handle.ts'
 import { type Json, jsonSchemaOf } from './json-schema.ts'
 import { eventsOf, type ManifestTopic, manifestOf } from './manifest-of.ts'
@@ -22,6 +23,13 @@ const kafkaBinding = '0.5.0'
 const ref = (path: string): Json => ({ $ref: `#/${path}` })
 
 /**
+ * The name of a type in a document. Names have letters, digits, dots, dashes and underscores only; what has to be replaced is
+ * told apart by the digest.
+ */
+const nameOf = (type: string): string =>
+  /^[\w.-]+$/.test(type) ? type : `${type.replaceAll(/[^\w.-]/g, '_')}-${sha256(type).slice(0, 12)}`
+
+/**
  * Describes services as an AsyncAPI 3.1.0 document: a channel per topic, a message per event, an operation per service
  * and event. Payloads are what a record must fit to be read.
  *
@@ -32,8 +40,8 @@ export function asyncApiOf(services: readonly ServiceDefinition[], info: AsyncAp
   const events = eventsOf(services)
   const schemas = new Map<string, Json>()
   for (const event of events) {
-    const schema = payloadSchema(event.schema, `#/components/schemas/${event.type}`)
-    if (schema !== undefined) schemas.set(event.type, schema)
+    const schema = payloadSchema(event.schema, `#/components/schemas/${nameOf(event.type)}`)
+    if (schema !== undefined) schemas.set(nameOf(event.type), schema)
   }
   const ordered = manifest.services.flatMap(({ name }) => services.filter((service) => service.name === name))
   return {
@@ -48,19 +56,23 @@ export function asyncApiOf(services: readonly ServiceDefinition[], info: AsyncAp
       channels: Object.fromEntries(manifest.topics.map((topic) => [topic.name, channelOf(topic)])),
       operations: Object.fromEntries(ordered.flatMap(operationsOf)),
       components: {
-        messages: Object.fromEntries(events.map((event) => [event.type, messageOf(event, schemas.has(event.type))])),
+        messages: Object.fromEntries(
+          events.map((event) => [nameOf(event.type), messageOf(event, schemas.has(nameOf(event.type)))]),
+        ),
         messageTraits: { cloudEvents },
         ...(schemas.size > 0 ? { schemas: Object.fromEntries(schemas) } : {}),
       },
     },
-    withoutPayload: events.map((event) => event.type).filter((type) => !schemas.has(type)),
+    withoutPayload: events.map((event) => event.type).filter((type) => !schemas.has(nameOf(type))),
   }
 }
 
 function channelOf(topic: ManifestTopic): Json {
   return {
     address: topic.name,
-    messages: Object.fromEntries(topic.events.map((type) => [type, ref(`components/messages/${type}`)])),
+    messages: Object.fromEntries(
+      topic.events.map((type) => [nameOf(type), ref(`components/messages/${nameOf(type)}`)]),
+    ),
     bindings: {
       kafka: {
         topic: topic.name,
@@ -79,7 +91,7 @@ function messageOf(event: AnyEvent, hasPayload: boolean): Json {
     title: `${event.type} v${event.version}`,
     ...(event.description === '' ? {} : { summary: event.description }),
     contentType: 'application/json',
-    ...(hasPayload ? { payload: ref(`components/schemas/${event.type}`) } : {}),
+    ...(hasPayload ? { payload: ref(`components/schemas/${nameOf(event.type)}`) } : {}),
     traits: [ref('components/messageTraits/cloudEvents')],
     bindings: {
       kafka: {
@@ -88,16 +100,17 @@ function messageOf(event: AnyEvent, hasPayload: boolean): Json {
       },
     },
     'x-firebreak-version': event.version,
+    ...(event.tombstone === true ? { 'x-firebreak-tombstone': true } : {}),
   }
 }
 
 function operationsOf(service: ServiceDefinition): [string, Json][] {
   const send = [...service.publishes].map((event): [string, Json] => [
-    `${service.name}.send.${event.type}`,
+    `${service.name}.send.${nameOf(event.type)}`,
     { action: 'send', ...placeOf(event) },
   ])
   const receive = [...service.handlers.values()].map((handler): [string, Json] => [
-    `${service.name}.receive.${handler.event.type}`,
+    `${service.name}.receive.${nameOf(handler.event.type)}`,
     { action: 'receive', ...placeOf(handler.event), ...groupOf(service, handler) },
   ])
   return [...receive, ...send].sort(([a], [b]) => (a < b ? -1 : 1))
@@ -105,7 +118,7 @@ function operationsOf(service: ServiceDefinition): [string, Json][] {
 
 const placeOf = (event: AnyEvent): Json => ({
   channel: ref(`channels/${event.topic}`),
-  messages: [ref(`channels/${event.topic}/messages/${event.type}`)],
+  messages: [ref(`channels/${event.topic}/messages/${nameOf(event.type)}`)],
 })
 
 function groupOf(service: ServiceDefinition, handler: Handler): Json {

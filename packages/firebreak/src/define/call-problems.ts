@@ -1,4 +1,6 @@
-import type { Policy } from '../policy/policy.ts'
+import { shown } from '../contracts/option.ts'
+import { fieldOf } from '../contracts/text-of.ts'
+import type { Policy } from '../policy/policy-spec.ts'
 import { type FinalAnswers, finalProblems } from './final-answers.ts'
 
 /** What is judged of a call. */
@@ -22,14 +24,23 @@ const segmentPattern = /^(?:[A-Za-z0-9._~!$&'()*+,;=@-]|%[0-9A-Fa-f]{2})+$/
 /** Every mistake of a call in words, with the arithmetic; empty when it is sound. */
 export function callProblems(call: CallShape): readonly string[] {
   const found: string[] = []
-  if (!namePattern.test(call.name)) found.push('its name must be lower case, words separated by dots')
-  if (!dependencyPattern.test(call.to)) found.push(`"${call.to}" names no dependency: lower-case kebab, 63 at most`)
-  if (!methods.has(call.method)) found.push(`method ${call.method} is none of ${[...methods].join(', ')}`)
-  found.push(...pathProblems(call.path), ...repetitionProblems(call), ...finalProblems(call.final))
+  // From JavaScript it may be no text, and a pattern takes undefined for a word.
+  if (!isText(call.name, namePattern)) found.push('its name must be lower case, words separated by dots')
+  if (!isText(call.to, dependencyPattern))
+    found.push(`${shown(call.to)} names no dependency: lower-case kebab, 63 at most`)
+  if (!methods.has(call.method)) found.push(`method ${shown(call.method)} is none of ${[...methods].join(', ')}`)
+  found.push(...pathProblems(call.path), ...finalProblems(call.final))
+  if (![true, false, 'key'].includes(call.idempotent))
+    found.push(`idempotent must be true, false or 'key', not ${shown(call.idempotent)}`)
+  if (fieldOf(call.policy, 'kind') === 'policy') found.push(...repetitionProblems(call))
+  else found.push(`its policy must be made by policy(), not ${shown(call.policy)}`)
   return found
 }
 
+const isText = (value: unknown, pattern: RegExp): boolean => typeof value === 'string' && pattern.test(value)
+
 function pathProblems(path: string): readonly string[] {
+  if (typeof path !== 'string') return [`path must be text that starts with /, not ${shown(path)}`]
   if (!path.startsWith('/')) return [`path "${path}" must start with /`]
   const found: string[] = []
   const fields = fieldsOf(path)

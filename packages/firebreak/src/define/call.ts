@@ -1,7 +1,9 @@
 import type { CallSignature } from '../contracts/call.ts'
 import { FirebreakError } from '../contracts/errors.ts'
+import { type OptionTable, other, strangers } from '../contracts/option.ts'
 import type { Schema, SchemaOutput } from '../contracts/schema.ts'
-import { type Policy, policy } from '../policy/policy.ts'
+import { policy } from '../policy/policy.ts'
+import type { Policy } from '../policy/policy-spec.ts'
 import { callProblems } from './call-problems.ts'
 import type { FinalAnswers } from './final-answers.ts'
 
@@ -64,6 +66,20 @@ export interface CallDefinition<Req extends Schema = Schema, Res extends Schema 
 // biome-ignore lint/suspicious/noExplicitAny: a call of any schemas, as `unknown` would not accept narrower ones
 export type AnyCall = CallDefinition<any, any>
 
+export const callOptions: OptionTable<CallSpec<Schema, Schema, string>> = {
+  name: other,
+  to: other,
+  method: other,
+  path: other,
+  request: other,
+  response: other,
+  idempotent: other,
+  policy: other,
+  final: other,
+  fallback: other,
+  description: other,
+}
+
 const anything: Schema = Object.freeze({
   '~standard': Object.freeze({ version: 1, vendor: 'firebreak', validate: (value: unknown) => ({ value }) }),
 })
@@ -95,7 +111,7 @@ export function call<
     description: spec.description ?? '',
   })
   // Judged as it was given: a copy of a list, or of a number, would look like an object.
-  const problems = callProblems({ ...found, final: spec.final ?? {} })
+  const problems = [...callProblems({ ...found, final: spec.final ?? {} }), ...strangers(callOptions, spec)]
   if (problems.length > 0) {
     throw new FirebreakError('FB_CONFIG', { problems: problems.map((one) => `call ${spec.name}: ${one}`).join('\n') })
   }

@@ -1,14 +1,17 @@
 import { hours } from '../contracts/duration.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { EventDefinition } from '../contracts/event.ts'
+import { count, flag, type OptionTable, optionProblems, other, type Problems, shown } from '../contracts/option.ts'
 import type { Schema, SchemaInput, SchemaOutput } from '../contracts/schema.ts'
-import { textOf } from '../contracts/text-of.ts'
+import { fieldOf } from '../contracts/text-of.ts'
+import { topicNameProblems, topicOptions } from '../contracts/topic-options.ts'
 import { describeWire, unreadableParts } from './wire-schema.ts'
 
 /** The fields of a payload that can be its key: those whose value is a string. */
 export type StringField<T> = { [K in keyof T]-?: T[K] extends string ? K : never }[keyof T] & string
 
-export interface EventSpec<S extends Schema> {
+export interface EventSpec<S extends Schema, T extends boolean = false> {
+  /** As CloudEvents has it: `order.placed`, `OrderPlaced`, `com.github.pull_request.opened`. */
   readonly type: string
   readonly topic: string
   readonly key: StringField<SchemaInput<S>> & StringField<SchemaOutput<S>>
@@ -16,6 +19,11 @@ export interface EventSpec<S extends Schema> {
   readonly version?: number
   /** `{ 1: (old) => new }` leads from version 1 to 2, and so on up to `version`. */
   readonly upcast?: Readonly<Record<number, (payload: never) => unknown>>
+  /**
+   * True: it can also be published without a payload, `publish(Event, null, { key })`, and its handlers get null. The record
+   * has no value: a topic that Kafka compacts forgets the key.
+   */
+  readonly tombstone?: T
   /**
    * The topic, as it is created where it is missing: 6 partitions and 7 days by default. All events of a topic agree on
    * `partitions`; of `retentionMs` the longest counts. A topic with fewer partitions is `FB_TOPIC_MISMATCH`; one with more is
@@ -27,8 +35,29 @@ export interface EventSpec<S extends Schema> {
   readonly description?: string
 }
 
-const typePattern = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$/
-const topicPattern = /^[A-Za-z0-9._-]{1,200}$/
+export const eventOptions: OptionTable<EventSpec<Schema, boolean>> = {
+  type: other,
+  topic: other,
+  key: other,
+  schema: other,
+  version: count('versions', { least: 1, most: 1_000_000, default: 1, meaning: 'raised when the schema changes' }),
+  upcast: other,
+  tombstone: flag({
+    default: false,
+    meaning: 'whether it can be published without a payload, as a record without a value',
+  }),
+  channel: other,
+  description: other,
+}
+
+const { partitions, retentionMs } = topicOptions
+export const channelOptions: OptionTable<NonNullable<EventSpec<Schema, boolean>['channel']>> = {
+  partitions,
+  retentionMs,
+}
+
+// The part of CloudEvents' grammar that is safe in headers, tables, addresses and terminals.
+const typePattern = /^[A-Za-z0-9][A-Za-z0-9._/:#-]{0,199}$/
 
 /**
  * Defines a domain event.
@@ -40,30 +69,10 @@ const topicPattern = /^[A-Za-z0-9._-]{1,200}$/
  *
  * **Errors** `FB_CONFIG` with every mistake at once.
  */
-export function event<S extends Schema>(spec: EventSpec<S>): EventDefinition<S> {
-  const version = spec.version ?? 1
-  const partitions = spec.channel?.partitions ?? 6
-  const problems: string[] = []
-  if (!typePattern.test(spec.type))
-    problems.push(`event type "${spec.type}" must be lower case, words separated by dots`)
-  if (!topicPattern.test(spec.topic))
-    problems.push(`topic "${spec.topic}" of ${spec.type} may hold letters, digits, . _ -`)
-  if (!Number.isSafeInteger(version) || version < 1) problems.push(`version of ${spec.type} must be 1 or more`)
-  if (!Number.isSafeInteger(partitions) || partitions < 1 || partitions > 1000) {
-    problems.push(`partitions of ${spec.topic} must be 1 to 1000, not ${partitions}`)
-  }
-  const { retentionMs = hours(24 * 7) } = spec.channel ?? {}
-  const isForever = retentionMs === Number.POSITIVE_INFINITY
-  if (!isForever && !(Number.isSafeInteger(retentionMs) && retentionMs >= 1)) {
-    problems.push(
-      `retentionMs of ${spec.topic} must be a whole number of ms, 1 or more, or Infinity, not ${textOf(retentionMs, 50)}`,
-    )
-  }
-  for (const from of Object.keys(spec.upcast ?? {})) {
-    if (!(Number(from) >= 1 && Number(from) < version)) problems.push(`upcast ${from} of ${spec.type} leads nowhere`)
-  }
-  for (const part of unreadableParts(spec.schema)) problems.push(`schema of ${spec.type}: ${part}. ${describeWire}`)
+export function event<S extends Schema, const T extends boolean = false>(spec: EventSpec<S, T>): EventDefinition<S, T> {
+  const problems = problemsOf(spec)
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
+  const { version = 1, upcast, tombstone = false, channel, description = '' } = spec
   return Object.freeze({
     kind: 'event',
     type: spec.type,
@@ -71,9 +80,38 @@ export function event<S extends Schema>(spec: EventSpec<S>): EventDefinition<S> 
     topic: spec.topic,
     key: spec.key,
     schema: spec.schema,
-    upcast: Object.freeze({ ...spec.upcast }),
-    partitions,
-    retentionMs,
-    description: spec.description ?? '',
+    upcast: Object.freeze({ ...upcast }),
+    tombstone: tombstone as T,
+    partitions: channel?.partitions ?? 6,
+    retentionMs: channel?.retentionMs ?? hours(24 * 7),
+    description,
+  })
+}
+
+function problemsOf(spec: EventSpec<Schema, boolean>): Problems {
+  const type = fieldOf(spec, 'type')
+  const isSound = typeof type === 'string' && typePattern.test(type)
+  const of = isSound ? `event ${type}: ` : 'event: '
+  if (typeof spec !== 'object' || spec === null) return [`an event must be an object, not ${shown(spec)}`]
+  const found = [...optionProblems(eventOptions, spec, of)]
+  if (!isSound)
+    found.push(
+      `event type ${shown(type)} must have 1 to 200 letters, digits, ".", "_", "-", "/", ":" or "#", a letter or digit first`,
+    )
+  if (typeof spec.key !== 'string' || spec.key === '') found.push(`${of}key must name a field, not ${shown(spec.key)}`)
+  if (spec.schema !== undefined)
+    found.push(...unreadableParts(spec.schema).map((part) => `${of}schema: ${part}. ${describeWire}`))
+  found.push(...topicNameProblems(spec.topic).map((problem) => `${of}${problem}`))
+  found.push(...optionProblems(channelOptions, spec.channel, `${of}channel.`))
+  found.push(...upcastProblems(spec).map((problem) => `${of}${problem}`))
+  return found
+}
+
+function upcastProblems({ upcast = {}, version = 1 }: EventSpec<Schema, boolean>): Problems {
+  if (typeof upcast !== 'object' || upcast === null) return [`upcast must be an object, not ${shown(upcast)}`]
+  return Object.entries(upcast).flatMap(([from, step]) => {
+    const leads = Number.isSafeInteger(Number(from)) && Number(from) >= 1 && Number(from) < version
+    if (!leads) return [`upcast ${from} leads nowhere: the version is ${shown(version)}`]
+    return typeof step === 'function' ? [] : [`upcast ${from} must be a function, not ${shown(step)}`]
   })
 }

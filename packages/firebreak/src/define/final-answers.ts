@@ -1,4 +1,4 @@
-import { type Problems, shown } from '../policy/problems.ts'
+import { type Problems, shown } from '../contracts/option.ts'
 
 /** Which HTTP statuses are final, where that differs from the default: `{ 404: false, 501: true }`. Inert data. */
 export type FinalAnswers = Readonly<Record<number, boolean>>
@@ -21,7 +21,7 @@ const statusMax = 599
 /** Every mistake of the option `final` in words; empty when it is sound. */
 export function finalProblems(final: FinalAnswers): Problems {
   if (typeof final !== 'object' || final === null || Array.isArray(final))
-    return [`final must be an object like { 404: false }, not ${Array.isArray(final) ? 'a list' : shown(final)}`]
+    return [`final must be an object like { 404: false }, not ${shown(final)}`]
   return Object.entries(final).flatMap(([status, isFinal]) => {
     const found: string[] = []
     if (!(/^\d{3}$/.test(status) && Number(status) >= statusMin && Number(status) <= statusMax))

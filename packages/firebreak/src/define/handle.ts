@@ -2,7 +2,8 @@ import type { Context } from '../contracts/context.ts'
 import { seconds } from '../contracts/duration.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, Payload } from '../contracts/event.ts'
-import { textOf } from '../contracts/text-of.ts'
+import { choice, filled, ms, type OptionTable, optionProblems, other } from '../contracts/option.ts'
+import { fieldOf, textOf } from '../contracts/text-of.ts'
 import { type RetryPolicy, retryDefaults, retryProblems } from '../policy/retry.ts'
 import type { AnyCall } from './call.ts'
 import { callDisagreements } from './call-agreement.ts'
@@ -49,20 +50,22 @@ export function handle<E extends AnyEvent>(
   run: (payload: Payload<E>, ctx: Context) => Promise<void> | void,
   options: HandlerOptions = {},
 ): Handler {
-  const retry = { ...retryDefaults, ...options.retry }
-  const deadlineMs = options.deadlineMs ?? seconds(30)
-  const calls = Object.freeze([...(options.calls ?? [])])
-  const problems = [...retryProblems(retry), ...callDisagreements(calls), ...layerProblems(retry, calls)]
-  if (typeof run !== 'function') problems.push(`it needs a function that takes the payload, not ${textOf(run, 100)}`)
-  if (!(deadlineMs > 0)) problems.push(`deadlineMs must be above 0, not ${deadlineMs}`)
-  if (options.transaction !== undefined && !transactions.includes(options.transaction))
-    problems.push(`transaction must be 'shared' or 'own', not ${String(options.transaction)}`)
-  if (problems.length > 0) {
-    throw new FirebreakError('FB_CONFIG', {
-      problems: problems.map((p) => `handler of ${event.type}: ${p}`).join('\n'),
-    })
+  const problems = optionProblems(handlerOptions, options)
+  const { retry: given, onExhausted = 'skip', transaction = 'shared', deadlineMs = seconds(30) } = options ?? {}
+  const retry = filled(retryDefaults, given)
+  const calls = Object.freeze([...(options?.calls ?? [])])
+  const wrong = retryProblems(given)
+  const found = [
+    ...problems,
+    ...wrong,
+    ...callDisagreements(calls),
+    ...(wrong.length > 0 ? [] : layerProblems(retry, calls)),
+  ]
+  if (typeof run !== 'function') found.push(`it needs a function that takes the payload, not ${textOf(run, 100)}`)
+  if (found.length > 0) {
+    const problems = found.map((one) => `handler of ${textOf(fieldOf(event, 'type'), 100)}: ${one}`).join('\n')
+    throw new FirebreakError('FB_CONFIG', { problems })
   }
-  const { onExhausted = 'skip', transaction = 'shared' } = options
   return Object.freeze({
     kind: 'handler',
     event,
@@ -75,7 +78,21 @@ export function handle<E extends AnyEvent>(
   })
 }
 
-const transactions: readonly string[] = ['shared', 'own']
+export const handlerOptions: OptionTable<HandlerOptions> = {
+  retry: other,
+  deadlineMs: ms({ least: 1, default: seconds(30), meaning: 'time of one attempt' }),
+  onExhausted: choice({
+    choices: ['skip', 'hold'],
+    default: 'skip',
+    meaning: 'after the last attempt the key goes on, or waits for a person',
+  }),
+  transaction: choice({
+    choices: ['shared', 'own'],
+    default: 'shared',
+    meaning: 'whether its transaction shares a commit with others',
+  }),
+  calls: other,
+}
 
 // Attempts of two layers multiply, and a handler that is tried again sends everything again.
 function layerProblems({ attemptsMax }: RetryPolicy, calls: readonly AnyCall[]): readonly string[] {

@@ -1,5 +1,5 @@
 import type { AnyEvent } from '../contracts/event.ts'
-import type { Policy } from '../policy/policy.ts'
+import type { Policy } from '../policy/policy-spec.ts'
 import { type RetryPolicy, type RetryTime, retryTime } from '../policy/retry.ts'
 import type { AnyCall, CallMethod } from './call.ts'
 import type { FinalAnswers } from './final-answers.ts'
@@ -43,6 +43,8 @@ export interface ManifestEvent {
   readonly topic: string
   /** The payload field whose value is the key. */
   readonly key: string
+  /** It may come without a payload. */
+  readonly tombstone?: true
   readonly description: string
   /** Names of services. */
   readonly publishedBy: readonly string[]
@@ -85,6 +87,7 @@ export function manifestOf(services: readonly ServiceDefinition[]): Manifest {
       version: event.version,
       topic: event.topic,
       key: event.key,
+      ...(event.tombstone === true ? { tombstone: true as const } : {}),
       description: event.description,
       publishedBy: sorted.filter((s) => typesOf(s.publishes).includes(event.type)).map((s) => s.name),
       handledBy: sorted.filter((s) => s.handlers.has(event.type)).map((s) => s.name),

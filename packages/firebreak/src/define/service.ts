@@ -1,5 +1,16 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent } from '../contracts/event.ts'
+import {
+  choice,
+  count,
+  listProblems,
+  type OptionTable,
+  optionProblems,
+  other,
+  type Problems,
+  shown,
+} from '../contracts/option.ts'
+import { fieldOf, textOf } from '../contracts/text-of.ts'
 import type { AnyCall } from './call.ts'
 import { callDisagreements } from './call-agreement.ts'
 import type { Handler } from './handle.ts'
@@ -19,6 +30,25 @@ export interface ServiceSpec {
   readonly description?: string
 }
 
+export const serviceOptions: OptionTable<ServiceSpec> = {
+  name: other,
+  handlers: other,
+  publishes: other,
+  calls: other,
+  handlersMax: count('handlers', {
+    least: 1,
+    most: 1_000_000,
+    default: 100,
+    meaning: 'handlers of one instance at the same time',
+  }),
+  unknownEvents: choice({
+    choices: ['skip', 'dead-letter'],
+    default: 'skip',
+    meaning: 'what happens to events of its topics that it has no handler for',
+  }),
+  description: other,
+}
+
 /** A named set of handlers: one consumer group, one database, one failure domain. Inert data. */
 export interface ServiceDefinition {
   readonly kind: 'service'
@@ -35,35 +65,33 @@ export interface ServiceDefinition {
 
 /** Defines a service. **Errors** `FB_CONFIG` with every mistake at once. */
 export function service(spec: ServiceSpec): ServiceDefinition {
+  const refused = shapeProblems(spec)
+  const { name, handlers: given = [], publishes = [], calls: own = [] } = refused.length > 0 ? readable(spec) : spec
   const handlers = new Map<string, Handler>()
-  const problems: string[] = []
-  if (!/^[a-z][a-z0-9-]{0,62}$/.test(spec.name)) problems.push(`service name "${spec.name}" must be lower-case kebab`)
-  for (const handler of spec.handlers ?? []) {
+  const problems = [...refused]
+  for (const handler of given) {
     if (handlers.has(handler.event.type))
-      problems.push(`${spec.name} handles ${handler.event.type} twice; make it two services`)
+      problems.push(`${name} handles ${handler.event.type} twice; make it two services`)
     handlers.set(handler.event.type, handler)
   }
-  const handlersMax = spec.handlersMax ?? 100
-  if (!(Number.isSafeInteger(handlersMax) && handlersMax >= 1))
-    problems.push(`handlersMax of ${spec.name} must be 1 or more`)
-  const calls = new Set([...(spec.calls ?? []), ...[...handlers.values()].flatMap((handler) => handler.calls)])
+  const calls = new Set([...own, ...[...handlers.values()].flatMap((handler) => handler.calls)])
   problems.push(
     ...callDisagreements(calls),
     ...disagreements(
       [...handlers.values()].map((h) => h.event),
-      [...(spec.publishes ?? [])],
+      [...publishes],
     ),
     ...misreadings(spec.publishes ?? []),
   )
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   return Object.freeze({
     kind: 'service',
-    name: spec.name,
+    name,
     handlers,
-    publishes: new Set(spec.publishes),
+    publishes: new Set(publishes),
     calls,
     topics: [...new Set([...handlers.values()].map((h) => h.event.topic))].sort(),
-    handlersMax,
+    handlersMax: spec.handlersMax ?? 100,
     unknownEvents: spec.unknownEvents ?? 'skip',
     description: spec.description ?? '',
   })
@@ -75,6 +103,33 @@ function misreadings(published: readonly AnyEvent[]): string[] {
     const found = misreading(schema)
     return found === undefined ? [] : [`${type} cannot read what it writes: ${found}. ${describeWire}`]
   })
+}
+
+function shapeProblems(spec: ServiceSpec): Problems {
+  const name = fieldOf(spec, 'name')
+  const isSound = typeof name === 'string' && /^[a-z][a-z0-9-]{0,62}$/.test(name)
+  const of = isSound ? `service ${name}: ` : 'service: '
+  return [
+    ...(isSound ? [] : [`service name ${shown(name)} must be lower-case kebab, 63 at most`]),
+    ...optionProblems(serviceOptions, spec, of),
+    ...listProblems(`${of}handlers`, fieldOf(spec, 'handlers'), 'handler'),
+    ...listProblems(`${of}publishes`, fieldOf(spec, 'publishes'), 'event'),
+    ...listProblems(`${of}calls`, fieldOf(spec, 'calls'), 'call'),
+  ]
+}
+
+/** What of a spec can be judged further: the rest of its mistakes are to be told too. */
+function readable(spec: unknown): Pick<ServiceSpec, 'name' | 'handlers' | 'publishes' | 'calls'> {
+  const listed = <T>(name: string, kind: string): readonly T[] => {
+    const list = fieldOf(spec, name)
+    return Array.isArray(list) ? list.filter((one) => fieldOf(one, 'kind') === kind) : []
+  }
+  return {
+    name: textOf(fieldOf(spec, 'name'), 100),
+    handlers: listed('handlers', 'handler'),
+    publishes: listed('publishes', 'event'),
+    calls: listed('calls', 'call'),
+  }
 }
 
 // A type has one definition, and the events of one topic agree on its partitions: the number decides where a key lives.

@@ -9,6 +9,8 @@
 import type { Clock } from '../contracts/clock.ts'
 import type { Entropy } from '../contracts/entropy.ts'
 import { FirebreakError } from '../contracts/errors.ts'
+import { choice, count, ms, type OptionTable, optionProblems, other, type Problems } from '../contracts/option.ts'
+import { fieldOf } from '../contracts/text-of.ts'
 import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
 import type { CodelSpec } from '../policy/codel.ts'
@@ -53,6 +55,8 @@ export interface Admission {
 
 /** Makes an admission. **Errors** `FB_CONFIG` with every mistake at once. */
 export function createAdmission(options: AdmissionOptions): Admission {
+  const problems = problemsOf(options)
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   const { clock = systemClock, entropy = systemEntropy, concurrency, timeoutMaxMs = 30_000 } = options
   const spec: ServerQueueSpec = {
     concurrency,
@@ -61,8 +65,6 @@ export function createAdmission(options: AdmissionOptions): Admission {
     codel: options.codel === undefined ? { targetMs: 5, intervalMs: 100 } : options.codel,
     waitMaxMs: options.waitMaxMs ?? 500,
   }
-  const problems = problemsOf(spec, timeoutMaxMs)
-  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   const desk: Desk = {
     queue: new ServerQueue<Ticket>(spec, (ticket) => ticket.expire()),
     clock,
@@ -83,23 +85,40 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
 /** An admission that is there already, or one of its own. */
 export const admissionOf = (given: Admission | AdmissionOptions): Admission =>
-  'prepare' in given ? given : createAdmission(given)
+  typeof fieldOf(given, 'prepare') === 'function' ? (given as Admission) : createAdmission(given as AdmissionOptions)
 
-function problemsOf({ concurrency, queueMax, codel, waitMaxMs }: ServerQueueSpec, timeoutMaxMs: number): string[] {
-  const found: string[] = []
-  const whole = (name: string, value: number, least: number): void => {
-    if (!(Number.isSafeInteger(value) && value >= least)) found.push(`${name} must be ${least} or more, not ${value}`)
-  }
-  const time = (name: string, value: number): void => {
-    if (!(value > 0 && Number.isFinite(value))) found.push(`${name} must be above 0 and finite, not ${value}`)
-  }
-  whole('concurrency', concurrency, 1)
-  whole('queueMax', queueMax, 0)
-  time('waitMaxMs', waitMaxMs)
-  time('timeoutMaxMs', timeoutMaxMs)
-  if (codel !== null) {
-    time('codel.targetMs', codel.targetMs)
-    time('codel.intervalMs', codel.intervalMs)
-  }
-  return found
+function problemsOf(options: AdmissionOptions): Problems {
+  const codel = fieldOf(options, 'codel')
+  const found = [
+    ...optionProblems(admissionOptions, options ?? null, 'admission: '),
+    ...(codel === null ? [] : optionProblems(codelOptions, codel, 'admission: codel.')),
+  ]
+  const { targetMs, intervalMs } = (codel ?? {}) as Partial<CodelSpec>
+  if (found.length > 0 || targetMs === undefined || intervalMs === undefined || targetMs <= intervalMs) return found
+  return [`admission: codel.targetMs ${targetMs} is above codel.intervalMs ${intervalMs}`]
+}
+
+export const admissionOptions: OptionTable<AdmissionOptions> = {
+  concurrency: count('requests', { least: 1, most: 10_000_000, meaning: 'requests that work at the same time' }),
+  queueMax: count('requests', {
+    least: 0,
+    most: 10_000_000,
+    default: 'half of `concurrency`',
+    meaning: 'requests that may wait',
+  }),
+  order: choice({
+    choices: ['fifo', 'lifo', 'adaptive-lifo'],
+    default: 'adaptive-lifo',
+    meaning: 'which of those that wait starts next',
+  }),
+  codel: other,
+  waitMaxMs: ms({ least: 1, default: 500, meaning: 'how long a request may wait' }),
+  timeoutMaxMs: ms({ least: 1, default: 30_000, meaning: 'the longest time that a request is given' }),
+  clock: other,
+  entropy: other,
+}
+
+export const codelOptions: OptionTable<CodelSpec> = {
+  targetMs: ms({ least: 1, meaning: 'how long a request may wait while the queue stands' }),
+  intervalMs: ms({ least: 1, meaning: 'how long it may wait otherwise' }),
 }

@@ -1,4 +1,18 @@
 import { FirebreakError } from '../contracts/errors.ts'
+import {
+  bytes,
+  choice,
+  count,
+  defaultsOf,
+  filled,
+  flag,
+  ms,
+  type OptionTable,
+  optionProblems,
+  other,
+  type Problems,
+  shown,
+} from '../contracts/option.ts'
 
 /** How values are compressed on the way and on the brokers' disks. */
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
@@ -86,58 +100,123 @@ export interface KafkaSettings {
   readonly fetch: { readonly partitionBytes: number; readonly totalBytes: number; readonly waitMs: number }
 }
 
+export const kafkaOptions: OptionTable<KafkaOptions> = {
+  brokers: other,
+  clientId: other,
+  tls: other,
+  sasl: other,
+  compression: choice({
+    choices: ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
+    default: 'none',
+    meaning: 'how values are compressed on the way and on the brokers\u2019 disks',
+  }),
+  replication: count('copies', {
+    least: 1,
+    most: 2 ** 15 - 1,
+    or: [-1],
+    default: 'what the brokers are set to',
+    meaning: 'copies of a topic that is created; -1 leaves it to the brokers',
+  }),
+  topicConfigs: other,
+  createTopics: flag({ default: true, meaning: 'whether topics that are missing are created' }),
+  sessionTimeoutMs: ms({
+    least: 1,
+    default: 30_000,
+    meaning: 'how long a member may be silent before its partitions go to others',
+  }),
+  heartbeatMs: ms({
+    least: 1,
+    default: '1000, less where the session is short',
+    meaning: 'how often a member shows that it lives; at most half of `sessionTimeoutMs`',
+  }),
+  drainTimeoutMs: ms({
+    least: 1,
+    default: 'two thirds of `sessionTimeoutMs`',
+    meaning: 'how long a lost partition is waited for to be drained; below `sessionTimeoutMs`',
+  }),
+  instanceId: other,
+  appendTimeoutMs: ms({ least: 1, default: 30_000, meaning: 'how long calls to brokers are tried again' }),
+  recordBytesMax: bytes({ least: 1, default: 1_000_000, meaning: 'largest key + value + headers of one record' }),
+  fetch: other,
+}
+
+export const kafkaFetchOptions: OptionTable<KafkaSettings['fetch']> = {
+  partitionBytes: bytes({ least: 1024, default: 1_048_576, meaning: 'bytes kept ahead of the caller per partition' }),
+  totalBytes: bytes({ least: 1024, default: 33_554_432, meaning: 'bytes kept ahead of the caller in all, per cursor' }),
+  waitMs: ms({ least: 0, default: 500, meaning: 'how long a broker holds a request without news' }),
+}
+
 const mechanisms: readonly string[] = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer']
-const compressions: readonly string[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 
 /** **Errors** `FB_CONFIG` with a line for each thing that is wrong. */
 export function settingsOf(options: KafkaOptions): KafkaSettings {
-  const problems: string[] = []
-  const brokers = options.brokers.map((text) => parseBroker(text, problems))
-  if (brokers.length === 0) problems.push('brokers is empty: name at least one as host:port')
-  const positive = (name: string, value: number, least = 1): number => {
-    if (!Number.isFinite(value) || value < least) problems.push(`${name} must be ${least} or more, not ${value}`)
-    return value
+  const problems = [
+    ...optionProblems(kafkaOptions, options, place),
+    ...optionProblems(kafkaFetchOptions, options?.fetch, `${place}fetch.`),
+  ]
+  const named = Array.isArray(options?.brokers) ? options.brokers : []
+  if (named.length === 0) problems.push('brokers is empty: name at least one as host:port')
+  const brokers = named.map((text) => parseBroker(text, problems))
+  const times = timesOf(options ?? {})
+  problems.push(...timeProblems(times), ...fetchProblems(options?.fetch))
+  const { clientId = 'firebreak', instanceId = null } = options ?? {}
+  if (typeof clientId !== 'string' || !/^\S+$/.test(clientId)) problems.push('clientId must be text without spaces')
+  if (instanceId !== null && !(typeof instanceId === 'string' && /^[\w.-]{1,249}$/.test(instanceId)))
+    problems.push(`instanceId ${shown(instanceId)} may hold letters, digits, ".", "_" and "-" only`)
+  const defaults = {
+    compression: 'none' as const,
+    replication: -1,
+    topicConfigs: {},
+    createTopics: true,
+    appendTimeoutMs: 30_000,
+    recordBytesMax: 1_000_000,
   }
-  const sessionTimeoutMs = positive('sessionTimeoutMs', options.sessionTimeoutMs ?? 30_000)
-  const heartbeatMs = positive('heartbeatMs', options.heartbeatMs ?? Math.min(1000, sessionTimeoutMs / 3))
-  const drainTimeoutMs = positive('drainTimeoutMs', options.drainTimeoutMs ?? Math.floor((sessionTimeoutMs * 2) / 3))
-  if (heartbeatMs * 2 > sessionTimeoutMs) problems.push('heartbeatMs must be at most half of sessionTimeoutMs')
-  if (drainTimeoutMs >= sessionTimeoutMs) problems.push('drainTimeoutMs must be below sessionTimeoutMs')
-  const replication = options.replication ?? -1
-  if (replication !== -1 && !(Number.isInteger(replication) && replication >= 1))
-    problems.push(`replication must be a whole number of 1 or more, not ${replication}`)
-  const compression = options.compression ?? 'none'
-  if (!compressions.includes(compression))
-    problems.push(`compression "${compression}" is none of ${compressions.join(', ')}`)
-  const clientId = options.clientId ?? 'firebreak'
-  if (!/^\S+$/.test(clientId)) problems.push('clientId must be text without spaces')
-  if (options.instanceId !== undefined && !/^[\w.-]{1,249}$/.test(options.instanceId))
-    problems.push(`instanceId "${options.instanceId}" may hold letters, digits, ".", "_" and "-" only`)
-  const settings: KafkaSettings = {
-    path: `kafka ${options.brokers.join(',')}`,
+  const tls = tlsOf(options?.tls, problems)
+  const sasl = checkedSasl(options?.sasl, problems)
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
+  return {
+    ...filled<Pick<KafkaSettings, keyof typeof defaults>>(defaults, options),
+    path: `kafka ${named.join(',')}`,
     brokers,
     clientId,
-    tls: tlsOf(options.tls, problems),
-    sasl: checkedSasl(options.sasl, problems),
-    compression,
-    replication,
-    topicConfigs: options.topicConfigs ?? {},
-    createTopics: options.createTopics ?? true,
-    sessionTimeoutMs,
-    heartbeatMs,
-    drainTimeoutMs,
-    instanceId: options.instanceId ?? null,
-    appendTimeoutMs: positive('appendTimeoutMs', options.appendTimeoutMs ?? 30_000),
-    recordBytesMax: positive('recordBytesMax', options.recordBytesMax ?? 1_000_000),
-    fetch: {
-      partitionBytes: positive('fetch.partitionBytes', options.fetch?.partitionBytes ?? 1_048_576, 1024),
-      totalBytes: positive('fetch.totalBytes', options.fetch?.totalBytes ?? 33_554_432, 1024),
-      waitMs: positive('fetch.waitMs', options.fetch?.waitMs ?? 500, 0),
-    },
+    tls,
+    sasl,
+    ...times,
+    instanceId,
+    fetch: filled(defaultsOf(kafkaFetchOptions), options.fetch),
   }
-  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
-  return settings
 }
+
+type Times = Pick<KafkaSettings, 'sessionTimeoutMs' | 'heartbeatMs' | 'drainTimeoutMs'>
+
+function timesOf({ sessionTimeoutMs = 30_000, heartbeatMs, drainTimeoutMs }: Partial<KafkaOptions>): Times {
+  // What is no number is refused already.
+  const sessionMs = Number.isFinite(sessionTimeoutMs) ? sessionTimeoutMs : 30_000
+  return {
+    sessionTimeoutMs,
+    heartbeatMs: heartbeatMs ?? Math.max(1, Math.min(1000, Math.floor(sessionMs / 3))),
+    drainTimeoutMs: drainTimeoutMs ?? Math.max(1, Math.floor((sessionMs * 2) / 3)),
+  }
+}
+
+function timeProblems({ sessionTimeoutMs, heartbeatMs, drainTimeoutMs }: Times): Problems {
+  const found: string[] = []
+  if (typeof sessionTimeoutMs !== 'number') return found
+  if (isAbove(heartbeatMs, sessionTimeoutMs / 2)) found.push('heartbeatMs must be at most half of sessionTimeoutMs')
+  if (isAbove(drainTimeoutMs, sessionTimeoutMs - 1)) found.push('drainTimeoutMs must be below sessionTimeoutMs')
+  return found
+}
+
+function fetchProblems(fetch: KafkaOptions['fetch']): Problems {
+  const { partitionBytes, totalBytes } = fetch ?? {}
+  return isAbove(partitionBytes, totalBytes) ? ['fetch.partitionBytes must be at most fetch.totalBytes'] : []
+}
+
+/** Whether both are numbers, which is told elsewhere, and one is above the other. */
+const isAbove = (one: number | undefined, other: number | undefined): boolean =>
+  typeof one === 'number' && typeof other === 'number' && one > other
+
+const place = 'kafkaLog: '
 
 function parseBroker(text: string, problems: string[]): { host: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:\s/@]+)):(\d{1,5})$/.exec(text)

@@ -1,6 +1,7 @@
 import { createTopicsV7 } from '@platformatic/kafka'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { TopicSpec } from '../contracts/log.ts'
+import { refuseTopics } from '../contracts/topic-options.ts'
 import type { Cluster } from './kafka-cluster.ts'
 import { ask } from './kafka-connections.ts'
 import { code, nameOf, ProtocolAnswer, passes } from './kafka-errors.ts'
@@ -14,9 +15,10 @@ const createWithinMs = 15_000
 /**
  * Creates what is missing, changes nothing that exists. Where topics must not be created, refuses with all that is missing.
  *
- * **Errors** `FB_TOPIC_MISMATCH`, `FB_TOPIC_UNKNOWN` (with `createTopics: false`), `FB_LOG_REFUSED`, `FB_LOG_UNAVAILABLE`
+ * **Errors** `FB_CONFIG`, `FB_TOPIC_MISMATCH`, `FB_TOPIC_UNKNOWN` (with `createTopics: false`), `FB_LOG_REFUSED`, `FB_LOG_UNAVAILABLE`
  */
 export async function ensureTopics(cluster: Cluster, specs: readonly TopicSpec[]): Promise<void> {
+  refuseTopics(specs)
   if (specs.length === 0) return
   const names = [...new Set(specs.map(({ name }) => name))]
   const found = await withPatience(cluster.patience, () => cluster.refresh(names))

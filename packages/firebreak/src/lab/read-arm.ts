@@ -1,10 +1,11 @@
 /** Reads one arm as far as it can be read, and judges what fits together in it. */
+
+import { nearestName } from '../contracts/nearest-name.ts'
 import type { Addition, RawArm } from './read-arms.ts'
 import { edgesOf, type Named } from './read-edge.ts'
 import { type Judging, reportOn } from './read-entry.ts'
 import { faultsOf } from './read-fault.ts'
 import { cyclesOf, cycleText, expectedVisits } from './read-graph.ts'
-import { nearestName } from './read-nearest.ts'
 import { isFields } from './read-patch.ts'
 import { policyOf } from './read-policy.ts'
 import { meantOf, type Problems } from './read-problems.ts'

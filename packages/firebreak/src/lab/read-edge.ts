@@ -1,5 +1,5 @@
 /** Reads the edges of an arm. */
-import type { Policy } from '../policy/policy.ts'
+import type { Policy } from '../policy/policy-spec.ts'
 import type { Entry } from './read-arms.ts'
 import { durationMs } from './read-duration.ts'
 import { type Judging, type Report, reportOn, reportUnknownMember, shaped } from './read-entry.ts'

@@ -1,9 +1,9 @@
 /** Reads one entry by its schema, and tells what is wrong with it. */
 import type { z } from 'zod'
+import { nearestName } from '../contracts/nearest-name.ts'
 import type { Entry } from './read-arms.ts'
 import { type Found, issuesFound } from './read-issues.ts'
 import type { Path } from './read-located.ts'
-import { nearestName } from './read-nearest.ts'
 import { type Fields, isFields } from './read-patch.ts'
 import { type Finding, meantOf, type Problems, shown } from './read-problems.ts'
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
+import { nearestName } from '../contracts/nearest-name.ts'
 import type { Path } from './read-located.ts'
-import { nearestName } from './read-nearest.ts'
 import { type Finding, meantOf, shown } from './read-problems.ts'
 
 type Issue = z.core.$ZodIssue

@@ -1,6 +1,7 @@
 /** Names of all figures that expectations and sweeps can be about. */
+
+import { nearestName } from '../contracts/nearest-name.ts'
 import type { TallyResult } from './arm-result.ts'
-import { nearestName } from './read-nearest.ts'
 import { type Finding, shown } from './read-problems.ts'
 import type { ArmResult, FailureReason, LatencySummary, ServiceResult, WaitSummary } from './result.ts'
 

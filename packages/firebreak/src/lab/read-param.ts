@@ -1,6 +1,7 @@
 /** Sets single values of a scenario for one run. */
+
+import { nearestName } from '../contracts/nearest-name.ts'
 import type { Entry, RawArm } from './read-arms.ts'
-import { nearestName } from './read-nearest.ts'
 import { type Fields, withMember } from './read-patch.ts'
 import { meantOf, type Problems } from './read-problems.ts'
 import type { RawHeader } from './scenario-raw.ts'

@@ -1,5 +1,7 @@
 /** Reads policies, and tells in the words of the file what does not add up in them. */
-import { type Policy, type PolicySpec, policyProblems, withDefaults } from '../policy/policy.ts'
+
+import { policyProblems, withDefaults } from '../policy/policy.ts'
+import type { Policy, PolicySpec } from '../policy/policy-spec.ts'
 import type { Entry } from './read-arms.ts'
 import { durationMs } from './read-duration.ts'
 import { type Judging, reportOn, shaped } from './read-entry.ts'

@@ -1,7 +1,7 @@
 import type { Agent } from 'node:http'
 import type { Attempt, Caller } from '../policy/attempt.ts'
 import { Executor } from '../policy/executor.ts'
-import type { Policy } from '../policy/policy.ts'
+import type { Policy } from '../policy/policy-spec.ts'
 import { sample } from './distributions.ts'
 import type { PlacedDraws } from './random-streams.ts'
 import type { AttemptBooks } from './real-attempts.ts'

@@ -1,4 +1,4 @@
-import type { Policy } from '../policy/policy.ts'
+import type { Policy } from '../policy/policy-spec.ts'
 import { count, counted, dash, duration, factor, moment, percent, perSecond } from './report-figures.ts'
 import { faultName, faultSpan } from './report-moments.ts'
 import { figures, type ReportColumn, type ReportTable, words } from './report-table.ts'

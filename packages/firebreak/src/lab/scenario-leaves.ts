@@ -1,7 +1,7 @@
 /** Values without parts in a scenario file: numbers, words, durations, names. */
 import { z } from 'zod'
+import { nearestName } from '../contracts/nearest-name.ts'
 import { durationFinding, durationPattern } from './read-duration.ts'
-import { nearestName } from './read-nearest.ts'
 import { type Finding, meantOf, shown } from './read-problems.ts'
 import type { RawDuration } from './scenario-raw.ts'
 

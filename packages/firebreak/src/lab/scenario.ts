@@ -3,7 +3,7 @@
  * second. Arms differ from each other in what they patch; all see the same arrivals and the same demands.
  */
 import type { Backoff } from '../policy/backoff.ts'
-import type { Policy } from '../policy/policy.ts'
+import type { Policy } from '../policy/policy-spec.ts'
 
 export type Distribution =
   | { readonly kind: 'constant'; readonly ms: number }

@@ -3,7 +3,7 @@ import { createBudget, type RetryBudget } from './budget.ts'
 import { Bulkhead } from './bulkhead.ts'
 import { LatencyTracker } from './latency-tracker.ts'
 import { createLimit, type Limit } from './limit.ts'
-import type { BreakerSpec, Policy } from './policy.ts'
+import type { BreakerSpec, Policy } from './policy-spec.ts'
 
 /** Shards beyond this share one breaker, so that keys of callers cannot fill the memory. */
 const shardsMax = 1000

@@ -4,7 +4,7 @@ import { callError, failureOf } from './call-error.ts'
 import { Dependency } from './dependency.ts'
 import { type CallOptions, Execution } from './execution.ts'
 import type { Desk } from './live-attempt.ts'
-import type { Policy } from './policy.ts'
+import type { Policy } from './policy-spec.ts'
 import { TimeoutLine } from './timeout-line.ts'
 
 export interface ExecutorOptions {

@@ -1,5 +1,5 @@
 import type { LimitSample } from './limit-sample.ts'
-import type { LimitSpec } from './policy.ts'
+import type { LimitSpec } from './policy-spec.ts'
 
 const rttShare = 0.1
 

@@ -1,6 +1,6 @@
 import type { LimitSample } from './limit-sample.ts'
 import { SampleWindow } from './limit-window.ts'
-import type { LimitSpec } from './policy.ts'
+import type { LimitSpec } from './policy-spec.ts'
 
 const smoothing = 0.2
 const queueSize = 4

@@ -1,6 +1,6 @@
 import type { LimitSample } from './limit-sample.ts'
 import { SampleWindow } from './limit-window.ts'
-import type { LimitSpec } from './policy.ts'
+import type { LimitSpec } from './policy-spec.ts'
 
 const probeEvery = 60
 // A round trip is a quotient of sums: what should be 3 waiting must not round up to 4.

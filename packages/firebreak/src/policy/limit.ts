@@ -3,7 +3,7 @@ import { Aimd } from './limit-aimd.ts'
 import { Gradient2 } from './limit-gradient2.ts'
 import type { LimitSample } from './limit-sample.ts'
 import { Vegas } from './limit-vegas.ts'
-import type { LimitSpec } from './policy.ts'
+import type { LimitSpec } from './policy-spec.ts'
 
 /** A limit of attempts at the same time that moves with what the attempts show. */
 export interface Limit {

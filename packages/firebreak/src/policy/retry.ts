@@ -1,7 +1,16 @@
 import { hours, seconds } from '../contracts/duration.ts'
+import {
+  choice,
+  count,
+  defaultsOf,
+  filled,
+  ms,
+  type OptionTable,
+  optionProblems,
+  type Problems,
+} from '../contracts/option.ts'
 import { type Backoff, backoffMaxMs, jitters } from './backoff.ts'
 import { backoffTotal } from './backoff-total.ts'
-import { oneOf, type Problems, whole, within } from './problems.ts'
 
 /** When a failed handler is tried again, and when it is given up. Both caps hold: whichever is reached first. */
 export interface RetryPolicy extends Backoff {
@@ -13,6 +22,31 @@ export interface RetryPolicy extends Backoff {
   readonly laneWaitMaxMs: number
 }
 
+export const retryOptions: OptionTable<RetryPolicy> = {
+  attemptsMax: count('attempts', {
+    least: 1,
+    most: 1_000_000,
+    default: 18,
+    meaning: 'attempts in all, the first included, then a dead letter',
+  }),
+  ageMaxMs: ms({
+    least: 1,
+    most: hours(24 * 365),
+    default: hours(24),
+    meaning: 'time since the first failure, then a dead letter',
+  }),
+  baseMs: ms({ least: 0, default: 100, meaning: 'the first delay is at most this' }),
+  capMs: ms({ least: 0, default: seconds(600), meaning: 'no delay is longer' }),
+  jitter: choice({ choices: jitters, default: 'equal', meaning: 'how much of a delay is left to chance' }),
+  // It is spent in memory, and the position of the partition waits with it.
+  laneWaitMaxMs: ms({
+    least: 0,
+    most: hours(1),
+    default: seconds(1),
+    meaning: 'delays up to this wait in the lane, in memory; longer ones are parked in the database',
+  }),
+}
+
 /**
  * Long enough for an ordinary outage of a dependency, quick enough for a blip: `retryTime` says how long.
  *
@@ -20,14 +54,7 @@ export interface RetryPolicy extends Backoff {
  * three quarters of that on average, and half at least: with `full` jitter some records would give up much earlier than
  * others. All attempts fit into what is kept of a record's history.
  */
-export const retryDefaults: RetryPolicy = {
-  attemptsMax: 18,
-  ageMaxMs: hours(24),
-  baseMs: 100,
-  capMs: seconds(600),
-  jitter: 'equal',
-  laneWaitMaxMs: seconds(1),
-}
+export const retryDefaults: RetryPolicy = defaultsOf(retryOptions)
 
 /** How long the attempts of a policy last, from the first failure to the start of the last one. */
 export interface RetryTime {
@@ -67,20 +94,10 @@ function parksAfter(policy: RetryPolicy): number | null {
   return null
 }
 
-const yearMs = hours(24 * 365)
-
-/** Reports every mistake of a policy in words; empty when it is sound. */
-export function retryProblems(policy: RetryPolicy): Problems {
-  const { attemptsMax, ageMaxMs, baseMs, capMs, jitter, laneWaitMaxMs } = policy
-  const found = [
-    ...whole('retry.attemptsMax', attemptsMax, { min: 1, max: 1_000_000 }),
-    ...within('retry.ageMaxMs', ageMaxMs, { min: 1, max: yearMs }),
-    ...within('retry.baseMs', baseMs, { min: 0, max: yearMs }),
-    ...within('retry.capMs', capMs, { min: 0, max: yearMs }),
-    ...oneOf('retry.jitter', jitter, jitters),
-    // It is spent in memory, and the position of the partition waits with it.
-    ...within('retry.laneWaitMaxMs', laneWaitMaxMs, { min: 0, max: hours(1) }),
-  ]
+/** Every mistake of a policy in words; empty when it is sound. What is not given is the default. */
+export function retryProblems(given: Partial<RetryPolicy> | undefined): Problems {
+  const found = optionProblems(retryOptions, given, 'retry.')
+  const { baseMs, capMs } = filled(retryDefaults, given)
   // Any other value is among the problems already, and not all values can be compared.
   const isBelow = Number.isFinite(capMs) && Number.isFinite(baseMs) && capMs < baseMs
   return isBelow ? [...found, `retry.capMs ${capMs} is below retry.baseMs ${baseMs}`] : found

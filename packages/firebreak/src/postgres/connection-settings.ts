@@ -2,6 +2,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { PoolConfig } from 'pg'
 import type { Clock } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
+import { count, filled, ms, type OptionTable, optionProblems, other, shown } from '../contracts/option.ts'
 import { systemClock } from '../node/clock.ts'
 
 /** Where the server is, in parts; instead of `url`. */
@@ -60,6 +61,44 @@ export interface ConnectionSettings {
   readonly commitDoubtMaxMs: number
 }
 
+export const postgresOptions: OptionTable<PostgresDatabaseOptions> = {
+  url: other,
+  address: other,
+  schema: other,
+  searchPath: other,
+  poolMax: count('connections', { least: 1, most: 10_000, default: 10, meaning: 'connections at most' }),
+  connectTimeoutMs: ms({
+    least: 1,
+    default: 5000,
+    meaning: 'how long to wait for a connection, a new one or a free one',
+  }),
+  lockTimeoutMs: ms({ least: 1, default: 5000, meaning: 'how long a statement waits for a lock of somebody else' }),
+  // Sums of them go to the server and into timers as well.
+  statementTimeoutMs: ms({ least: 1, most: 10 ** 9, default: 30_000, meaning: 'how long one statement may run' }),
+  transactionMaxMs: ms({
+    least: 1,
+    most: 10 ** 9,
+    default: 5000,
+    meaning: 'how long one unit may hold the transaction open; a group of units, twice that and a second',
+  }),
+  commitDoubtMaxMs: ms({
+    least: 1,
+    default: 15_000,
+    meaning: 'how long to ask what became of a commit whose answer was lost',
+  }),
+  applicationName: other,
+  tls: other,
+  clock: other,
+}
+
+export const postgresAddressOptions: OptionTable<PostgresAddress> = {
+  host: other,
+  port: count('', { least: 1, most: 65_535, default: 5432, meaning: 'where the server listens' }),
+  database: other,
+  user: other,
+  password: other,
+}
+
 type Optional = 'url' | 'address' | 'tls'
 type Defaults = Required<Omit<PostgresDatabaseOptions, Optional>>
 type Filled = Defaults & Pick<PostgresDatabaseOptions, Optional>
@@ -84,8 +123,8 @@ const identifier = /^[a-z_][a-z0-9_]{0,62}$/
 
 /** **Errors** `FB_CONFIG` with everything that is wrong. */
 export function connectionSettings(given: PostgresDatabaseOptions): ConnectionSettings {
-  const options = { ...defaults, ...given }
-  const problems = problemsOf(options)
+  const options = filled<Filled>(defaults, given)
+  const problems = problemsOf(options, given)
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   const { lockTimeoutMs, statementTimeoutMs, transactionMaxMs, commitDoubtMaxMs, clock, schema } = options
   const target = targetOf(options)
@@ -153,27 +192,26 @@ function targetOf({ url, address, tls }: PostgresDatabaseOptions): Target {
   return { path, config: { connectionString: parsed.href }, options }
 }
 
-function problemsOf({ url, address, schema, searchPath, ...options }: Filled): readonly string[] {
-  const problems: string[] = []
-  if (url === undefined && address === undefined) problems.push('postgresDatabase: give `url` or `address`')
-  if (url !== undefined && !/^postgres(ql)?:\/\//.test(url))
-    problems.push('postgresDatabase: `url` must start with postgresql://')
-  if (url !== undefined && !URL.canParse(url)) problems.push('postgresDatabase: `url` is not a URL')
-  if (!identifier.test(schema)) problems.push(`postgresDatabase: schema "${schema}" is not a plain lower-case name`)
-  for (const name of searchPath) {
-    if (name !== '$user' && !identifier.test(name))
-      problems.push(`postgresDatabase: "${name}" in searchPath is not a plain lower-case name`)
-  }
-  for (const name of [
-    'poolMax',
-    'connectTimeoutMs',
-    'lockTimeoutMs',
-    'statementTimeoutMs',
-    'transactionMaxMs',
-  ] as const) {
-    const value = options[name]
-    if (!Number.isSafeInteger(value) || value < 1)
-      problems.push(`postgresDatabase: ${name} is ${value}; it must be a whole number above 0`)
+const place = 'postgresDatabase: '
+
+function problemsOf({ url, address, schema, searchPath }: Filled, given: unknown): readonly string[] {
+  const problems = [
+    ...optionProblems(postgresOptions, given, place),
+    ...optionProblems(postgresAddressOptions, address, `${place}address.`),
+  ]
+  if (url === undefined && address === undefined) problems.push(`${place}give \`url\` or \`address\``)
+  // Never shown: it may hold a password.
+  const isText = typeof url === 'string'
+  if (url !== undefined && !(isText && /^postgres(ql)?:\/\//.test(url)))
+    problems.push(`${place}\`url\` must start with postgresql://`)
+  if (isText && !URL.canParse(url)) problems.push(`${place}\`url\` is not a URL`)
+  if (!isPlain(schema)) problems.push(`${place}schema ${shown(schema)} is not a plain lower-case name`)
+  if (!Array.isArray(searchPath)) problems.push(`${place}searchPath must be a list, not ${shown(searchPath)}`)
+  for (const name of Array.isArray(searchPath) ? searchPath : []) {
+    if (name !== '$user' && !isPlain(name))
+      problems.push(`${place}${shown(name)} in searchPath is not a plain lower-case name`)
   }
   return problems
 }
+
+const isPlain = (name: unknown): boolean => typeof name === 'string' && identifier.test(name)

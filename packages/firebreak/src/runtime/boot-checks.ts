@@ -1,20 +1,13 @@
 import { sleep } from '../contracts/clock.ts'
-import type { Database } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
-import type { GroupMember, Log } from '../contracts/log.ts'
-import type { ServiceDefinition } from '../define/service.ts'
-import type { Caller } from './caller.ts'
-import type { Engine, Limits } from './engine.ts'
+import type { GroupMember } from '../contracts/log.ts'
+import { optionProblems } from '../contracts/option.ts'
+import type { Engine } from './engine.ts'
+import { type Limits, limitOptions } from './limits.ts'
+import { type RuntimeOptions, runtimeOptions, startProblems } from './runtime-options.ts'
 
-interface SetUp {
-  readonly service: ServiceDefinition
-  readonly log: Log
-  readonly database?: Database
-  readonly caller?: Caller | undefined
-}
-
-/** Everything that is wrong with a set-up, in words, so that it is mended in one go. */
-export function bootProblems(options: SetUp, limits: Limits): readonly string[] {
+/** Everything that is wrong with a set-up, in words, so that it is fixed in one go. */
+export function bootProblems(options: RuntimeOptions, limits: Limits): readonly string[] {
   const problems: string[] = []
   const { service, database, log, caller } = options
   if (service.handlers.size > 0 && database === undefined) {
@@ -24,20 +17,20 @@ export function bootProblems(options: SetUp, limits: Limits): readonly string[] 
     problems.push(`${service.name} declares calls, so it needs a caller: pass createCaller({ … }) to createRuntime`)
   }
   problems.push(...(caller?.dependencies.problems(service.calls) ?? []))
-  for (const [name, value] of Object.entries(limits)) {
-    const least = name === 'drainMs' ? 0 : 1
-    if (!(typeof value === 'number' && value >= least))
-      problems.push(`limits.${name} must be ${least} or more, not ${value}`)
-  }
-  if (limits.payloadBytesMax > log.capabilities.recordBytesMax) {
+  problems.push(
+    ...optionProblems(runtimeOptions, options),
+    ...startProblems(options.startFrom),
+    ...optionProblems(limitOptions, options.limits, 'limits.'),
+  )
+  // What is no number is among the problems, and cannot be compared.
+  const { payloadBytesMax, recordsMax } = limits
+  if (typeof payloadBytesMax === 'number' && payloadBytesMax > log.capabilities.recordBytesMax) {
     problems.push(
-      `limits.payloadBytesMax ${limits.payloadBytesMax} is above what ${log.capabilities.name} takes: ${log.capabilities.recordBytesMax}`,
+      `limits.payloadBytesMax ${payloadBytesMax} is above what ${log.capabilities.name} takes: ${log.capabilities.recordBytesMax}`,
     )
   }
-  if (service.handlersMax > limits.recordsMax) {
-    problems.push(
-      `handlersMax ${service.handlersMax} of ${service.name} is above limits.recordsMax ${limits.recordsMax}`,
-    )
+  if (typeof recordsMax === 'number' && service.handlersMax > recordsMax) {
+    problems.push(`handlersMax ${service.handlersMax} of ${service.name} is above limits.recordsMax ${recordsMax}`)
   }
   return problems
 }

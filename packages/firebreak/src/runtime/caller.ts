@@ -1,8 +1,10 @@
 import type { AnyCallSignature, CallOptions, CallRequest, CallResponse } from '../contracts/call.ts'
+import { callTime } from '../contracts/call-time.ts'
 import type { Clock } from '../contracts/clock.ts'
 import type { Entropy } from '../contracts/entropy.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { Observer } from '../contracts/journal.ts'
+import { bytes, type OptionTable, optionProblems, other, valueProblems } from '../contracts/option.ts'
 import { textOf } from '../contracts/text-of.ts'
 import type { AnyCall } from '../define/call.ts'
 import { systemClock } from '../node/clock.ts'
@@ -36,6 +38,15 @@ export interface CallerOptions {
   readonly fetch?: Fetch
 }
 
+export const callerOptions: OptionTable<CallerOptions> = {
+  endpoints: other,
+  responseBytesMax: bytes({ least: 1, default: 1024 * 1024, meaning: 'bytes of one answer, unpacked' }),
+  observe: other,
+  clock: other,
+  entropy: other,
+  fetch: other,
+}
+
 /** Makes calls. One per process: give it to every runtime and every HTTP handler that calls somebody. */
 export interface Caller {
   /**
@@ -55,6 +66,8 @@ export interface Caller {
 
 /** Makes a caller; nothing is sent before the first call. **Errors** `FB_CONFIG`. */
 export function createCaller(options: CallerOptions): Caller {
+  const problems = optionProblems(callerOptions, options)
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   return new HttpCaller(options)
 }
 
@@ -100,6 +113,8 @@ class HttpCaller implements Caller {
 
   async #call(call: AnyCall, given: unknown, options: CallOptions): Promise<unknown> {
     const executor = this.dependencies.executor(call)
+    const wrong = valueProblems('call: deadlineMs', callTime, options.deadlineMs)
+    if (wrong.length > 0) throw new FirebreakError('FB_CONFIG', { problems: wrong.join('\n') })
     // The time counts from here, also while a schema validates.
     const deadlineAtMs = this.#clock.monotonic() + (options.deadlineMs ?? Number.POSITIVE_INFINITY)
     const checked = checkRequest(call, given)

@@ -1,11 +1,13 @@
 import { FirebreakError } from '../contracts/errors.ts'
-import type { AnyEvent } from '../contracts/event.ts'
+import type { AnyEvent, TombstoneKey } from '../contracts/event.ts'
 import { fieldOf, textOf } from '../contracts/text-of.ts'
 import type { Cause } from './envelope-codec.ts'
 import { isThenable, settled } from './thenable.ts'
 import { type Accepted, type Validated, validated } from './validated.ts'
 
 const reasonMax = 500
+
+export const undeclaredTombstone = 'it is null, a tombstone, and the event does not declare tombstone: true'
 
 /**
  * Lifts a payload from the version on the wire to the version of the definition and validates it.
@@ -32,16 +34,34 @@ function accepted(event: AnyEvent, result: Validated): Accepted {
 }
 
 /**
- * The key of a payload. **Errors** `FB_CONTRACT_VIOLATED` where it has none: all such events would share one; and where not
- * every engine keeps it: a database knows no NUL, and a log no half of a pair of surrogates.
+ * The key of a payload, or the one that a tombstone is given.
+ *
+ * **Errors** `FB_CONTRACT_VIOLATED` where there is none: all such events would share one; and where not every engine keeps it: a
+ * database knows no NUL, and a log no half of a pair of surrogates.
  */
-export function keyOf(event: AnyEvent, payload: unknown): string {
+export function keyOf(event: AnyEvent, payload: unknown, at: Partial<TombstoneKey> | undefined): string {
+  const given = fieldOf(at, 'key')
+  if (payload === null) {
+    if (typeof given === 'string') return keptKey(event, given)
+    throw violated(event, `a tombstone needs its key, publish(event, null, { key }), not ${textOf(given, reasonMax)}`)
+  }
   const key = fieldOf(payload, event.key)
   if (typeof key !== 'string')
     throw violated(event, `${event.key}: is the key, and must be text, not ${textOf(key, reasonMax)}`)
+  if (given !== undefined && given !== key)
+    throw violated(event, `${event.key}: is the key, and not what is given beside the payload`)
+  return keptKey(event, key)
+}
+
+function keptKey(event: AnyEvent, key: string): string {
   if (key.includes('\0')) throw violated(event, `${event.key}: has a character NUL`)
   if (!key.isWellFormed()) throw violated(event, `${event.key}: is the key, and has half a character`)
   return key
+}
+
+/** **Errors** `FB_CONTRACT_VIOLATED` for null where the event declares no tombstones. */
+export function refuseTombstone(event: AnyEvent): void {
+  if (event.tombstone !== true) throw violated(event, undeclaredTombstone)
 }
 
 /** What an event inherits, as somebody gives it. **Errors** `FB_CONTRACT_VIOLATED` for what no header can carry. */

@@ -1,11 +1,12 @@
 import type { Clock } from '../contracts/clock.ts'
 import type { Entropy } from '../contracts/entropy.ts'
 import { FirebreakError } from '../contracts/errors.ts'
+import { shown } from '../contracts/option.ts'
 import type { AnyCall } from '../define/call.ts'
 import { callDisagreements } from '../define/call-agreement.ts'
 import { Dependency } from '../policy/dependency.ts'
 import { Executor } from '../policy/executor.ts'
-import type { HedgeSpec } from '../policy/policy.ts'
+import type { HedgeSpec } from '../policy/policy-spec.ts'
 
 /** What is sent with every request to a dependency: credentials, for example. */
 export type EndpointHeaders = Readonly<Record<string, string>>
@@ -48,7 +49,10 @@ export class Dependencies {
   constructor(endpoints: Readonly<Record<string, string | Endpoint>>, deps: { clock: Clock; entropy: Entropy }) {
     this.#clock = deps.clock
     this.#entropy = deps.entropy
-    const problems = Object.entries(endpoints).flatMap(([name, one]) => endpointProblems(name, one))
+    const isObject = typeof endpoints === 'object' && endpoints !== null
+    const problems = isObject
+      ? Object.entries(endpoints).flatMap(([name, one]) => endpointProblems(name, one))
+      : [`endpoints must be an object of addresses, not ${shown(endpoints)}`]
     if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
     this.#endpoints = new Map(Object.entries(endpoints).map(([name, one]) => [name, endpointOf(one)]))
   }
@@ -110,9 +114,9 @@ const endpointOf = (one: string | Endpoint): Endpoint => {
 
 // Never with the address: it may hold a password.
 function endpointProblems(name: string, one: string | Endpoint): readonly string[] {
-  const { url: text, headers } = typeof one === 'string' ? { url: one } : one
+  const { url: text, headers } = typeof one === 'string' ? { url: one } : (one ?? { url: '' })
   const problems: string[] = []
-  const url = URL.parse(text)
+  const url = typeof text === 'string' ? URL.parse(text) : null
   if (url === null || !/^https?:$/.test(url.protocol)) return [`endpoint ${name} is no http or https address`]
   if (url.username !== '' || url.password !== '')
     problems.push(`endpoint ${name} has a user or a password in its address: send them in headers`)

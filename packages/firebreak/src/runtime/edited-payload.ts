@@ -2,7 +2,7 @@ import type { Clock } from '../contracts/clock.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent } from '../contracts/event.ts'
 import { fieldOf, textOf } from '../contracts/text-of.ts'
-import { check } from './contract.ts'
+import { check, undeclaredTombstone } from './contract.ts'
 import { inTime } from './in-time.ts'
 
 /** What a person wants sent instead of a payload that failed. */
@@ -18,14 +18,19 @@ const reasonMax = 500
 const schemaMaxMs = 30_000
 
 /**
- * Writes an edited payload, and reads it as its handler will: the schema judges what is in the bytes.
+ * Writes an edited payload, and reads it as its handler will: the schema judges what is in the bytes. Null is a tombstone,
+ * where the event declares them.
  *
  * **Errors** `FB_REPLAY_INVALID`, `FB_SCHEMA_TIMEOUT`.
  */
-export async function editedPayload(clock: Clock, { event, payload, key }: Edited): Promise<Uint8Array> {
+export async function editedPayload(clock: Clock, { event, payload, key }: Edited): Promise<Uint8Array | null> {
   const { type, version } = event
   const invalid = (issues: unknown, cause?: unknown): FirebreakError =>
     new FirebreakError('FB_REPLAY_INVALID', { type, version, issues }, cause)
+  if (payload === null) {
+    if (event.tombstone === true) return null
+    throw invalid(undeclaredTombstone)
+  }
   const text = written(payload, invalid)
   const raw: unknown = JSON.parse(text)
   // Before the schema, which may change it.

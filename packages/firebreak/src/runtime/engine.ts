@@ -8,37 +8,10 @@ import type { DeadlineWatch } from '../policy/deadline-watch.ts'
 import type { CallGate } from './call-gate.ts'
 import type { Caller } from './caller.ts'
 import type { Committer } from './committer.ts'
+import type { Limits } from './limits.ts'
 import type { Publisher } from './publisher.ts'
 import type { Slots } from './slots.ts'
 import type { TopicSettings } from './topic-settings.ts'
-
-/** What a service may hold; reaching a bound slows intake down or refuses callers, and loses nothing. */
-export interface Limits {
-  /** Records of one instance in memory, waiting or handled; at it, its partitions pause. */
-  readonly recordsMax: number
-  /** Parked records of one instance; at it, those of its partitions pause that hold their share or more. */
-  readonly parkedMax: number
-  /** Events committed but not yet in the log; at it, intake pauses and `transaction` throws `FB_OUTBOX_FULL`. */
-  readonly outboxMax: number
-  /** Bytes of one payload; more is `FB_RECORD_TOO_LARGE`. */
-  readonly payloadBytesMax: number
-  /** Attempts kept with a record; the oldest go first, the first of all stays. */
-  readonly attemptsKept: number
-  /** How long an event id is remembered: the window within which a duplicate has no effect. */
-  readonly inboxWindowMs: number
-  /** How long a partition that moves away, or a stop, waits for what is running. */
-  readonly drainMs: number
-}
-
-export const limitDefaults: Limits = {
-  recordsMax: 2000,
-  parkedMax: 10_000,
-  outboxMax: 50_000,
-  payloadBytesMax: 1024 * 1024,
-  attemptsKept: 20,
-  inboxWindowMs: 7 * 24 * 3_600_000,
-  drainMs: 2000,
-}
 
 /** What the parts of one running instance share. Built once by the runtime; nothing in it is looked up elsewhere. */
 export interface Engine {

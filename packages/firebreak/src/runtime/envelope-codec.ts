@@ -67,7 +67,7 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** Parses the payload. **Errors** `FB_UNDECODABLE`: invalid UTF-8 is an error, never a replacement character. */
 export function parsePayload(value: Uint8Array | null): unknown {
-  if (value === null) throw undecodable('it has no value')
+  if (value === null) throw undecodable('it has no value: a tombstone, which its event does not declare')
   try {
     return JSON.parse(strictUtf8.decode(value))
   } catch (error) {

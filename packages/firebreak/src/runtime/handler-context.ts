@@ -1,5 +1,6 @@
 import type { Context } from '../contracts/context.ts'
 import type { Envelope } from '../contracts/envelope.ts'
+import type { AnyEvent, TombstoneKey } from '../contracts/event.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
 /**
@@ -30,7 +31,7 @@ export class HandlerContext implements Context {
   }
 
   get publish(): Context['publish'] {
-    return (event, payload) => this.#unit.publish(event, payload)
+    return (event: AnyEvent, payload: unknown, at?: TombstoneKey) => this.#unit.publish(event, payload, at)
   }
 
   get call(): Context['call'] {

@@ -19,6 +19,7 @@ import {
   letterIdsLike,
   listLetters,
 } from '../ledger/letters.ts'
+import { checkedFilter, letterFilterOptions } from '../ledger/list-options.ts'
 import { moveDesk } from '../ledger/moves.ts'
 import { park, withdrawReplay } from '../ledger/parked.ts'
 import { fencePartition } from '../ledger/partitions.ts'
@@ -83,7 +84,7 @@ export function letterDesk(given: DeskDeps): LetterDesk {
     deps.onChange()
   }
   return {
-    list: (page) => listLetters(deps.database, page),
+    list: async (page) => listLetters(deps.database, checkedFilter(letterFilterOptions, page)),
     get,
     replay: (id, by) => act(id, async (letter) => replayed(deps, letter, by)),
     edit: (id, payload, by) => act(id, (letter) => edited(deps, letter, payload, by)),

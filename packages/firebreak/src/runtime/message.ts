@@ -101,6 +101,9 @@ export function decode(engine: Decoding, delivery: Delivery): Message | Promise<
 
 function withPayload({ clock }: Decoding, delivery: Delivery, read: Handled): Message | Promise<Message> {
   const { envelope, handler } = read
+  // No schema is asked: there is nothing that it could describe.
+  if (delivery.entry.value === null && handler.event.tombstone === true)
+    return messageOf(delivery, { ...read, payload: null })
   try {
     const payload = readPayload(handler.event, envelope.schemaVersion, parsePayload(delivery.entry.value))
     if (!(payload instanceof Promise)) return messageOf(delivery, { ...read, payload: payload.value })

@@ -1,12 +1,12 @@
 import type { Clock } from '../contracts/clock.ts'
 import type { Entropy } from '../contracts/entropy.ts'
 import { FirebreakError } from '../contracts/errors.ts'
-import type { AnyEvent } from '../contracts/event.ts'
+import type { AnyEvent, TombstoneKey } from '../contracts/event.ts'
 import type { LogRecord } from '../contracts/log.ts'
 import { fieldOf } from '../contracts/text-of.ts'
 import type { ServiceDefinition } from '../define/service.ts'
 import { toRfc3339 } from '../node/clock.ts'
-import { check, keyOf } from './contract.ts'
+import { check, keyOf, refuseTombstone } from './contract.ts'
 import { type Cause, childTrace, headersOf } from './envelope-codec.ts'
 import { inTime } from './in-time.ts'
 import { recordSize } from './record-size.ts'
@@ -18,6 +18,13 @@ const encoder = new TextEncoder()
 const alwaysReadBack = 100
 /** How long a schema may take outside of a handler. **Units** ms. */
 const schemaMaxMs = 30_000
+
+export interface PublishLimits {
+  /** The key of a tombstone. */
+  readonly at?: Partial<TombstoneKey> | undefined
+  /** How long the schema may take. **Units** ms. */
+  readonly deadlineMs?: number
+}
 
 /** Which payloads are read back when they are published; see `RuntimeOptions`. */
 export type ReadBack = 'always' | 'when-changed'
@@ -69,7 +76,7 @@ export class Publisher {
     event: AnyEvent,
     payload: unknown,
     cause: Cause | null,
-    deadlineMs: number = schemaMaxMs,
+    { at, deadlineMs = schemaMaxMs }: PublishLimits = {},
   ): LogRecord | Promise<LogRecord> {
     if (!this.#service.publishes.has(event)) {
       throw new FirebreakError('FB_NOT_PUBLISHABLE', {
@@ -77,18 +84,26 @@ export class Publisher {
         type: fieldOf(event, 'type'),
       })
     }
+    if (payload === null) {
+      refuseTombstone(event)
+      return this.#wrap(event, { made: null, text: null }, cause, at)
+    }
     const checked = check(event, payload)
     const made =
       checked instanceof Promise
-        ? checked.then(({ value }) => this.#written({ event, given: payload, made: value }, cause))
-        : this.#written({ event, given: payload, made: checked.value }, cause)
+        ? checked.then(({ value }) => this.#written({ event, given: payload, made: value }, cause, at))
+        : this.#written({ event, given: payload, made: checked.value }, cause, at)
     return made instanceof Promise ? inTime({ clock: this.#clock, type: event.type, deadlineMs }, made) : made
   }
 
-  #written(outgoing: Outgoing, cause: Cause | null): LogRecord | Promise<LogRecord> {
+  #written(
+    outgoing: Outgoing,
+    cause: Cause | null,
+    at: Partial<TombstoneKey> | undefined,
+  ): LogRecord | Promise<LogRecord> {
     const { event, made } = outgoing
     const { text, isKept } = writtenPayload(outgoing, this.#bytesMax.payload)
-    const record = this.#wrap(event, { made, text }, cause)
+    const record = this.#wrap(event, { made, text }, cause, at)
     const known = this.#known.get(event) ?? 0
     if (isKept && known >= alwaysReadBack && this.#readBack === 'when-changed') return record
     const read = readBack(event, made, text)
@@ -99,10 +114,15 @@ export class Publisher {
     return read instanceof Promise ? read.then(passed) : passed()
   }
 
-  #wrap(event: AnyEvent, payload: { readonly made: unknown; readonly text: string }, cause: Cause | null): LogRecord {
-    const value = encoder.encode(payload.text)
-    this.#refuseAbove(this.#bytesMax.payload, event, value.length)
-    const key = keyOf(event, payload.made)
+  #wrap(
+    event: AnyEvent,
+    { made, text }: { readonly made: unknown; readonly text: string | null },
+    cause: Cause | null,
+    at: Partial<TombstoneKey> | undefined,
+  ): LogRecord {
+    const value = text === null ? null : encoder.encode(text)
+    if (value !== null) this.#refuseAbove(this.#bytesMax.payload, event, value.length)
+    const key = keyOf(event, made, at)
     const id = this.#entropy.uuid()
     const headers = headersOf({
       id,
@@ -117,7 +137,7 @@ export class Publisher {
     // What the log would refuse must not get into the outbox: it would stand before its key for ever.
     const { topics } = this.#bytesMax
     const recordMax = topics.recordBytesMax(event.topic)
-    if (value.length > recordMax / 2) {
+    if (value === null || value.length > recordMax / 2) {
       const bytes = recordSize({ key, value, headers })
       // Somebody may have raised it: whoever comes later finds that out.
       if (bytes > recordMax) topics.askAgain()

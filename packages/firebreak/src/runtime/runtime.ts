@@ -1,13 +1,10 @@
 import type { AnyCallSignature, CallOptions, CallRequest, CallResponse } from '../contracts/call.ts'
-import type { Clock } from '../contracts/clock.ts'
-import type { Database, Sql } from '../contracts/database.ts'
-import type { Entropy } from '../contracts/entropy.ts'
+import type { Sql } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
-import type { AnyEvent, PayloadInput } from '../contracts/event.ts'
-import type { Observer } from '../contracts/journal.ts'
-import type { Log, LogRecord, StartFrom } from '../contracts/log.ts'
+import type { AnyEvent, PayloadInput, Publish, TombstoneEvent, TombstoneKey } from '../contracts/event.ts'
+import type { LogRecord } from '../contracts/log.ts'
+import { filled, optionProblems } from '../contracts/option.ts'
 import { statementInvalid } from '../contracts/sql-text.ts'
-import type { ServiceDefinition } from '../define/service.ts'
 import { topicsOf } from '../define/topics-of.ts'
 import { ledgerId } from '../ledger/ledger-id.ts'
 import { inLedger } from '../ledger/ledger-place.ts'
@@ -19,58 +16,31 @@ import { nextTurn } from '../node/turn.ts'
 import { DeadlineWatch } from '../policy/deadline-watch.ts'
 import { bootProblems, waitUntilAlone } from './boot-checks.ts'
 import { CallGate } from './call-gate.ts'
-import type { Caller } from './caller.ts'
 import { ChangeWatch } from './change-watch.ts'
 import { Committer } from './committer.ts'
 import { Consumer } from './consumer.ts'
 import { causeOf } from './contract.ts'
 import { deliver } from './deliver.ts'
-import { type Engine, type Limits, limitDefaults } from './engine.ts'
+import type { Engine } from './engine.ts'
 import type { Cause } from './envelope-codec.ts'
 import { Lanes } from './lanes.ts'
 import { type LetterDesk, letterDesk } from './letter-desk.ts'
+import { limitDefaults, stopOptions } from './limits.ts'
 import type { Delivery } from './message.ts'
 import { mirrorTopic } from './mirror.ts'
 import { noDatabase } from './no-database.ts'
 import { type OutboxDesk, outboxDesk } from './outbox/outbox-desk.ts'
 import { Relay } from './outbox/relay.ts'
 import { Parking } from './parking.ts'
-import { Publisher, type ReadBack } from './publisher.ts'
+import { Publisher } from './publisher.ts'
 import { quietly } from './quietly.ts'
+import { type RuntimeOptions, refuseWithoutParts } from './runtime-options.ts'
 import { Slots } from './slots.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
 import { StopTime } from './stop-time.ts'
 import { resultOf } from './thenable.ts'
 import { TopicSettings } from './topic-settings.ts'
 import { bareUnit } from './unit.ts'
-
-export interface RuntimeOptions {
-  readonly service: ServiceDefinition
-  readonly log: Log
-  /** The service's own; needed for handlers and for `transaction`. */
-  readonly database?: Database
-  /** Makes the calls; needed when the service declares some. All runtimes of a process share one. */
-  readonly caller?: Caller
-  readonly limits?: Partial<Limits>
-  /** Where this service starts on a log that does not know it yet; default `earliest`. */
-  readonly startFrom?: StartFrom
-  /** Copies every dead letter to the topic `<service>.dlq`, for tools that read the log; default false. */
-  readonly mirrorDeadLetters?: boolean
-  /**
-   * Which payloads are read from their bytes again when they are published, to see that every reader gets the same:
-   * `always`, or (default) `when-changed`: the first 100 of each event, and later those in which the schema has changed a value
-   * or made something that JSON does not carry. A payload that is read as something else is refused.
-   */
-  readonly readBack?: ReadBack
-  /** Told what happened to each message. */
-  readonly observe?: Observer
-  /** Name of this instance among those of its service; default random. */
-  readonly instance?: string
-  readonly clock?: Clock
-  readonly entropy?: Entropy
-}
-
-export type Publish = <E extends AnyEvent>(event: E, payload: PayloadInput<E>) => void
 
 /** A running service: the composition root of its parts. Does not own the log and the database: close them after it. */
 export interface Runtime {
@@ -82,7 +52,7 @@ export interface Runtime {
   start(): Promise<void>
   /**
    * Stops intake, lets running handlers end within `drainMs` (default from limits), sends the outbox, leaves the group.
-   * Idempotent. What did not end is redelivered by the next start.
+   * Idempotent. What did not end is redelivered by the next start. **Errors** `FB_CONFIG` for a `drainMs` that is none.
    *
    * **Guarantee** Resolves within `drainMs` and 2 s, also when the database or the log does not answer.
    */
@@ -94,6 +64,8 @@ export interface Runtime {
    * **Errors** `FB_CONTRACT_VIOLATED`, `FB_NOT_PUBLISHABLE`, `FB_RECORD_TOO_LARGE`, those of `Log.append`.
    */
   publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>, cause?: Partial<Cause>): Promise<string>
+  /** A tombstone: a record without a value, for events that declare it. */
+  publish<E extends TombstoneEvent>(event: E, payload: null, at: TombstoneKey & Partial<Cause>): Promise<string>
   /** SQL and events in one commit, from outside a handler: an HTTP request, a script. */
   transaction<T>(body: (sql: Sql, publish: Publish) => Promise<T>, cause?: Partial<Cause>): Promise<T>
   /**
@@ -114,8 +86,9 @@ export interface Runtime {
   readonly done: Promise<void>
 }
 
-/** Builds the runtime of one service instance; nothing happens before `start()`. */
+/** Builds the runtime of one service instance; nothing happens before `start()`. **Errors** `FB_CONFIG` without its parts. */
 export function createRuntime(options: RuntimeOptions): Runtime {
+  refuseWithoutParts(options)
   return new ServiceRuntime(options)
 }
 
@@ -180,7 +153,7 @@ class ServiceRuntime implements Runtime {
     const entropy = options.entropy ?? systemEntropy
     // A default must fit the log; what is asked for and does not fit is told at the start.
     const payloadBytesMax = Math.min(limitDefaults.payloadBytesMax, options.log.capabilities.recordBytesMax)
-    const limits = { ...limitDefaults, payloadBytesMax, ...options.limits }
+    const limits = filled({ ...limitDefaults, payloadBytesMax }, options.limits)
     const database = options.database ?? noDatabase
     const tell = options.observe === undefined ? undefined : quietly(options.observe)
     const topics = new TopicSettings(options.log)
@@ -268,6 +241,8 @@ class ServiceRuntime implements Runtime {
   }
 
   stop(options: { readonly drainMs?: number } = {}): Promise<void> {
+    const problems = optionProblems(stopOptions, options, 'stop: ')
+    if (problems.length > 0) return Promise.reject(new FirebreakError('FB_CONFIG', { problems: problems.join('\n') }))
     this.#stopped.abort()
     this.#stopping ??= outsideUnits(() => this.#stop(options.drainMs ?? this.#engine.limits.drainMs))
     return this.#stopping
@@ -292,9 +267,9 @@ class ServiceRuntime implements Runtime {
     this.#settleDone.resolve()
   }
 
-  async publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>, cause?: Partial<Cause>): Promise<string> {
+  async publish(event: AnyEvent, payload: unknown, given?: Partial<Cause> & Partial<TombstoneKey>): Promise<string> {
     this.#refuseWhenStopped()
-    const made = this.#engine.publisher.record(event, payload, causeOf(event, cause))
+    const made = this.#engine.publisher.record(event, payload, causeOf(event, given), { at: given })
     const record = made instanceof Promise ? await made : made
     await this.#engine.log.append([record])
     return record.headers['ce_id'] as string
@@ -309,9 +284,9 @@ class ServiceRuntime implements Runtime {
       throw new FirebreakError('FB_OUTBOX_FULL', { rows: this.#relay.pending })
     const records: (LogRecord | Promise<LogRecord>)[] = []
     let taken = false
-    const publish: Publish = (event, payload) => {
+    const publish: Publish = (event: AnyEvent, payload: unknown, at?: TombstoneKey) => {
       if (taken) throw new FirebreakError('FB_UNIT_ENDED', { what: 'this transaction' })
-      const made = publisher.record(event, payload, causeOf(event, cause))
+      const made = publisher.record(event, payload, causeOf(event, cause), { at })
       // What it comes to is asked for at the commit, which may never be reached.
       if (made instanceof Promise) made.catch(() => undefined)
       records.push(made)

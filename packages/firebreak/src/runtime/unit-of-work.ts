@@ -2,7 +2,7 @@ import type { AnyCallSignature, CallRequest, CallResponse, HandlerCallOptions } 
 import type { Sql } from '../contracts/database.ts'
 import type { Envelope } from '../contracts/envelope.ts'
 import { FirebreakError } from '../contracts/errors.ts'
-import type { AnyEvent, PayloadInput } from '../contracts/event.ts'
+import type { AnyEvent, TombstoneKey } from '../contracts/event.ts'
 import type { LogRecord } from '../contracts/log.ts'
 import { statementInvalid } from '../contracts/sql-text.ts'
 import type { Handler } from '../define/handle.ts'
@@ -118,13 +118,13 @@ export class UnitOfWork implements Expiring {
     return result.value
   }
 
-  publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>): void {
+  publish(event: AnyEvent, payload: unknown, at?: TombstoneKey): void {
     if (this.#taken || (this.#mode !== 'open' && this.#mode !== 'committing')) throw this.#tooLate(event)
     const { correlationId, id, traceparent } = this.#spec.envelope
     const cause = { correlationId, causationId: id, traceparent }
     // A schema has no more time than what is left of the attempt.
     const leftMs = Math.max(0, this.deadlineAtMs - this.#engine.clock.monotonic())
-    const made = this.#engine.publisher.record(event, payload, cause, leftMs)
+    const made = this.#engine.publisher.record(event, payload, cause, { at, deadlineMs: leftMs })
     // What it comes to is asked for at the commit, which may never be reached.
     if (made instanceof Promise) made.catch(() => undefined)
     this.#records ??= []

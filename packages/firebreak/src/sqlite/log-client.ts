@@ -10,6 +10,7 @@ import type {
   Position,
   TopicSpec,
 } from '../contracts/log.ts'
+import { refuseTopics } from '../contracts/topic-options.ts'
 import { type Appender, createAppender } from './log-appender.ts'
 import { createCursor, type MemberCursor } from './log-cursor.ts'
 import { databasePath } from './log-files.ts'
@@ -79,6 +80,7 @@ class LogClient implements Log {
 
   async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
     this.#check()
+    refuseTopics(topics)
     await this.#link.request((id) => jsonFrame(wire.ensureTopics, id, topics))
     this.#reader.reload()
   }

@@ -15,6 +15,7 @@ import { type Clock, sleep } from '../contracts/clock.ts'
 import type { Database, DatabaseCapabilities, SqlParam, SqlRow, SqlUnit, Verdict } from '../contracts/database.ts'
 import type { Entropy } from '../contracts/entropy.ts'
 import { FirebreakError } from '../contracts/errors.ts'
+import { choice, filled, ms, type OptionTable, optionProblems, other, pathProblems } from '../contracts/option.ts'
 import type { SqlText } from '../contracts/sql-text.ts'
 import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
@@ -38,14 +39,30 @@ export interface SqliteDatabaseOptions {
   readonly entropy?: Entropy
 }
 
+export const sqliteDatabaseOptions: OptionTable<SqliteDatabaseOptions> = {
+  path: other,
+  durability: choice({
+    choices: ['full', 'survives-process-crash-only'],
+    default: 'full',
+    meaning: 'whether an acknowledged commit survives a power cut',
+  }),
+  busyTimeoutMs: ms({ least: 0, default: 5000, meaning: 'how long to wait for another process that holds the file' }),
+  transactionMaxMs: ms({ least: 1, default: 5000, meaning: 'how long one unit may hold the transaction open' }),
+  clock: other,
+  entropy: other,
+}
+
 /**
  * A database in one file, or in memory.
  *
  * **Shape** Integers are read as numbers wherever a number holds them exactly and as bigint beyond 2^53; a whole number is
  * bound as an INTEGER, any other as a REAL. Blobs are read as Uint8Array.
- * **Errors** On first use, never from the constructor: `FB_DATABASE_READONLY`, `FB_DATABASE_CORRUPT`.
+ * **Errors** `FB_CONFIG` at once; the others on first use: `FB_DATABASE_READONLY`, `FB_DATABASE_CORRUPT`.
  */
 export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
+  const place = 'sqliteDatabase: '
+  const problems = [...pathProblems(place, options), ...optionProblems(sqliteDatabaseOptions, options, place)]
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   return new SqliteDatabase(options)
 }
 
@@ -71,15 +88,10 @@ class SqliteDatabase implements Database {
       shared: false,
       schema: null,
     }
-    this.#options = {
-      durability: 'full',
-      busyTimeoutMs: 5000,
-      transactionMaxMs: 5000,
-      clock: systemClock,
-      entropy: systemEntropy,
-      ...options,
-      path: inMemory ? options.path : resolve(options.path),
-    }
+    const defaults = { durability: 'full', busyTimeoutMs: 5000, transactionMaxMs: 5000 } as const
+    const all = { ...defaults, clock: systemClock, entropy: systemEntropy, path: options.path }
+    const path = inMemory ? options.path : resolve(options.path)
+    this.#options = { ...filled<Required<SqliteDatabaseOptions>>(all, options), path }
     if (inMemory) this.#place = Symbol('memory')
   }
 

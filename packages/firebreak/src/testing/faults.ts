@@ -3,6 +3,7 @@ import type { Entropy } from '../contracts/entropy.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { LogEntry } from '../contracts/log.ts'
 import { partitionId } from '../contracts/log.ts'
+import { ms, type NumberOption, type OptionTable, optionProblems, ratio } from '../contracts/option.ts'
 import type { Around, PortCall } from './around.ts'
 
 /** Share of the calls that suffer each fault, ratio 0..1; 0 or absent: this fault does not exist. */
@@ -23,6 +24,20 @@ export interface FaultRates {
   /** The connection is away for up to `outageMaxMs`: every call fails without effect. */
   readonly outage?: number
   readonly outageMaxMs?: number
+}
+
+const share = (meaning: string): NumberOption => ratio({ least: 0, most: 1, default: 0, meaning })
+
+export const faultOptions: OptionTable<FaultRates> = {
+  failBefore: share('share of the calls that fail and had no effect'),
+  failAfter: share('share of the calls that had their effect, and fail'),
+  failInside: share('share of the commits that run, and are undone'),
+  delay: share('share of the calls that take longer'),
+  delayMaxMs: ms({ least: 1, default: 100, meaning: 'how much longer at most' }),
+  duplicateAppend: share('share of the appends that are stored twice'),
+  reorderPoll: share('share of the polls whose partitions come in another order'),
+  outage: share('share of the calls at which an outage begins'),
+  outageMaxMs: ms({ least: 1, default: 10_000, meaning: 'how long an outage lasts at most' }),
 }
 
 export interface FaultCounts {
@@ -63,6 +78,8 @@ export class Faults implements Around {
   #off = false
 
   constructor(rates: FaultRates, deps: { clock: Clock; entropy: Pick<Entropy, 'random'> }) {
+    const problems = optionProblems(faultOptions, rates, 'faults.')
+    if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
     this.#rates = rates
     this.#clock = deps.clock
     this.#entropy = deps.entropy

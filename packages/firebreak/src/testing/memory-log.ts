@@ -13,6 +13,8 @@ import type {
   TopicInfo,
   TopicSpec,
 } from '../contracts/log.ts'
+import { bytes, type OptionTable, optionProblems, other, valueProblems } from '../contracts/option.ts'
+import { refuseTopics } from '../contracts/topic-options.ts'
 import { systemClock } from '../node/clock.ts'
 import { refuseUnreadable } from '../node/readable-record.ts'
 import { MemoryCursor } from './memory-log-cursor.ts'
@@ -29,11 +31,26 @@ export interface MemoryLogOptions {
   readonly topicBytesMax?: Readonly<Record<string, number>>
 }
 
+export const memoryLogOptions: OptionTable<MemoryLogOptions> = {
+  clock: other,
+  store: other,
+  recordBytesMax: bytes({ least: 1, default: 1_048_576, meaning: 'largest key + value + headers of one record' }),
+  topicBytesMax: other,
+}
+
 /**
  * The `Log` port in memory: all of it, and nothing on disk. Woken by appends, never polling, waiting only on its clock,
  * so it runs in virtual time. Readers share the bytes of a record: treat them as read-only.
  */
 export function memoryLog(options: MemoryLogOptions = {}): Log {
+  const topics = Object.entries(options.topicBytesMax ?? {})
+  const problems = [
+    ...optionProblems(memoryLogOptions, options, 'memoryLog: '),
+    ...topics.flatMap(([topic, most]) =>
+      valueProblems(`topicBytesMax.${topic}`, memoryLogOptions.recordBytesMax, most),
+    ),
+  ]
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   return new MemoryLog(options)
 }
 
@@ -63,6 +80,7 @@ class MemoryLog implements Log {
 
   async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
     this.#open()
+    refuseTopics(topics)
     for (const { name: topic, partitions: expected = 0 } of topics) {
       const found = this.#store.topics.get(topic)?.partitions.length
       if (found !== undefined && expected > found) {

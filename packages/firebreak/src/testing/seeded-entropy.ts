@@ -1,5 +1,14 @@
 import type { Clock } from '../contracts/clock.ts'
 import type { Entropy } from '../contracts/entropy.ts'
+import { FirebreakError } from '../contracts/errors.ts'
+import { count, type NumberOption, valueProblems } from '../contracts/option.ts'
+
+export const seedOption: NumberOption = count('', {
+  least: Number.MIN_SAFE_INTEGER,
+  most: Number.MAX_SAFE_INTEGER,
+  default: 1,
+  meaning: 'decides every draw',
+})
 
 /**
  * Chance that repeats: equal seeds give equal draws.
@@ -9,6 +18,8 @@ import type { Entropy } from '../contracts/entropy.ts'
  * **Source** S. Vigna and D. Blackman, xoshiro128**, 2018; seeded by splitmix32
  */
 export function seededEntropy(seed: number, clock?: Pick<Clock, 'now'>): Entropy {
+  const problems = valueProblems('seed', seedOption, seed)
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   const next = xoshiro128(seed)
   let count = 0
   return {

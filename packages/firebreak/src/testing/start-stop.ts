@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { FirebreakError } from '../contracts/errors.ts'
+import { count, type OptionTable, optionProblems, other } from '../contracts/option.ts'
 
 export interface Startable {
   start?(): Promise<unknown>
@@ -10,6 +12,12 @@ export interface StartStopOptions {
   readonly rounds: number
   /** How many live at the same time. */
   readonly concurrent: number
+}
+
+export const startStopOptions: OptionTable<StartStopOptions> = {
+  create: other,
+  rounds: count('rounds', { least: 1, meaning: 'how often as many of a thing live' }),
+  concurrent: count('things', { least: 1, most: 100_000, meaning: 'how many live at the same time' }),
 }
 
 type Life = (one: Startable) => Promise<unknown>
@@ -33,6 +41,8 @@ const lives: readonly Life[] = [
  * a timer or a thread behind.
  */
 export async function startStopStress(options: StartStopOptions): Promise<void> {
+  const problems = optionProblems(startStopOptions, options)
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   const before = activeResources()
   for (let round = 0; round < options.rounds; round++) {
     const all = Array.from({ length: options.concurrent }, async (_, i) => {

@@ -2,24 +2,25 @@ import type { Database } from '../contracts/database.ts'
 import type { Entropy } from '../contracts/entropy.ts'
 import type { Envelope } from '../contracts/envelope.ts'
 import { FirebreakError, invariant } from '../contracts/errors.ts'
-import type { AnyEvent, Payload, PayloadInput } from '../contracts/event.ts'
+import type { AnyEvent, Payload, PayloadInput, TombstoneEvent, TombstoneKey } from '../contracts/event.ts'
 import type { Fact } from '../contracts/journal.ts'
 import type { Log, LogEntry, Position } from '../contracts/log.ts'
+import { listProblems, type OptionTable, optionProblems, other } from '../contracts/option.ts'
 import { type ServiceDefinition, service } from '../define/service.ts'
 import { type LedgerReport, verifyLedger } from '../ledger/verify.ts'
 import type { Fetch } from '../node/fetch.ts'
 import { createCaller } from '../runtime/caller.ts'
-import type { Limits } from '../runtime/engine.ts'
 import { envelopeOf, parsePayload } from '../runtime/envelope-codec.ts'
 import { type LetterDesk, letterDesk } from '../runtime/letter-desk.ts'
+import type { Limits } from '../runtime/limits.ts'
 import { createRuntime, type Runtime } from '../runtime/runtime.ts'
 import { sqliteDatabase } from '../sqlite/sqlite-database.ts'
 import { type Around, aroundDatabase, aroundLog } from './around.ts'
 import { Life } from './life.ts'
 import { memoryLog } from './memory-log.ts'
 import { memoryLogStore } from './memory-log-store.ts'
-import { seededEntropy } from './seeded-entropy.ts'
-import { type VirtualClock, virtualClock } from './virtual-clock.ts'
+import { seededEntropy, seedOption } from './seeded-entropy.ts'
+import { startOption, type VirtualClock, virtualClock } from './virtual-clock.ts'
 
 export interface TestRuntimeOptions {
   readonly services: readonly ServiceDefinition[]
@@ -35,6 +36,17 @@ export interface TestRuntimeOptions {
   readonly fetch?: Fetch
   /** Every fact of every instance, with the name of its service. */
   readonly observe?: (fact: Fact, serviceName: string) => void
+}
+
+export const testRuntimeOptions: OptionTable<TestRuntimeOptions> = {
+  services: other,
+  seed: seedOption,
+  limits: other,
+  startMs: startOption,
+  prepare: other,
+  around: other,
+  fetch: other,
+  observe: other,
 }
 
 /** An event as it stands in the log. */
@@ -55,6 +67,7 @@ export interface TestRuntime {
   readonly log: Log
   /** Publishes from outside any service, and lets everything that it sets off happen. Resolves to the event id. */
   publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>): Promise<string>
+  publish<E extends TombstoneEvent>(event: E, payload: null, at: TombstoneKey): Promise<string>
   /** Resolves when everything is done, or asleep on the virtual clock. */
   settle(): Promise<void>
   /** Lets virtual time pass; see `VirtualClock`. */
@@ -113,6 +126,11 @@ export interface TestRuntime {
  * **Errors** those of `Runtime.start`; `FB_CONFIG` for a service name that is not there.
  */
 export async function createTestRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
+  const problems = [
+    ...optionProblems(testRuntimeOptions, options),
+    ...listProblems('services', options?.services, 'service'),
+  ]
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   const system = new TestSystem(options)
   await system.start()
   return system
@@ -165,8 +183,8 @@ class TestSystem implements TestRuntime {
     }
   }
 
-  async publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>): Promise<string> {
-    const id = await this.#outside.publish(event, payload)
+  async publish(event: AnyEvent, payload: unknown, at?: TombstoneKey): Promise<string> {
+    const id = await this.#outside.publish(event, payload as null, at as TombstoneKey)
     await this.settle()
     return id
   }
@@ -336,7 +354,8 @@ class TestSystem implements TestRuntime {
     try {
       const { topic, partition, offset, key } = entry
       const at = { topic, partition, offset }
-      return { event, payload: parsePayload(entry.value), envelope: envelopeOf(entry), key, at }
+      const payload = entry.value === null && event.tombstone ? null : parsePayload(entry.value)
+      return { event, payload, envelope: envelopeOf(entry), key, at }
     } catch {
       return undefined
     }

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
+import { type NumberOption, valueProblems } from '../contracts/option.ts'
 import { untilQuiet, wholeTurn } from '../node/quiet.ts'
 import { warnOfStall } from '../node/stall-warning.ts'
 
@@ -25,6 +26,16 @@ interface Alarm {
 
 const stallMs = 5000
 
+export const startOption: NumberOption = {
+  kind: 'number',
+  unit: 'ms',
+  least: -8.64e15,
+  most: 8.64e15,
+  hasFractions: true,
+  default: 1_780_000_000_000,
+  meaning: 'the date at which virtual time starts, since the epoch',
+}
+
 /**
  * A clock for tests, starting at `startMs` (default: an ordinary day in 2026).
  *
@@ -32,6 +43,8 @@ const stallMs = 5000
  * A test that waits for virtual time without advancing it gets a warning of the process after 5 s.
  */
 export function virtualClock(startMs: number = 1_780_000_000_000): VirtualClock {
+  const problems = valueProblems('startMs', startOption, startMs)
+  if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   return new Virtual(startMs)
 }
 

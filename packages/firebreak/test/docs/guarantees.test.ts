@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { handle } from '../../src/define/handle.ts'
 import { service } from '../../src/define/service.ts'
 import { retryDefaults } from '../../src/policy/retry.ts'
-import { limitDefaults } from '../../src/runtime/engine.ts'
+import { limitDefaults } from '../../src/runtime/limits.ts'
 import { databaseConformance } from '../../src/testing/database-conformance.ts'
 import { readDoc, repository, tableOf } from './markdown.ts'
 

@@ -50,6 +50,10 @@ test('the file map of the architecture is up to date', () => {
   execFileSync(process.execPath, [join(repository, 'scripts/file-map.ts'), '--check'], { stdio: 'pipe' })
 })
 
+test('the page of options is what the tables of options say', () => {
+  execFileSync(process.execPath, [join(repository, 'scripts/options-page.ts'), '--check'], { stdio: 'pipe' })
+})
+
 test('the architecture names every table of the ledger, and no other', () => {
   const files = ['schema', 'migrations', 'inbox-tables'].map((name) =>
     readDoc(`packages/firebreak/src/ledger/${name}.ts`),

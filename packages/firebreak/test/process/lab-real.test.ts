@@ -9,7 +9,8 @@ import type { ArmResult, LabResult, ServiceResult } from '../../src/lab/result.t
 import { runScenario } from '../../src/lab/run.ts'
 import type { Arm, Fault } from '../../src/lab/scenario.ts'
 import { wholeTurn } from '../../src/node/quiet.ts'
-import { type Policy, policyDefaults, withDefaults } from '../../src/policy/policy.ts'
+import { policyDefaults, withDefaults } from '../../src/policy/policy.ts'
+import type { Policy } from '../../src/policy/policy-spec.ts'
 import { call } from '../lab-scene.ts'
 import { arm, model, queue, scenario, showdown, steady } from './lab-real-scene.ts'
 

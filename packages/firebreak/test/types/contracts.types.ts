@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import type { Context } from '../../src/contracts/context.ts'
 import type { Database, SqlRow } from '../../src/contracts/database.ts'
-import type { Payload, PayloadInput } from '../../src/contracts/event.ts'
+import type { Payload, PayloadInput, Publish } from '../../src/contracts/event.ts'
 import { event } from '../../src/define/event.ts'
 import { handle } from '../../src/define/handle.ts'
-import type { Publish } from '../../src/runtime/runtime.ts'
+import type { Runtime } from '../../src/runtime/runtime.ts'
 import type { TestRuntime } from '../../src/testing/test-runtime.ts'
 
 // Checked by tsc, never run: every `@ts-expect-error` is a program that must not compile.
@@ -70,6 +70,43 @@ void ((ctx: Context, publish: Publish, app: TestRuntime): void => {
   void app.publish(Moved, { truckId: 't', km: 1, at: 0n })
   void app.published(Moved).then(([first]) => {
     holds<Same<NonNullable<typeof first>['payload'], Payload<typeof Moved>>>()
+  })
+})
+
+const Forgotten = event({
+  type: 'truck.forgotten',
+  topic: 'truck.events',
+  key: 'truckId',
+  schema: z.object({ truckId: z.string() }),
+  tombstone: true,
+})
+holds<Same<Payload<typeof Forgotten>, { truckId: string } | null>>()
+holds<Same<PayloadInput<typeof Forgotten>, { truckId: string }>>()
+
+handle(Forgotten, (payload) => {
+  holds<Same<typeof payload, { truckId: string } | null>>()
+  // @ts-expect-error there may be no payload
+  payload.truckId
+})
+// @ts-expect-error a handler that takes no null
+handle(Forgotten, (_: { truckId: string }) => {})
+
+void ((ctx: Context, publish: Publish, app: TestRuntime, runtime: Runtime): void => {
+  ctx.publish(Forgotten, { truckId: 't' })
+  ctx.publish(Forgotten, null, { key: 't' })
+  publish(Forgotten, null, { key: 't' })
+  void app.publish(Forgotten, null, { key: 't' })
+  void runtime.publish(Forgotten, null, { key: 't', correlationId: 'c' })
+  // @ts-expect-error null without its key
+  ctx.publish(Forgotten, null)
+  // @ts-expect-error null without its key
+  void runtime.publish(Forgotten, null, { correlationId: 'c' })
+  // @ts-expect-error a key that is no text
+  publish(Forgotten, null, { key: 7 })
+  // @ts-expect-error an event that declares no tombstones
+  ctx.publish(Moved, null, { key: 't' })
+  void app.published(Forgotten).then(([first]) => {
+    holds<Same<NonNullable<typeof first>['payload'], { truckId: string } | null>>()
   })
 })
 

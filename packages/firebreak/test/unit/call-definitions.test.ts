@@ -68,7 +68,7 @@ test('what is no status, or says neither yes nor no of it, is refused in final, 
       status,
     )
   for (const [value, shown] of [
-    ['no', 'no'],
+    ['no', '"no"'],
     [1, '1'],
     [null, 'null'],
     [{}, 'a value of type object'],
@@ -77,7 +77,7 @@ test('what is no status, or says neither yes nor no of it, is refused in final, 
     assert.equal(problems({ 404: value }), `call pricing.quote: final.404 must be true or false, not ${shown}`)
   for (const [value, shown] of [
     [404, '404'],
-    ['404', '404'],
+    ['404', '"404"'],
     [[404], 'a list'],
     [() => true, 'a value of type function'],
   ] as const)

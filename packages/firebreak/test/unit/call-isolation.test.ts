@@ -8,7 +8,7 @@ import { handle } from '../../src/define/handle.ts'
 import { service } from '../../src/define/service.ts'
 import type { Fetch } from '../../src/node/fetch.ts'
 import { policy } from '../../src/policy/policy.ts'
-import type { Limits } from '../../src/runtime/engine.ts'
+import type { Limits } from '../../src/runtime/limits.ts'
 import { createTestRuntime, type TestRuntime } from '../../src/testing/test-runtime.ts'
 import { json } from '../call-scene.ts'
 

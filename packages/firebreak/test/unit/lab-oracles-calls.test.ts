@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ArmResult } from '../../src/lab/result.ts'
 import type { Distribution, ServiceModel, SyncEdge } from '../../src/lab/scenario.ts'
-import { type Policy, policyDefaults } from '../../src/policy/policy.ts'
+import { policyDefaults } from '../../src/policy/policy.ts'
+import type { Policy } from '../../src/policy/policy-spec.ts'
 import {
   arm,
   bare,

@@ -4,7 +4,8 @@ import { capacityOf } from '../../src/lab/capacity.ts'
 import type { ArmResult } from '../../src/lab/result.ts'
 import type { Arm, Arrivals, Fault, SyncEdge } from '../../src/lab/scenario.ts'
 import { Simulation } from '../../src/lab/simulation.ts'
-import { type Policy, policyDefaults } from '../../src/policy/policy.ts'
+import { policyDefaults } from '../../src/policy/policy.ts'
+import type { Policy } from '../../src/policy/policy-spec.ts'
 import {
   arm,
   bare,

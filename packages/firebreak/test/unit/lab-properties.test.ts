@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import type { ArmResult } from '../../src/lab/result.ts'
 import { runScenario } from '../../src/lab/run.ts'
 import type { Arm, Arrivals, Distribution, Edge, Fault, Scenario, ServiceModel } from '../../src/lab/scenario.ts'
-import { type Policy, withDefaults } from '../../src/policy/policy.ts'
+import { withDefaults } from '../../src/policy/policy.ts'
+import type { Policy } from '../../src/policy/policy-spec.ts'
 import { arm, call, queue, scenario, service, trafficTo } from '../lab-scene.ts'
 
 const names = ['a', 'b', 'c', 'd'] as const

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Breaker } from '../../src/policy/breaker.ts'
-import type { BreakerSpec } from '../../src/policy/policy.ts'
+import type { BreakerSpec } from '../../src/policy/policy-spec.ts'
 
 const spec: BreakerSpec = { failureRatio: 0.5, callsMin: 4, windowMs: 1000, openMs: 500, probesMax: 3, slowMs: null }
 const make = (changes: Partial<BreakerSpec> = {}): Breaker => new Breaker({ ...spec, ...changes }, 0)

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { isFirebreakError } from '../../src/contracts/errors.ts'
-import { type PolicySpec, policy, policyDefaults, policyProblems, withDefaults } from '../../src/policy/policy.ts'
+import { policy, policyDefaults, policyProblems, withDefaults } from '../../src/policy/policy.ts'
+import type { PolicySpec } from '../../src/policy/policy-spec.ts'
 
 /** What is said about a policy; from JavaScript it may be anything. */
 function problemsOf(spec: unknown): readonly string[] {
@@ -20,11 +22,21 @@ function problemsOf(spec: unknown): readonly string[] {
 
 function assertOne(spec: unknown, says: RegExp): void {
   const said = problemsOf(spec)
-  assert.equal(said.length, 1, `${JSON.stringify(spec)}: ${said.join('; ')}`)
+  assert.equal(said.length, 1, `${inspect(spec)}: ${said.join('; ')}`)
   assert.match(said[0] ?? '', says)
 }
 
-const noNumbers = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, 'ten', undefined]
+const noNumbers = [
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  -1,
+  'ten',
+  '5',
+  5n,
+  {},
+  Symbol('five'),
+]
 const long = 1e9
 
 test('the defaults are sound, add up, and are what an empty policy is', () => {
@@ -77,20 +89,31 @@ test('a policy is frozen in all its parts, and changing what it was made from ch
 })
 
 test('times and numbers of attempts that are none are refused by their name', () => {
-  for (const value of noNumbers.filter((one) => one !== undefined)) {
-    assertOne({ deadlineMs: value, bulkhead: null }, /^deadlineMs must be 1 or more and finite, not /)
-    assertOne({ attemptTimeoutMs: value }, /^attemptTimeoutMs must be 1 or more and finite, not /)
-    assertOne({ attemptsMax: value }, /^attemptsMax must be a whole number from 1 to 100, not /)
+  for (const value of noNumbers) {
+    assertOne({ deadlineMs: value, bulkhead: null }, /^deadlineMs must be a number of ms from 1 to 2147483647, not /)
+    assertOne({ attemptTimeoutMs: value }, /^attemptTimeoutMs must be a number of ms from 1 to 2147483647, not /)
+    assertOne({ attemptsMax: value }, /^attemptsMax must be a whole number of attempts from 1 to 100, not /)
   }
   for (const value of [0, 1.5, 101]) assertOne({ attemptsMax: value }, /^attemptsMax must be a whole number/)
-  for (const value of [0, 0.5]) assertOne({ attemptTimeoutMs: value }, /^attemptTimeoutMs must be 1 or more/)
+  for (const value of [0, 0.5]) assertOne({ attemptTimeoutMs: value }, /^attemptTimeoutMs must be /)
+})
+
+test('what is no policy, no part of one, or has a name that no option has, is refused', () => {
+  for (const spec of [null, 5, 'three attempts', Symbol('s')])
+    assert.throws(() => policy(spec as never), /a policy must be an object of options/)
+  assert.throws(() => policy({ deadlineMS: 5 } as never), /deadlineMS is no option: did you mean deadlineMs\?/)
+  for (const part of ['breaker', 'bulkhead', 'budget', 'backoff', 'limit', 'hedge'])
+    for (const value of [5, 'ten', true])
+      assert.throws(() => policy({ [part]: value }), new RegExp(`\\b${part} must be an object, not `))
+  assert.throws(() => policy({ backoff: null } as never), /backoff must be an object, not null/)
+  assertOne({ breaker: { openMS: 5 } }, /^breaker.openMS is no option: did you mean breaker.openMs\?$/)
 })
 
 test('a backoff that is none is refused', () => {
   for (const value of noNumbers) assertOne({ backoff: { capMs: value } }, /^backoff.capMs /)
-  for (const value of [Number.NaN, -1, 'ten', undefined]) assertOne({ backoff: { baseMs: value } }, /^backoff.baseMs /)
+  for (const value of noNumbers) assertOne({ backoff: { baseMs: value } }, /^backoff.baseMs /)
   assertOne({ backoff: { baseMs: 100, capMs: 50 } }, /^backoff.capMs 50 is below baseMs 100$/)
-  assertOne({ backoff: { jitter: 'some' } }, /^backoff.jitter must be full, equal, decorrelated or none, not some$/)
+  assertOne({ backoff: { jitter: 'some' } }, /^backoff.jitter must be full, equal, decorrelated or none, not "some"$/)
 })
 
 test('attempts that do not fit into the deadline are refused with the sum', () => {
@@ -121,76 +144,90 @@ test('a hedge counts in the sum with the time after which it starts', () => {
 
 test('a budget that is none is refused', () => {
   for (const value of noNumbers) {
-    assertOne({ budget: { ratio: value } }, /^budget.ratio must be 0 or more/)
-    assertOne({ budget: { minPerSec: value } }, /^budget.minPerSec must be 0 or more/)
-    assertOne({ budget: { ttlMs: value } }, /^budget.ttlMs must be 1 or more/)
-    assertOne({ budget: { kind: 'tokens', tokensMax: value, tokenRatio: 1 } }, /^budget.tokensMax must be 1 or more/)
+    assertOne({ budget: { ratio: value } }, /^budget.ratio must be a number from 0 to 1000, not /)
+    assertOne({ budget: { minPerSec: value } }, /^budget.minPerSec must be a number from 0 to 1000000000, not /)
+    assertOne({ budget: { ttlMs: value } }, /^budget.ttlMs must be a number of ms from 1 to 2147483647, not /)
+    assertOne(
+      { budget: { kind: 'tokens', tokensMax: value, tokenRatio: 1 } },
+      /^budget.tokensMax must be a number from 1 to /,
+    )
     assertOne(
       { budget: { kind: 'tokens', tokensMax: 1, tokenRatio: value } },
-      /^budget.tokenRatio must be 0.001 or more/,
+      /^budget.tokenRatio must be a number from 0.001 to /,
     )
   }
   // Ratios are cut after three decimals: this one would never bring a token.
   assertOne(
     { budget: { kind: 'tokens', tokensMax: 10, tokenRatio: 0.0004 } },
-    /^budget.tokenRatio must be 0.001 or more/,
+    /^budget.tokenRatio must be a number from 0.001 to /,
   )
-  assertOne({ budget: { kind: 'bucket' } }, /^budget.kind must be ratio or tokens, not bucket$/)
+  assertOne({ budget: { kind: 'bucket' } }, /^budget.kind must be ratio or tokens, not "bucket"$/)
 })
 
 test('a breaker that could not work is refused', () => {
   for (const value of noNumbers) {
     for (const name of ['callsMin', 'windowMs', 'openMs', 'probesMax'])
       assertOne({ breaker: { [name]: value } }, new RegExp(`^breaker.${name} must be `))
-    assertOne({ breaker: { failureRatio: value } }, /^breaker.failureRatio must be above 0 and at most 1, not /)
+    assertOne({ breaker: { failureRatio: value } }, /^breaker.failureRatio must be a number from 0.0001 to 1, not /)
     assertOne({ breaker: { slowMs: value } }, /^breaker.slowMs /)
   }
   for (const value of [0, 1.01]) assertOne({ breaker: { failureRatio: value } }, /^breaker.failureRatio /)
   for (const value of [0, 2.5, 1001])
-    assertOne({ breaker: { probesMax: value } }, /^breaker.probesMax must be a whole number from 1 to 1000, not /)
-  assertOne(
-    { breaker: { slowMs: 500 } },
-    /^breaker.slowMs 500 never counts: it must be above 0 and below attemptTimeoutMs 500$/,
-  )
+    assertOne(
+      { breaker: { probesMax: value } },
+      /^breaker.probesMax must be a whole number of probes from 1 to 1000, not /,
+    )
+  assertOne({ breaker: { slowMs: 500 } }, /^breaker.slowMs 500 never counts: it must be below attemptTimeoutMs 500$/)
   assert.deepEqual(problemsOf({ breaker: { slowMs: 499 } }), [])
 })
 
 test('a bulkhead that could not work is refused; without a queue its waiting time does not matter', () => {
   for (const value of [...noNumbers, 0, 1.5])
-    assertOne({ bulkhead: { slots: value } }, /^bulkhead.slots must be a whole number from 1, not /)
+    assertOne({ bulkhead: { slots: value } }, /^bulkhead.slots must be a whole number of attempts from 1 to /)
   for (const value of [...noNumbers, 1.5])
-    assertOne({ bulkhead: { queueMax: value } }, /^bulkhead.queueMax must be a whole number from 0, not /)
-  for (const value of [...noNumbers, 0, 2000])
-    assertOne(
-      { bulkhead: { queueMax: 1, queueWaitMaxMs: value } },
-      /^bulkhead.queueWaitMaxMs .* below deadlineMs 2000$/,
-    )
+    assertOne({ bulkhead: { queueMax: value } }, /^bulkhead.queueMax must be a whole number of calls from 0 to /)
+  for (const value of [...noNumbers, 0])
+    assertOne({ bulkhead: { queueMax: 1, queueWaitMaxMs: value } }, /^bulkhead.queueWaitMaxMs must be a number/)
+  assertOne(
+    { bulkhead: { queueMax: 1, queueWaitMaxMs: 2000 } },
+    /^bulkhead.queueWaitMaxMs 2000 .* below deadlineMs 2000$/,
+  )
   assert.deepEqual(problemsOf({ deadlineMs: 60, attemptTimeoutMs: 60, attemptsMax: 1 }), [])
 })
 
 test('a limit that could not work is refused', () => {
   const range = { initial: 20, min: 1, max: 200 }
   for (const kind of ['vegas', 'gradient2', 'aimd'] as const) {
-    const limit = { kind, backoff: 0.9, timeoutMs: 5000, ...range }
+    const limit = { kind, ...(kind === 'aimd' ? { backoff: 0.9, timeoutMs: 5000 } : {}), ...range }
     assert.deepEqual(problemsOf({ limit }), [])
-    for (const wrong of [{ min: 0 }, { min: 21 }, { initial: 201 }, { max: Number.POSITIVE_INFINITY }, { max: 200.5 }])
-      assertOne({ limit: { ...limit, ...wrong } }, /^limit needs whole numbers 1 <= min .* <= initial .* <= max /)
+    for (const wrong of [{ min: 21 }, { initial: 201 }])
+      assertOne({ limit: { ...limit, ...wrong } }, /^limit needs min .* <= initial .* <= max /)
+    for (const name of ['min', 'initial', 'max'])
+      for (const value of [...noNumbers, 0, 200.5, undefined])
+        assertOne(
+          { limit: { ...limit, [name]: value } },
+          new RegExp(`^limit.${name} must be a whole number of attempts from 1`),
+        )
   }
-  for (const value of [...noNumbers, 0]) {
+  for (const value of [...noNumbers, 0, undefined]) {
     assertOne(
       { limit: { kind: 'aimd', timeoutMs: 1, ...range, backoff: value } },
-      /^limit.backoff must be between 0 and 1/,
+      /^limit.backoff must be a number from 0.01 to 0.99/,
     )
-    assertOne({ limit: { kind: 'aimd', backoff: 0.5, ...range, timeoutMs: value } }, /^limit.timeoutMs must be above 0/)
+    assertOne(
+      { limit: { kind: 'aimd', backoff: 0.5, ...range, timeoutMs: value } },
+      /^limit.timeoutMs must be a number/,
+    )
   }
-  assertOne({ limit: { kind: 'brisk', ...range } }, /^limit.kind must be aimd, vegas or gradient2, not brisk$/)
+  assertOne({ limit: { kind: 'brisk', ...range } }, /^limit.kind must be aimd, vegas or gradient2, not "brisk"$/)
 })
 
 test('a hedge that could not work, or that nothing pays for, is refused', () => {
-  for (const value of [...noNumbers, 'p99', 500])
-    assertOne({ hedge: { after: value, max: 1 } }, /^hedge.after .* 0 or more and below attemptTimeoutMs 500, or p95$/)
+  for (const value of [...noNumbers, 'p99', undefined])
+    assertOne({ hedge: { after: value, max: 1 } }, /^hedge.after must be a number of ms from 0 to 2147483647, or p95/)
+  assertOne({ hedge: { after: 500, max: 1 } }, /^hedge.after 500 must be below attemptTimeoutMs 500$/)
   for (const value of [...noNumbers, 0, 1.5, 101])
-    assertOne({ hedge: { after: 1, max: value } }, /^hedge.max must be a whole number from 1 to 100, not /)
+    assertOne({ hedge: { after: 1, max: value } }, /^hedge.max must be a whole number of attempts from 1 to 100, not /)
   assertOne({ hedge: { after: 100, max: 1 }, budget: null }, /^hedge needs a budget: /)
 })
 
@@ -205,7 +242,7 @@ test('all mistakes are said at once, the sum of the times among them', () => {
   })
   assert.deepEqual(
     said.map((text) => text.split(' ')[0]),
-    ['budget.ratio', 'breaker.callsMin', 'bulkhead.slots', 'limit', 'hedge.max', 'hedge.after', '3'],
+    ['budget.ratio', 'breaker.callsMin', 'bulkhead.slots', 'limit.initial', 'hedge.max', 'hedge.after', '3'],
   )
 })
 

@@ -24,7 +24,7 @@ import { backoffMs } from '../../src/policy/backoff.ts'
 import { Breaker } from '../../src/policy/breaker.ts'
 import { Bulkhead, type Waiter } from '../../src/policy/bulkhead.ts'
 import { createLimit } from '../../src/policy/limit.ts'
-import type { BreakerSpec } from '../../src/policy/policy.ts'
+import type { BreakerSpec } from '../../src/policy/policy-spec.ts'
 import { ServerQueue } from '../../src/policy/server-queue.ts'
 
 const aboveIt = 1e-9

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Attempt, AttemptFailure, Caller, CallFailure } from '../../src/policy/attempt.ts'
 import { Executor } from '../../src/policy/executor.ts'
-import { type PolicySpec, policy } from '../../src/policy/policy.ts'
+import { policy } from '../../src/policy/policy.ts'
+import type { PolicySpec } from '../../src/policy/policy-spec.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 
 const bare = { backoff: { jitter: 'none', baseMs: 50, capMs: 200 }, breaker: null, budget: null } as const

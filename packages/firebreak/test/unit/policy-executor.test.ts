@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { FirebreakError, isFirebreakError, permanent, throttled } from '../../src/contracts/errors.ts'
 import type { Attempt } from '../../src/policy/attempt.ts'
 import { Executor } from '../../src/policy/executor.ts'
-import { type PolicySpec, policy } from '../../src/policy/policy.ts'
+import { policy } from '../../src/policy/policy.ts'
+import type { PolicySpec } from '../../src/policy/policy-spec.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 
 const plain = { backoff: { jitter: 'none', baseMs: 50, capMs: 200 }, breaker: null, budget: null } as const

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createLimit, type Limit } from '../../src/policy/limit.ts'
-import type { LimitSpec } from '../../src/policy/policy.ts'
+import type { LimitSpec } from '../../src/policy/policy-spec.ts'
 
 const workers = 20
 const vegas = (initial: number): LimitSpec => ({ kind: 'vegas', initial, min: 1, max: 1000 })

@@ -86,7 +86,7 @@ test('the arithmetic of a policy is finite at once, for as many attempts as ther
   for (const jitter of jitters)
     for (const [baseMs, capMs] of [
       [0, 0],
-      [1e-9, hours(24)],
+      [1, hours(24)],
       [1, 1],
       [100, 600_000],
     ] as const) {
@@ -114,31 +114,22 @@ test('a policy says after which attempt the first wait can be parked, and that n
   assert.equal(parksAfter({ jitter: 'decorrelated', laneWaitMaxMs: 300 }), 3)
 })
 
-const nonsense: readonly unknown[] = [
-  Number.NaN,
-  -1,
-  Number.POSITIVE_INFINITY,
-  '5',
-  null,
-  undefined,
-  {},
-  Symbol('x'),
-  1e300,
-]
+const nonsense: readonly unknown[] = [Number.NaN, -1, Number.POSITIVE_INFINITY, '5', null, 0.5, {}, Symbol('x'), 1e300]
 const numbers = ['attemptsMax', 'ageMaxMs', 'baseMs', 'capMs', 'laneWaitMaxMs'] as const
 
 test('what is no sound number in a retry policy is refused, with its name, its range and its value', () => {
   assert.deepEqual(retryProblems(retryDefaults), [])
   const ranges = {
-    attemptsMax: 'a whole number from 1 to 1000000',
-    ageMaxMs: 'from 1 to 31536000000',
-    baseMs: 'from 0 to 31536000000',
-    capMs: 'from 0 to 31536000000',
-    laneWaitMaxMs: 'from 0 to 3600000',
+    attemptsMax: 'a whole number of attempts from 1 to 1000000',
+    ageMaxMs: 'a whole number of ms from 1 to 31536000000',
+    baseMs: 'a whole number of ms from 0 to 2147483647',
+    capMs: 'a whole number of ms from 0 to 2147483647',
+    laneWaitMaxMs: 'a whole number of ms from 0 to 3600000',
   }
   for (const name of numbers)
     for (const value of nonsense) {
-      const shown = typeof value === 'object' && value !== null ? 'a value of type object' : String(value)
+      const isObject = typeof value === 'object' && value !== null
+      const shown = isObject ? 'a value of type object' : typeof value === 'string' ? `"${value}"` : String(value)
       const says = `retry.${name} must be ${ranges[name]}, not ${shown}`
       const found = retryProblems({ ...retryDefaults, [name]: value })
       assert.ok(found.includes(says), `${says}: ${found.join('; ')}`)
@@ -157,9 +148,9 @@ test('every mistake of a retry policy is named at once, a cap below its base and
     jitter: 'some' as 'full',
   }
   assert.deepEqual(retryProblems(wrong), [
-    'retry.attemptsMax must be a whole number from 1 to 1000000, not 0',
-    'retry.ageMaxMs must be from 1 to 31536000000, not NaN',
-    'retry.jitter must be full, equal, decorrelated or none, not some',
+    'retry.attemptsMax must be a whole number of attempts from 1 to 1000000, not 0',
+    'retry.ageMaxMs must be a whole number of ms from 1 to 31536000000, not NaN',
+    'retry.jitter must be full, equal, decorrelated or none, not "some"',
     'retry.capMs 5 is below retry.baseMs 10',
   ])
   const defined = (): unknown => handle({ type: 'a.b' } as never, () => {}, { retry: { laneWaitMaxMs: Number.NaN } })

@@ -13,6 +13,7 @@ import {
   listBlocked,
 } from '../../ledger/blocked-events.ts'
 import { inLedger } from '../../ledger/ledger-place.ts'
+import { blockedFilterOptions, checkedFilter } from '../../ledger/list-options.ts'
 import { moveDesk } from '../../ledger/moves.ts'
 import { changeOutbox, removeFromOutbox } from '../../ledger/outbox.ts'
 import { editedPayload } from '../edited-payload.ts'
@@ -55,7 +56,8 @@ export function outboxDesk(given: DeskDeps): OutboxDesk {
     return found
   }
   return {
-    list: (page = {}) => listBlocked(deps.database, { state: 'blocked', ...page }),
+    list: async (page) =>
+      listBlocked(deps.database, { state: 'blocked', ...checkedFilter(blockedFilterOptions, page) }),
     async get(number) {
       const { shard: _, ...event } = await get(number)
       return event
@@ -121,8 +123,8 @@ const eventOf = (service: ServiceDefinition, { eventType, topic }: BlockedEvent)
   [...service.publishes].find((event) => event.type === eventType && event.topic === topic)
 
 /** What a service still publishes has to fit its definition; of anything else only the form is known. */
-async function editedValue({ service, clock }: DeskDeps, found: Found, payload: unknown): Promise<Uint8Array> {
+async function editedValue({ service, clock }: DeskDeps, found: Found, payload: unknown): Promise<Uint8Array | null> {
   const event = eventOf(service, found)
   if (event !== undefined) return editedPayload(clock, { event, payload, key: found.key })
-  return encoder.encode(JSON.stringify(payload))
+  return payload === null ? null : encoder.encode(JSON.stringify(payload))
 }

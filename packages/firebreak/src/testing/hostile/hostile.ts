@@ -2,8 +2,10 @@ import type { Clock } from '../../contracts/clock.ts'
 import type { Context } from '../../contracts/context.ts'
 import type { Database, Sql } from '../../contracts/database.ts'
 import type { Entropy } from '../../contracts/entropy.ts'
+import { FirebreakError } from '../../contracts/errors.ts'
 import type { AnyEvent } from '../../contracts/event.ts'
 import type { Fact } from '../../contracts/journal.ts'
+import { ms, type OptionTable, optionProblems, other } from '../../contracts/option.ts'
 import type { Schema } from '../../contracts/schema.ts'
 import { type Act, type Setting, untyped } from './act.ts'
 
@@ -30,6 +32,19 @@ export interface HostilityOptions<P extends Hostile> {
   readonly onPlay?: (act: Act, payload: P) => void
 }
 
+export const hostilityOptions: OptionTable<HostilityOptions<Hostile>> = {
+  acts: other,
+  clock: other,
+  entropy: other,
+  deadlineMs: ms({ least: 1, meaning: 'that of the handlers that play' }),
+  transactionMaxMs: ms({ least: 1, meaning: 'that of their database' }),
+  ports: other,
+  leave: other,
+  event: other,
+  payloadOf: other,
+  onPlay: other,
+}
+
 /** How many records an observer is hostile to at the same time. */
 const observedMax = 1000
 
@@ -45,6 +60,8 @@ export class Hostility<P extends Hostile> {
   readonly #observed = new Map<string, Act>()
 
   constructor(options: HostilityOptions<P>) {
+    const problems = optionProblems(hostilityOptions, options)
+    if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
     this.#options = options
     this.#acts = new Map(options.acts.map((act) => [act.name, act]))
   }

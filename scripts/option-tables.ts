@@ -1,0 +1,88 @@
+/** Every table of options of the library, as docs/options.md lists them and as the test of all options walks them. */
+import { callTime } from '../packages/firebreak/src/contracts/call-time.ts'
+import type { Option } from '../packages/firebreak/src/contracts/option.ts'
+import { topicOptions } from '../packages/firebreak/src/contracts/topic-options.ts'
+import { callOptions } from '../packages/firebreak/src/define/call.ts'
+import { channelOptions, eventOptions } from '../packages/firebreak/src/define/event.ts'
+import { handlerOptions } from '../packages/firebreak/src/define/handle.ts'
+import { serviceOptions } from '../packages/firebreak/src/define/service.ts'
+import { admissionOptions, codelOptions } from '../packages/firebreak/src/gateway/admission.ts'
+import { kafkaFetchOptions, kafkaOptions } from '../packages/firebreak/src/kafka/kafka-options.ts'
+import { blockedFilterOptions, letterFilterOptions } from '../packages/firebreak/src/ledger/list-options.ts'
+import {
+  aimdOptions,
+  backoffOptions,
+  breakerOptions,
+  bulkheadOptions,
+  hedgeOptions,
+  plainLimitOptions,
+  policyOptions,
+  ratioBudgetOptions,
+  tokenBudgetOptions,
+} from '../packages/firebreak/src/policy/policy-options.ts'
+import { retryOptions } from '../packages/firebreak/src/policy/retry.ts'
+import { postgresAddressOptions, postgresOptions } from '../packages/firebreak/src/postgres/connection-settings.ts'
+import { callerOptions } from '../packages/firebreak/src/runtime/caller.ts'
+import { limitOptions, stopOptions } from '../packages/firebreak/src/runtime/limits.ts'
+import { runtimeOptions, startOptions } from '../packages/firebreak/src/runtime/runtime-options.ts'
+import { sqliteDatabaseOptions } from '../packages/firebreak/src/sqlite/sqlite-database.ts'
+import { sqliteLogOptions } from '../packages/firebreak/src/sqlite/sqlite-log.ts'
+import { faultOptions } from '../packages/firebreak/src/testing/faults.ts'
+import { hostilityOptions } from '../packages/firebreak/src/testing/hostile/hostile.ts'
+import { memoryLogOptions } from '../packages/firebreak/src/testing/memory-log.ts'
+import { startStopOptions } from '../packages/firebreak/src/testing/start-stop.ts'
+import { testRuntimeOptions } from '../packages/firebreak/src/testing/test-runtime.ts'
+
+export interface OptionArea {
+  /** Where the options are given, as code. */
+  readonly place: string
+  /** The interfaces whose members they are. */
+  readonly shapes: readonly string[]
+  readonly table: Readonly<Record<string, Option>>
+}
+
+const area = (place: string, shapes: string, table: object): OptionArea => ({
+  place,
+  shapes: shapes.split(' '),
+  table: table as OptionArea['table'],
+})
+
+export const optionAreas: readonly OptionArea[] = [
+  area('event({ … })', 'EventSpec', eventOptions),
+  area('event({ channel: { … } })', 'EventSpec', channelOptions),
+  area('log.ensureTopics([{ … }])', 'TopicSpec', topicOptions),
+  area('handle(event, run, { … })', 'HandlerOptions', handlerOptions),
+  area('handle(event, run, { retry: { … } })', 'RetryPolicy Backoff', retryOptions),
+  area('service({ … })', 'ServiceSpec', serviceOptions),
+  area('createRuntime({ … })', 'RuntimeOptions', runtimeOptions),
+  area('createRuntime({ limits: { … } })', 'Limits', limitOptions),
+  area('createRuntime({ startFrom: { … } })', 'StartFrom', startOptions),
+  area('runtime.stop({ … })', 'Runtime', stopOptions),
+  area('runtime.letters.list({ … })', 'LetterFilter', letterFilterOptions),
+  area('runtime.outbox.list({ … })', 'BlockedFilter', blockedFilterOptions),
+  area('call({ … })', 'CallSpec', callOptions),
+  area('caller.call(call, request, { … })', 'CallOptions', { deadlineMs: callTime }),
+  area('createCaller({ … })', 'CallerOptions', callerOptions),
+  area('policy({ … })', 'PolicySpec Policy', policyOptions),
+  area('policy({ backoff: { … } })', 'Backoff', backoffOptions),
+  area("policy({ budget: { kind: 'ratio', … } })", 'BudgetSpec', ratioBudgetOptions),
+  area("policy({ budget: { kind: 'tokens', … } })", 'BudgetSpec', tokenBudgetOptions),
+  area('policy({ breaker: { … } })', 'BreakerSpec', breakerOptions),
+  area('policy({ bulkhead: { … } })', 'BulkheadSpec', bulkheadOptions),
+  area("policy({ limit: { kind: 'vegas' or 'gradient2', … } })", 'LimitSpec', plainLimitOptions),
+  area("policy({ limit: { kind: 'aimd', … } })", 'LimitSpec', aimdOptions),
+  area('policy({ hedge: { … } })', 'HedgeSpec', hedgeOptions),
+  area('sqliteLog({ … })', 'SqliteLogOptions', sqliteLogOptions),
+  area('sqliteDatabase({ … })', 'SqliteDatabaseOptions', sqliteDatabaseOptions),
+  area('postgresDatabase({ … })', 'PostgresDatabaseOptions', postgresOptions),
+  area('postgresDatabase({ address: { … } })', 'PostgresAddress', postgresAddressOptions),
+  area('kafkaLog({ … })', 'KafkaOptions', kafkaOptions),
+  area('kafkaLog({ fetch: { … } })', 'KafkaOptions', kafkaFetchOptions),
+  area('createAdmission({ … })', 'AdmissionOptions', admissionOptions),
+  area('createAdmission({ codel: { … } })', 'CodelSpec', codelOptions),
+  area('createTestRuntime({ … })', 'TestRuntimeOptions', testRuntimeOptions),
+  area('memoryLog({ … })', 'MemoryLogOptions', memoryLogOptions),
+  area('new Faults({ … })', 'FaultRates', faultOptions),
+  area('new Hostility({ … })', 'HostilityOptions', hostilityOptions),
+  area('startStopStress({ … })', 'StartStopOptions', startStopOptions),
+]
