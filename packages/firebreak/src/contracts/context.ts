@@ -6,6 +6,8 @@ import type { Publish } from './event.ts'
 /** What a handler gets beside its payload: the unit of work it runs in. */
 export interface Context {
   readonly envelope: Envelope
+  /** Of the record: what its payload's field says too, where it has a payload. Null where a foreign producer gave none. */
+  readonly key: string | null
   /** From 1; a replay starts again at 1. */
   readonly attempt: number
   /** Aborts at the deadline, when the partition goes to another member, and when the runtime stops hard. */

@@ -28,7 +28,8 @@ export interface Log {
   append(records: readonly LogRecord[]): Promise<readonly Position[]>
   /**
    * Joins `group` as one member. A group without a committed position starts at `from` (default `earliest`); `latest` is
-   * what comes after this resolves. **Errors** `FB_TOPIC_UNKNOWN`, `FB_LOG_UNAVAILABLE`.
+   * what comes after this resolves. **Errors** `FB_TOPIC_UNKNOWN`, `FB_LOG_UNAVAILABLE`; `FB_CONFIG` beside members of another
+   * ledger, where the log runs on one machine and decides alone who is in a group.
    */
   open(group: string, topics: readonly string[], options?: OpenOptions): Promise<Cursor>
   /** What an operator asks: topics, ends, committed positions, one record. Reads only, never joins a group. */

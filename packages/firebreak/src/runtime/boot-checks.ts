@@ -1,5 +1,6 @@
 import { sleep } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
+import { strangersIn, strangersInWords } from '../contracts/group-ledger.ts'
 import type { GroupMember } from '../contracts/log.ts'
 import { optionProblems } from '../contracts/option.ts'
 import type { Engine } from './engine.ts'
@@ -51,10 +52,8 @@ function companyOf({ service, database, log, ledger }: Surroundings, self: numbe
   return (members) => {
     if (!shared && members.length > self)
       return `${service.name} has ${members.length} members, and a database that they cannot share: use PostgreSQL, or run one instance`
-    const strangers = members.filter((member) => member.ledger !== null && member.ledger !== ledger.id)
-    if (strangers.length === 0) return undefined
-    const count = strangers.length === 1 ? '1 member that works' : `${strangers.length} members that work`
-    return `${service.name} has ${count} on another ledger: a service has one database and one schema for all its instances, and a name of its own`
+    const { length } = strangersIn(members, ledger.id)
+    return length === 0 ? undefined : strangersInWords(service.name, length)
   }
 }
 

@@ -18,6 +18,10 @@ export class HandlerContext implements Context {
     return Object.freeze(this.#unit.envelope)
   }
 
+  get key(): string | null {
+    return this.#unit.key
+  }
+
   get attempt(): number {
     return this.#unit.attempt
   }

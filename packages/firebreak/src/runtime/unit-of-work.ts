@@ -78,6 +78,10 @@ export class UnitOfWork implements Expiring {
     return this.#spec.envelope
   }
 
+  get key(): string | null {
+    return this.#spec.message.delivery.entry.key
+  }
+
   get attempt(): number {
     return this.#spec.attempt
   }

@@ -8,6 +8,7 @@
  */
 import type { Clock, Timer } from '../contracts/clock.ts'
 import { FirebreakError } from '../contracts/errors.ts'
+import { refuseStranger } from '../contracts/group-ledger.ts'
 import { partitionId, type StartFrom, type TopicSpec } from '../contracts/log.ts'
 import { LogAges } from './log-ages.ts'
 import { asLogError, toWireError } from './log-errors.ts'
@@ -195,7 +196,12 @@ class Owner implements LogOwner {
     if (type === wire.hello) greet((request as { version: number }).version, this.#options.path)
     if (type === wire.ensureTopics && this.#store.ensureTopics(request as TopicSpec[]))
       this.#clients.forEach(this.#hint)
-    if (type === wire.join) this.#join(client, request)
+    if (type === wire.join) {
+      const { group, ledger = null } = request as JoinRequest
+      // Who comes back after a change of owner was in the group before; the runtime finds out whom it meets.
+      if (frameId(frame) !== 0) refuseStranger(group, this.#groups.members(group), ledger)
+      this.#join(client, request)
+    }
     if (type === wire.sweep) this.#age(request)
     if (type === wire.bye) this.#store.forgetProducer(request)
     if (type === wire.release || type === wire.leave) {

@@ -1,6 +1,18 @@
 import assert from 'node:assert/strict'
-import type { TopicInfo } from '../contracts/log.ts'
-import { after, type LogCase, LogScene, logCase, numbered, record, records, take, texts } from './log-scene.ts'
+import { isFirebreakError } from '../contracts/errors.ts'
+import type { Cursor, TopicInfo } from '../contracts/log.ts'
+import {
+  after,
+  type LogCase,
+  LogScene,
+  logCase,
+  numbered,
+  record,
+  records,
+  rejectsWith,
+  take,
+  texts,
+} from './log-scene.ts'
 
 async function info(scene: LogScene, name: string): Promise<TopicInfo> {
   await scene.harness.retain?.(scene.log)
@@ -70,6 +82,43 @@ export const keepingCases: readonly LogCase[] = [
       assert.deepEqual(await take(cursor), [])
     },
     (c) => c.retention.byTime || 'it does not remove records by age',
+  ),
+  logCase('what no topic can be is refused with every mistake, and nothing is created', async (scene) => {
+    const sound = scene.name('sound')
+    const wrong = [
+      { name: '..' },
+      { name: 'a b' },
+      { name: 'a'.repeat(250) },
+      { name: scene.name('none'), partitions: 0 },
+      { name: scene.name('text'), retentionMs: '7d' as unknown as number },
+      { name: scene.name('past'), retentionMs: -1 },
+      { name: scene.name('empty'), retentionBytes: 0 },
+    ]
+    await assert.rejects(scene.log.ensureTopics([{ name: sound }, ...wrong]), (error) => {
+      assert.ok(isFirebreakError(error, 'FB_CONFIG'), String(error))
+      assert.equal(error.message.split('\n').length, wrong.length, error.message)
+      return true
+    })
+    assert.deepEqual(await scene.log.inspect().topics([sound]), [])
+  }),
+  logCase(
+    'on one machine, of members with different ledgers the first stays, and the next is refused until it is gone',
+    async (scene) => {
+      if (scene.log.capabilities.multiMachine) return
+      const topic = await scene.topic('orders', { partitions: 2 })
+      const at = (ledger: string): Promise<Cursor> => scene.open('owners', [topic], { ledger })
+      const ends = await Promise.allSettled([at('one'), at('another')])
+      const [first, ...others] = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []))
+      assert.deepEqual(others, [])
+      const mine = ends[0]?.status === 'fulfilled' ? 'one' : 'another'
+      const theirs = mine === 'one' ? 'another' : 'one'
+      await rejectsWith(at(theirs), 'FB_CONFIG')
+      const beside = await at(mine)
+      await beside.close()
+      await first?.close()
+      const next = await at(theirs)
+      await next.close()
+    },
   ),
   logCase('inspect tells topics, ends, groups, committed positions and single records', async (scene) => {
     const topic = await scene.topic('orders', { partitions: 2, retentionMs: 86_400_000, retentionBytes: 1_000_000 })

@@ -6,6 +6,7 @@
  * I3  Only the owner commits.
  */
 import { FirebreakError } from '../contracts/errors.ts'
+import { refuseStranger } from '../contracts/group-ledger.ts'
 import { type GroupMember, type Partition, type Position, partitionId } from '../contracts/log.ts'
 import type { Reader, StoredPartition } from './memory-log-topic.ts'
 
@@ -26,7 +27,9 @@ export class Group {
     this.name = name
   }
 
+  /** **Errors** `FB_CONFIG` beside members of another ledger. */
   join(member: Member): void {
+    refuseStranger(this.name, this.members(), member.ledger)
     this.#members.add(member)
     this.#rebalance()
   }

@@ -133,3 +133,30 @@ test('an instance on another ledger than those that run is refused, and those th
 test('instances on one ledger share their group', async () => {
   assert.deepEqual(await startsOn(['a', 'a']), ['started', 'started'])
 })
+
+test('of instances on different ledgers that start at once, one stays and the other is refused', async () => {
+  const clock = virtualClock()
+  const log = memoryLog({ clock })
+  const one = writer('one')
+  const place = () => {
+    const database = sqliteDatabase({ path: ':memory:' })
+    const runtime = createRuntime({ service: one, log, database, clock })
+    return { database, runtime, ended: Promise.allSettled([runtime.done]) }
+  }
+  const places = [place(), place()]
+  const starts = Promise.allSettled(places.map(({ runtime }) => runtime.start()))
+  await clock.advance(40_000)
+  await starts
+  const members = await log.inspect().members('one')
+  assert.equal(members.length, 1, 'both are in the group')
+  await clock.advance(60_000)
+  assert.deepEqual(await log.inspect().members('one'), members)
+  const stopping = Promise.all(places.map(({ runtime }) => runtime.stop()))
+  await clock.advance(10_000)
+  await stopping
+  const ends = (await Promise.all(places.map(({ ended }) => ended))).flat()
+  const refused = (await starts).concat(ends as never).filter(({ status }) => status === 'rejected')
+  assert.ok(refused.length > 0)
+  for (const end of refused) assert.match(String((end as PromiseRejectedResult).reason), /works on another ledger/)
+  for (const { database } of places) await database.close()
+})

@@ -22,7 +22,7 @@ async function fleet(): Promise<{ app: TestRuntime; seen: unknown[]; failing: { 
       if (failing.on) throw permanent('not today')
       await ctx.transaction(async () => {
         seen.push(payload)
-        if (payload === null) ctx.publish(Copied, null, { key: 't7' })
+        if (payload === null) ctx.publish(Copied, null, { key: ctx.key ?? assert.fail('no key') })
         else ctx.publish(Copied, payload)
       })
     }),
