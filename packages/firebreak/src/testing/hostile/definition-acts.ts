@@ -89,6 +89,10 @@ export const definitionActs: readonly Act[] = [
     },
   })),
   validator('returns-a-thenable-that-throws', () => thenable(failing)),
+  validator('returns-issues-beside-the-value', (value) => ({ value, issues: [{ message: 'and yet' }] })),
+  validator('returns-no-issues-as-issues', () => ({ issues: [] })),
+  validator('returns-a-promise-as-the-value', (value) => ({ value: Promise.resolve(value) })),
+  validator('returns-a-promise-as-the-value-later', async () => ({ value: thenable(() => {}) })),
   done('validator-takes-its-time', (s) => unit(s), {
     validate: async (value) => {
       await null
