@@ -226,8 +226,8 @@ class TestSystem implements TestRuntime {
   async redeliver(eventId: string): Promise<void> {
     const entry = (await this.#entries()).find((one) => one.headers['ce_id'] === eventId)
     if (entry === undefined) throw new FirebreakError('FB_CONFIG', { problems: `event ${eventId} is not in the log` })
-    const { topic, partition, key, value, headers } = entry
-    await this.log.append([{ topic, partition, key, value, headers }])
+    const { offset: _, atMs: __, ...record } = entry
+    await this.log.append([record])
     await this.settle()
   }
 
