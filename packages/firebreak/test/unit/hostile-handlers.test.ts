@@ -244,7 +244,10 @@ test('what cannot be written as JSON, or has no key, is a contract error at once
   for (const name of Object.keys(payloads)) {
     const { reason, attempts, message } = await letterOf(set, name)
     assert.deepEqual([reason, attempts], ['contract', 1], name)
-    assert.match(message, /^loose.said v1 does not fit its schema: (it cannot be written as JSON|it is null, a tombstone|id: is the key)/)
+    assert.match(
+      message,
+      /^loose.said v1 does not fit its schema: (it cannot be written as JSON|it is null, a tombstone|id: is the key)/,
+    )
   }
   await assertAlive(set)
   await set.app.stop()
