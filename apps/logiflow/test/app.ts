@@ -44,7 +44,10 @@ export const startApp = async (
   const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
   const endMs = nowMs() + READY_MAX_MS
   while (!/^ready in/m.test(output) && child.exitCode === null) {
-    if (nowMs() > endMs) throw new Error(`not ready: ${output}`)
+    if (nowMs() > endMs) {
+      child.kill('SIGTERM')
+      throw new Error(`not ready: ${output}`)
+    }
     await pause(50)
   }
   const pid = child.pid ?? 0
