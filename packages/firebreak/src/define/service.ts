@@ -81,7 +81,7 @@ export function service(spec: ServiceSpec): ServiceDefinition {
       [...handlers.values()].map((h) => h.event),
       [...publishes],
     ),
-    ...misreadings(spec.publishes ?? []),
+    ...misreadings(publishes),
   )
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   return Object.freeze({

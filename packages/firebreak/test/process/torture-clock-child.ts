@@ -1,9 +1,10 @@
 /** Says what time it is, in its own thread and in another one, at its start and whenever its clock has been set. */
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
+import { systemClock } from '../../src/node/clock.ts'
 import { clockChannel } from '../../torture/clock-names.ts'
 
 if (isMainThread) await main()
-else parentPort?.on('message', () => parentPort?.postMessage(Date.now()))
+else parentPort?.on('message', () => parentPort?.postMessage(systemClock.now()))
 
 async function main(): Promise<void> {
   const other = new Worker(import.meta.filename)
@@ -11,7 +12,7 @@ async function main(): Promise<void> {
   const inBoth = async (): Promise<readonly number[]> => {
     const answer = new Promise<number>((resolve) => void other.once('message', resolve))
     other.postMessage('?')
-    return [Date.now(), await answer]
+    return [systemClock.now(), await answer]
   }
   process.on('message', async ({ aheadMs }: { aheadMs: number }) => {
     const before = await inBoth()

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
+import { systemClock } from '../../src/node/clock.ts'
 import { clockVariable } from '../../torture/clock-names.ts'
 import type { Crew } from '../../torture/crew.ts'
 import { canFillDisks, fillDisk, freeDisk } from '../../torture/disks.ts'
@@ -47,7 +48,7 @@ test('the wall clock of a process and of its threads is set, from its start and 
   })
   const ahead = async (): Promise<readonly number[]> => {
     const [said] = await once(child, 'message')
-    return (said as number[]).map((nowMs) => Math.round((nowMs - Date.now()) / 3_600_000))
+    return (said as number[]).map((nowMs) => Math.round((nowMs - systemClock.now()) / 3_600_000))
   }
   assert.deepEqual(await ahead(), [1, 1])
   child.send({ aheadMs: -24 * 3_600_000 })
