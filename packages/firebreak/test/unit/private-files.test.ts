@@ -14,10 +14,10 @@ for (const mask of [0, 0o022, 0o777]) {
   test(`what the engines make is for its owner alone, with umask ${mask.toString(8)}`, { skip }, async () => {
     const root = mkdtempSync(join(tmpdir(), 'firebreak-private-'))
     const before = process.umask(mask)
+    const folder = join(root, 'new', 'data')
+    const log = sqliteLog({ path: folder })
+    const database = sqliteDatabase({ path: join(folder, 'service.db') })
     try {
-      const folder = join(root, 'new', 'data')
-      const log = sqliteLog({ path: folder })
-      const database = sqliteDatabase({ path: join(folder, 'service.db') })
       await log.ensureTopics([{ name: 'orders' }])
       await log.append([{ topic: 'orders', key: 'a', value: new Uint8Array(1), headers: {} }])
       await database.query('create table items (id integer)')
@@ -26,6 +26,7 @@ for (const mask of [0, 0o022, 0o777]) {
         'log.db',
         'log.db-shm',
         'log.db-wal',
+        'log.end',
         'log.lock',
         'log.sock',
         'service.db',
@@ -34,9 +35,9 @@ for (const mask of [0, 0o022, 0o777]) {
       ]
       assert.deepEqual(modes, Object.fromEntries(names.map((name) => [name, '600'])))
       assert.deepEqual([modeOf(join(root, 'new')), modeOf(folder)], ['700', '700'])
+    } finally {
       await database.close()
       await log.close()
-    } finally {
       process.umask(before)
       rmSync(root, { recursive: true })
     }
