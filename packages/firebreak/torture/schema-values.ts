@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type EventDefinition, event, type Schema } from 'firebreak'
+import { type Context, type EventDefinition, event, type Schema } from 'firebreak'
 import { drawOddValue, oddThenables } from '../src/testing/hostile/values.ts'
 
 export interface Said {
@@ -34,12 +34,18 @@ export class SchemaValues {
     this.Said = event({ type: 'value.said', topic: 'said', key: 'id', schema, channel })
   }
 
-  /** A payload whose field is a random value, JSON or not. */
-  draw(n: number): Said {
+  /** Publishes a payload whose field is a random value, JSON or not. */
+  publish(n: number, ctx: Pick<Context, 'publish'>): void {
     const v = this.#random() < 0.5 ? drawJson(this.#random, 0) : this.#odd()
     this.#made++
     this.#expected.set(n, v)
-    return { id: `s${n % 97}`, n, v }
+    try {
+      ctx.publish(this.Said, { id: `s${n % 97}`, n, v })
+    } catch (error) {
+      // It may be large.
+      this.#expected.delete(n)
+      throw error
+    }
   }
 
   /** What a reader was given. */

@@ -60,7 +60,7 @@ export async function tryValues({ values, seed, onProgress }: ValuesOptions): Pr
   const schemas = new SchemaValues(entropy.random)
   const Tried = event({ ...tried, schema: schemas.judging as Schema<Try> })
   const handler = ({ n }: Try, ctx: Context): unknown => {
-    if (n % 4 === 0) return ctx.publish(schemas.Said, schemas.draw(n))
+    if (n % 4 === 0) return schemas.publish(n, ctx)
     const { value } = drawOddValue(entropy.random)
     const way = entropy.random()
     if (way < 0.4) {
