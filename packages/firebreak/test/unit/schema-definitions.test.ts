@@ -38,7 +38,7 @@ describe('an event that no record could hold is refused with the place and the r
   for (const [what, [schema, place]] of Object.entries(kinds))
     test(what, () => {
       const problem = problemOf(() => withV(schema))
-      assert.ok(problem.startsWith(`schema of thing.said: ${place}: JSON has nothing that is ${what}. `), problem)
+      assert.ok(problem.startsWith(`event thing.said: schema: ${place}: JSON has nothing that is ${what}. `), problem)
       assert.match(problem, /let it describe what is on the wire/)
     })
   const places: Record<string, z.ZodType> = {
@@ -49,7 +49,7 @@ describe('an event that no record could hold is refused with the place and the r
     'v.1': z.tuple([z.string(), z.date()]),
   }
   for (const [place, schema] of Object.entries(places))
-    test(`at ${place}`, () => assert.ok(problemOf(() => withV(schema)).includes(`said: ${place}: JSON`)))
+    test(`at ${place}`, () => assert.ok(problemOf(() => withV(schema)).includes(`said: schema: ${place}: JSON`)))
   test('before a transform', () =>
     assert.match(
       problemOf(() => withV(z.date().transform(String))),
