@@ -25,6 +25,8 @@ import { recordedLog } from './recorded-log.ts'
 const keysOfEachKind = 12
 /** Of the orders of a hostile run. */
 const hostileShare = 0.25
+/** Without a key it is in any partition: whose it was when it was handled could not be judged. */
+const oddKinds = oddRecords.filter(({ name }) => name !== 'key-none')
 const pauseMs = { least: 40, more: 240 } as const
 /** Orders of one life stay below it, so that a restarted producer goes on above everything it may have sent before. */
 const seqPerGeneration = 1_000_000
@@ -211,7 +213,7 @@ async function oddLine(producer: Producer): Promise<void> {
   const { history, place, random, stopped } = producer
   for (let n = 0; !stopped.aborted; n++) {
     await pause(producer)
-    const odd = random.pick(oddRecords)
+    const odd = random.pick(oddKinds)
     if (odd === undefined) return
     const key = oddKey(odd.name, `${place.slot}/${place.generation}.${n}`)
     history.note({ f: 'act', type: 'info', group: 'producers', value: { act: odd.name, uid: key } })

@@ -111,7 +111,8 @@ async function noted(
   handler: (run: string) => Promise<void>,
 ): Promise<void> {
   const call = history.nextCall()
-  const partition = `${topic}/${partitionOfKey(order.key, partitions)}`
+  // An odd record may have another key than its order.
+  const partition = `${topic}/${partitionOfKey(ctx.key ?? order.key, partitions)}`
   const value = { partition, key: order.key, seq: order.seq, uid: order.uid, event: ctx.envelope.id }
   history.note({ f: 'handle', type: 'invoke', group, call, value })
   try {
