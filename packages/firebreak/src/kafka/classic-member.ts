@@ -24,7 +24,7 @@ import { CommitTrouble, sendCommit } from './group-commit.ts'
 import { GroupLeader } from './group-leader.ts'
 import type { Cluster } from './kafka-cluster.ts'
 import { ask } from './kafka-connections.ts'
-import { asLogError, code, ProtocolAnswer, refusalOf } from './kafka-errors.ts'
+import { asLogError, code, ProtocolAnswer, passes, refusalOf } from './kafka-errors.ts'
 import { pauseMs } from './kafka-patience.ts'
 import type { CommittedPosition } from './kafka-positions.ts'
 import type { Assigned, Holder, Membership, Trouble } from './membership.ts'
@@ -68,8 +68,11 @@ export class ClassicMember implements Membership {
   #rounds = 0
   #isLost = false
   #isJoining = false
-  /** When a request to join got no answer: the group may work on it all the same, also behind a later one. */
-  #unansweredAtMs = Number.NEGATIVE_INFINITY
+  /**
+   * When nobody knew what a request to join had come to: without an answer, or with one that its coordinator could not do it
+   * now. The group may work on it all the same, also behind a later one, or find it in its log under another coordinator.
+   */
+  #inDoubtAtMs = Number.NEGATIVE_INFINITY
   #needsRound = true
   #aliveAtMs = 0
   #running: Promise<void> | undefined
@@ -275,13 +278,14 @@ export class ClassicMember implements Membership {
       [{ name: protocolName, metadata }],
       null,
     ).catch((error) => {
-      this.#unansweredAtMs = this.#cluster.clock.monotonic()
+      this.#inDoubtAtMs = clock.monotonic()
       throw error
     })
     if (joined.errorCode === code.memberIdRequired) {
       this.#memberId = joined.memberId
       return undefined
     }
+    if (passes(joined.errorCode)) this.#inDoubtAtMs = clock.monotonic()
     if (joined.errorCode !== 0) throw this.#answered(joined.errorCode)
     this.#memberId = joined.memberId
     this.#generation = joined.generationId
@@ -319,8 +323,8 @@ export class ClassicMember implements Membership {
     if (answer === code.unknownMemberId || answer === code.illegalGeneration) return new Lost()
     if (answer === code.fencedInstanceId) {
       const { settings, clock } = this.#cluster
-      // It may be ourselves: a request to join whose answer never came has made us another member meanwhile.
-      if (clock.monotonic() - this.#unansweredAtMs < lateWithinMs) return new Lost()
+      // It may be ourselves: a request to join that was in doubt has made us another member meanwhile.
+      if (clock.monotonic() - this.#inDoubtAtMs < lateWithinMs) return new Lost()
       const reason = `instanceId "${settings.instanceId}" is used by another member of ${this.#group}`
       return new FirebreakError('FB_LOG_REFUSED', { path: settings.path, reason })
     }

@@ -12,6 +12,7 @@ const illegalGeneration = 22
 const unknownMember = 25
 const rebalance = 27
 const fencedInstance = 82
+const coordinatorNotAvailable = 15
 const inconsistentProtocol = 23
 const lostConnection = new Error('the connection was closed')
 
@@ -173,6 +174,24 @@ test('a request to join of our own that got no answer explains a fence: the memb
   )
   await pollOnce(cursor)
   assert.deepEqual(ids(cursor.assignment()), ['t/0'])
+  await group.log.close()
+})
+
+test('a request to join that its coordinator could not do explains a fence too: the next one may find it done', async () => {
+  const { group, cursor } = await holding({ instanceId: 'same' })
+  const answers = [coordinatorNotAvailable]
+  group.onJoin = () => answers.shift()
+  await group.round()
+  assert.equal(group.joins.length, 3)
+  group.onBeat = () => {
+    group.onBeat = () => undefined
+    return fencedInstance
+  }
+  await group.clock.advance(1000)
+  assert.deepEqual(await pollOnce(cursor), [])
+  await pollOnce(cursor)
+  await group.clock.settle()
+  assert.equal(group.joins.length, 4)
   await group.log.close()
 })
 
