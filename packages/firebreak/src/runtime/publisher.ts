@@ -22,8 +22,8 @@ const schemaMaxMs = 30_000
 export interface PublishLimits {
   /** The key of a tombstone. */
   readonly at?: Partial<TombstoneKey> | undefined
-  /** How long the schema may take. **Units** ms. */
-  readonly deadlineMs?: number
+  /** When the schema must be done, on the monotonic scale. */
+  readonly endsAtMs?: number
 }
 
 /** Which payloads are read back when they are published; see `RuntimeOptions`. */
@@ -68,7 +68,7 @@ export class Publisher {
   }
 
   /**
-   * Returns the record, or a promise of it when the schema validates asynchronously, for which it has `deadlineMs`.
+   * Returns the record, or a promise of it when the schema validates asynchronously, for which it has until `endsAtMs`.
    *
    * **Errors** `FB_NOT_PUBLISHABLE`, `FB_CONTRACT_VIOLATED`, `FB_RECORD_TOO_LARGE`, `FB_SCHEMA_TIMEOUT`.
    */
@@ -76,7 +76,7 @@ export class Publisher {
     event: AnyEvent,
     payload: unknown,
     cause: Cause | null,
-    { at, deadlineMs = schemaMaxMs }: PublishLimits = {},
+    { at, endsAtMs }: PublishLimits = {},
   ): LogRecord | Promise<LogRecord> {
     if (!this.#service.publishes.has(event)) {
       throw new FirebreakError('FB_NOT_PUBLISHABLE', {
@@ -93,7 +93,9 @@ export class Publisher {
       checked instanceof Promise
         ? checked.then(({ value }) => this.#written({ event, given: payload, made: value }, cause, at))
         : this.#written({ event, given: payload, made: checked.value }, cause, at)
-    return made instanceof Promise ? inTime({ clock: this.#clock, type: event.type, deadlineMs }, made) : made
+    if (!(made instanceof Promise)) return made
+    const deadlineMs = endsAtMs === undefined ? schemaMaxMs : Math.max(0, endsAtMs - this.#clock.monotonic())
+    return inTime({ clock: this.#clock, type: event.type, deadlineMs }, made)
   }
 
   #written(

@@ -127,8 +127,7 @@ export class UnitOfWork implements Expiring {
     const { correlationId, id, traceparent } = this.#spec.envelope
     const cause = { correlationId, causationId: id, traceparent }
     // A schema has no more time than what is left of the attempt.
-    const leftMs = Math.max(0, this.deadlineAtMs - this.#engine.clock.monotonic())
-    const made = this.#engine.publisher.record(event, payload, cause, { at, deadlineMs: leftMs })
+    const made = this.#engine.publisher.record(event, payload, cause, { at, endsAtMs: this.deadlineAtMs })
     // What it comes to is asked for at the commit, which may never be reached.
     if (made instanceof Promise) made.catch(() => undefined)
     this.#records ??= []
