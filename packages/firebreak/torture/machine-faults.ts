@@ -18,7 +18,7 @@ export interface UpsetOptions {
   readonly onFault: (what: string) => void
 }
 
-type Upset = Pick<Crew, 'isHopeless' | 'busySlots' | 'until' | 'setClock' | 'pidOf'>
+type Upset = Pick<Crew, 'isHopeless' | 'slots' | 'busySlots' | 'until' | 'setClock' | 'pidOf'>
 
 const hourMs = 3_600_000
 const clocks: Readonly<Record<string, number>> = {
@@ -52,7 +52,8 @@ export async function upset(crew: Upset, faults: MachineFaults, options: UpsetOp
       }
     }
   } finally {
-    for (const slot of crew.busySlots) crew.setClock(slot, 0)
+    // Also where somebody is idle by now.
+    for (const slot of crew.slots) crew.setClock(slot, 0)
   }
 }
 

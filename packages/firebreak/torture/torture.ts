@@ -5,6 +5,7 @@ import { type Database, isFirebreakError } from 'firebreak'
 import { anomaliesIn } from './anomalies.ts'
 import { check, type Findings } from './checkers.ts'
 import { Crew, type Tally } from './crew.ts'
+import { canFillDisks } from './disks.ts'
 import { type Stores, unfinished } from './drain.ts'
 import { databaseNames, type EngineName, type EngineSpec, openDatabase, openLog } from './engines.ts'
 import { type Evidence, readEvidence } from './evidence.ts'
@@ -176,6 +177,7 @@ function crewOf({ options: { seed, hostile = false }, folder, site }: Run): Crew
 async function torn({ options, folder, site, signal, onProgress, ...done }: Run, crew: Crew): Promise<void> {
   const { seed, kills, hostile = false } = options
   const { faults, machineFaults } = done
+  const fillsDisks = hostile && (await canFillDisks())
   const { servers } = site
   const progress = (what: string): void => onProgress(`${what}: ${describe(crew.tally)}`)
   await inStores(site.own, async ({ databases }) => {
@@ -207,6 +209,7 @@ async function torn({ options, folder, site, signal, onProgress, ...done }: Run,
       brokerFaultsMin: Math.ceil(kills / killsPerBrokerFault),
       stormsMin: Math.max(1, Math.ceil(kills / killsPerStorm)),
       onFault: progress,
+      ...(fillsDisks ? { disks: machineFaults } : {}),
     })
   const set = (until: AbortSignal): Promise<void> =>
     upset(crew, machineFaults, {
@@ -216,9 +219,7 @@ async function torn({ options, folder, site, signal, onProgress, ...done }: Run,
       isOver: () => isOver,
       onFault: progress,
     })
-  // Beside servers they have found what is not understood yet: doubled effects after a full disk of PostgreSQL.
-  const isSet = hostile && servers === undefined
-  await together(signal, [kill, ...(servers === undefined ? [] : [hurt(servers)]), ...(isSet ? [set] : [])])
+  await together(signal, [kill, ...(servers === undefined ? [] : [hurt(servers)]), ...(hostile ? [set] : [])])
   heal(folder)
   crew.quieten()
   progress('draining')
