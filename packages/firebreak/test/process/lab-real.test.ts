@@ -266,7 +266,10 @@ test('a process that dies ends the run, and the error shows what it wrote', asyn
 test('what firebreak itself has to say comes through from a process', async () => {
   const edges = [queue('web', 'work', { kind: 'stream', partitions: 2000 })]
   const one = arm('one', { services: [model('web'), model('work')], edges, traffic: [steady('web', 20)] })
-  await assert.rejects(runReal(scenario([one])), { code: 'FB_CONFIG', message: /partitions .* must be 1 to 1000/ })
+  await assert.rejects(runReal(scenario([one])), {
+    code: 'FB_CONFIG',
+    message: /channel\.partitions must be a whole number of partitions from 1 to 1000, not 2000/,
+  })
 })
 
 for (const by of ['SIGINT', 'SIGTERM', 'exit'] as const)
