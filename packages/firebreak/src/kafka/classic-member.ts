@@ -122,14 +122,15 @@ export class ClassicMember implements Membership {
     const untilMs = clock.monotonic() + settings.appendTimeoutMs
     for (let failures = 0; ; failures++) {
       if (this.isLost || this.#generation < 0) throw this.#fenced(positions)
-      const generation = this.#generation
+      const [generation, memberId] = [this.#generation, this.#memberId]
       try {
-        const identity = { group: this.#group, generation, memberId: this.#memberId, instanceId: settings.instanceId }
+        const identity = { group: this.#group, generation, memberId, instanceId: settings.instanceId }
         return await sendCommit(this.#cluster, identity, positions, verify)
       } catch (error) {
         if (error instanceof CommitTrouble && error.isFenced) {
-          // A round that is under way, or has ended meanwhile, explains it: the next try carries what it gave.
-          if (!this.#isJoining && generation === this.#generation) {
+          // A round that is under way, or has ended meanwhile, explains it: the next try carries what it gave. A static member
+          // that joins anew gets another id in the same generation.
+          if (!this.#isJoining && generation === this.#generation && memberId === this.#memberId) {
             const answer = this.#answered(error.answer)
             if (!(answer instanceof Lost)) throw this.#fail(answer)
             this.#lose()
@@ -244,6 +245,8 @@ export class ClassicMember implements Membership {
         assignments ?? [],
       )
       if (answer.errorCode === code.rebalanceInProgress) this.#needsRound = true
+      // Before the round is finished a coordinator that takes over knows nothing of it, nor the id that the join has given.
+      else if (answer.errorCode === code.fencedInstanceId) throw new Lost()
       else if (answer.errorCode !== 0) throw this.#answered(answer.errorCode)
       else {
         this.#heard(sentAtMs)
@@ -345,6 +348,8 @@ export class ClassicMember implements Membership {
     this.#leader.resign()
     this.#target = new Map()
     this.#holder.changed()
+    // The member joins again when the cursor is polled, so the cursor must be open.
+    this.#settled.resolve()
   }
 
   #fail(error: unknown): FirebreakError {

@@ -221,6 +221,45 @@ test('a request to join that got no answer explains a fence for a minute, also b
   await group.log.close()
 })
 
+test('a fence before the round is finished comes of a coordinator that does not know the round: the member joins again', async () => {
+  const group = new ScriptedGroup({ t: 1 }, { instanceId: 'same' })
+  group.given = [t0]
+  group.onSync = () => {
+    group.onSync = () => undefined
+    return fencedInstance
+  }
+  const cursor = await group.open()
+  await pollOnce(cursor)
+  await group.clock.settle()
+  await pollOnce(cursor)
+  assert.deepEqual(ids(cursor.assignment()), ['t/0'])
+  assert.equal(group.joins.length, 2)
+  await group.log.close()
+})
+
+test('a commit that was sent under an id of before says nothing about the id of now, also in one generation', async () => {
+  const { group, cursor } = await holding({ instanceId: 'same' })
+  const late = Promise.withResolvers<number>()
+  group.onCommit = () => late.promise
+  const commit = cursor.commit([{ ...t0, offset: 1 }])
+  group.onBeat = () => unknownMember
+  await group.clock.advance(1000)
+  group.onBeat = () => undefined
+  group.begins = false
+  await pollOnce(cursor)
+  await pollOnce(cursor)
+  await group.clock.settle()
+  await pollOnce(cursor)
+  group.onCommit = () => undefined
+  late.resolve(fencedInstance)
+  await group.clock.advance(1000)
+  await rejectsWith(commit, 'FB_FENCED')
+  assert.deepEqual(ids(cursor.assignment()), ['t/0'])
+  await cursor.commit([{ ...t0, offset: 1 }])
+  assert.equal(group.joins.length, 2)
+  await group.log.close()
+})
+
 test('a poll tells that nobody coordinates the group, every ten seconds', async () => {
   const group = new ScriptedGroup({ t: 1 })
   group.onCoordinator = () => notCoordinator

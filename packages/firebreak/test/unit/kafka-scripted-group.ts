@@ -37,6 +37,8 @@ export class ScriptedGroup {
   given: readonly Partition[] = []
   /** Whether this member leads; then `others` are in the group with it. */
   leads = false
+  /** Whether a join changes the generation: it does not where a static member joins anew in a group that is stable. */
+  begins = true
   readonly others: { memberId: string; metadata: Buffer }[] = []
   /** Every request by its name. */
   readonly asked: string[] = []
@@ -53,6 +55,7 @@ export class ScriptedGroup {
   onMetadata: Script = usual
   onRemove: Script = usual
   #generation = 0
+  #named = 0
 
   constructor(topics: Readonly<Record<string, number>>, options: Partial<KafkaOptions> = {}) {
     this.topics = new Map(Object.entries(topics))
@@ -113,10 +116,10 @@ export class ScriptedGroup {
   #join(join: Join): Promise<unknown> {
     this.joins.push(join)
     return this.#said(this.onJoin, join, (errorCode) => {
-      const memberId = join.memberId || 'm1'
+      const memberId = join.memberId || `m${++this.#named}`
       const members = this.leads ? [{ memberId, metadata: join.metadata }, ...this.others] : []
       const leader = this.leads ? memberId : 'm0'
-      if (errorCode === 0) this.#generation++
+      if (errorCode === 0 && this.begins) this.#generation++
       return { errorCode, generationId: this.#generation, protocolName: '', leader, memberId, members }
     })
   }
