@@ -7,7 +7,7 @@ import { channelOptions, eventOptions } from '../packages/firebreak/src/define/e
 import { handlerOptions } from '../packages/firebreak/src/define/handle.ts'
 import { serviceOptions } from '../packages/firebreak/src/define/service.ts'
 import { admissionOptions, codelOptions } from '../packages/firebreak/src/gateway/admission.ts'
-import { kafkaFetchOptions, kafkaOptions } from '../packages/firebreak/src/kafka/kafka-options.ts'
+import { kafkaFetchOptions, kafkaOptions } from '../packages/firebreak/src/kafka/cluster/kafka-options.ts'
 import { blockedFilterOptions, letterFilterOptions } from '../packages/firebreak/src/ledger/list-options.ts'
 import {
   aimdOptions,
@@ -19,17 +19,17 @@ import {
   policyOptions,
   ratioBudgetOptions,
   tokenBudgetOptions,
-} from '../packages/firebreak/src/policy/policy-options.ts'
-import { retryOptions } from '../packages/firebreak/src/policy/retry.ts'
+} from '../packages/firebreak/src/policy/definition/policy-options.ts'
+import { retryOptions } from '../packages/firebreak/src/policy/definition/retry.ts'
 import { postgresAddressOptions, postgresOptions } from '../packages/firebreak/src/postgres/connection-settings.ts'
-import { callerOptions } from '../packages/firebreak/src/runtime/caller.ts'
-import { limitOptions, stopOptions } from '../packages/firebreak/src/runtime/limits.ts'
-import { runtimeOptions, startOptions } from '../packages/firebreak/src/runtime/runtime-options.ts'
-import { sqliteDatabaseOptions } from '../packages/firebreak/src/sqlite/sqlite-database.ts'
+import { callerOptions } from '../packages/firebreak/src/runtime/calls/caller.ts'
+import { limitOptions, stopOptions } from '../packages/firebreak/src/runtime/instance/limits.ts'
+import { runtimeOptions, startOptions } from '../packages/firebreak/src/runtime/instance/runtime-options.ts'
+import { sqliteDatabaseOptions } from '../packages/firebreak/src/sqlite/database/sqlite-database.ts'
 import { sqliteLogOptions } from '../packages/firebreak/src/sqlite/sqlite-log.ts'
 import { faultOptions } from '../packages/firebreak/src/testing/faults.ts'
 import { hostilityOptions } from '../packages/firebreak/src/testing/hostile/hostile.ts'
-import { memoryLogOptions } from '../packages/firebreak/src/testing/memory-log.ts'
+import { memoryLogOptions } from '../packages/firebreak/src/testing/memory-log/memory-log.ts'
 import { startStopOptions } from '../packages/firebreak/src/testing/start-stop.ts'
 import { testRuntimeOptions } from '../packages/firebreak/src/testing/test-runtime.ts'
 

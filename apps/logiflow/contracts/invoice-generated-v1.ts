@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { InvoiceLine } from '../domain/invoice.ts'
-import type { LocalDate, Money } from '../domain/units.ts'
-import { REVERSE_CHARGE_TEXT, type VatCategory } from '../domain/vat.ts'
+import type { InvoiceLine } from '../domain/invoice/invoice.ts'
+import { REVERSE_CHARGE_TEXT, type VatCategory } from '../domain/trade/vat.ts'
+import type { LocalDate, Money } from '../domain/values/units.ts'
 import type { InvoiceGenerated, InvoicePdf } from './payloads.ts'
 
 /** First version: one VAT rate for the whole invoice, as a float in percent, and one tax. Zero meant reverse charge. */

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { EtaReason } from '../domain/eta.ts'
-import type { InvoiceFacts } from '../domain/invoice.ts'
-import type { Order } from '../domain/orders.ts'
-import type { Billing, Route, RouteStop } from '../domain/route.ts'
-import type { Geo, Instant, LdmCm, Metres, Money, Place, Seconds, TimeWindow } from '../domain/units.ts'
+import type { InvoiceFacts } from '../domain/invoice/invoice.ts'
+import type { EtaReason } from '../domain/roads/eta.ts'
+import type { Billing, Route, RouteStop } from '../domain/roads/route.ts'
+import type { Order } from '../domain/trade/orders.ts'
+import type { Geo, Instant, LdmCm, Metres, Money, Place, Seconds, TimeWindow } from '../domain/values/units.ts'
 
 /** Payloads of the events: each carries its own type, so that the wire value can be read without the envelope. */
 type Of<Type extends string, Fields> = { readonly type: Type } & Readonly<Fields>

@@ -1,4 +1,4 @@
-import { formatMoney } from '../domain/money.ts'
+import { formatMoney } from '../domain/values/money.ts'
 import type { Mode, Result } from './result.ts'
 
 const percent = (share: number): string => `${(share * 100).toFixed(share > 0.995 && share < 1 ? 2 : 0)} %`

@@ -1,9 +1,9 @@
 import type { OrderPlaced, PositionReported } from '../contracts/payloads.ts'
 import type { DispatchRequest } from '../contracts/requests.ts'
-import { depotOf, trucks } from '../domain/fleet.ts'
-import { generateOrder, orderClass } from '../domain/orders.ts'
-import { mulberry32, pick, type Random } from '../domain/random.ts'
-import { instantAtMs } from '../domain/time.ts'
+import { depotOf, trucks } from '../domain/roads/fleet.ts'
+import { generateOrder, orderClass } from '../domain/trade/orders.ts'
+import { mulberry32, pick, type Random } from '../domain/values/random.ts'
+import { instantAtMs } from '../domain/values/time.ts'
 
 /** Half past the hour that winter time repeats: 02:02:03 in Amsterdam. */
 const STARTS_AT_MS = Date.UTC(2026, 10, 1, 1, 2, 3)

@@ -8,7 +8,7 @@ import {
 import type { AddressInfo } from 'node:net'
 import { isFirebreakError } from 'firebreak'
 import { ZodError } from 'zod'
-import { DomainError } from '../domain/domain-error.ts'
+import { DomainError } from '../domain/values/domain-error.ts'
 import { complain } from './terminal.ts'
 
 const BODY_BYTES_MAX = 256 * 1024

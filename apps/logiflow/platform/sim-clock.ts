@@ -1,5 +1,5 @@
-import { instantAtMs } from '../domain/time.ts'
-import type { Instant } from '../domain/units.ts'
+import { instantAtMs } from '../domain/values/time.ts'
+import type { Instant } from '../domain/values/units.ts'
 
 /** The clock of the transport world: it starts somewhere and runs `speed` times as fast as the wall clock. */
 export type SimClock = {

@@ -1,6 +1,6 @@
 import { routeCalculated } from '../contracts/payloads.ts'
-import { renderInvoicePdf } from '../domain/invoice-pdf.ts'
-import { renderInvoicePdf as renderLeaking } from '../domain/invoice-pdf-leaky.ts'
+import { renderInvoicePdf } from '../domain/invoice/invoice-pdf.ts'
+import { renderInvoicePdf as renderLeaking } from '../domain/invoice/invoice-pdf-leaky.ts'
 import { inTransaction, pdfDirOf } from '../platform/engines.ts'
 import { env, newId } from '../platform/machine.ts'
 import { draftInvoice, type InvoicingOptions, saveInvoice } from '../services/invoicing/issue.ts'

@@ -1,6 +1,6 @@
 import { dispatchRequest } from '../contracts/requests.ts'
-import { truckOf } from '../domain/fleet.ts'
-import { plusSeconds } from '../domain/time.ts'
+import { truckOf } from '../domain/roads/fleet.ts'
+import { plusSeconds } from '../domain/values/time.ts'
 import { inTransaction } from '../platform/engines.ts'
 import { Problem } from '../platform/http.ts'
 import { newId } from '../platform/machine.ts'

@@ -1,9 +1,9 @@
 /** Writes data/{depots,trucks,customers}.json. All companies are invented; ids carry valid check digits of numbers not in use. */
 import { writeFileSync } from 'node:fs'
-import { belgianBban, ibanFor } from '../domain/iban.ts'
-import { places } from '../domain/places.ts'
-import { integerBetween, mulberry32, pick } from '../domain/random.ts'
-import { belgianCheckDigits, dutchCheckDigit, luxembourgCheckDigits } from '../domain/vat-id.ts'
+import { places } from '../domain/roads/places.ts'
+import { belgianBban, ibanFor } from '../domain/values/iban.ts'
+import { integerBetween, mulberry32, pick } from '../domain/values/random.ts'
+import { belgianCheckDigits, dutchCheckDigit, luxembourgCheckDigits } from '../domain/values/vat-id.ts'
 
 const random = mulberry32(20261101)
 const digits = (count: number): string => Array.from({ length: count }, () => integerBetween(random, 0, 9)).join('')

@@ -1,7 +1,7 @@
 import type { Database, Sql } from 'firebreak'
 import type { OrderPlaced } from '../contracts/payloads.ts'
-import { generateOrder } from '../domain/orders.ts'
-import { mulberry32 } from '../domain/random.ts'
+import { generateOrder } from '../domain/trade/orders.ts'
+import { mulberry32 } from '../domain/values/random.ts'
 
 /** The same order for the same number. */
 export const sampleOrder = (number: number): OrderPlaced => ({

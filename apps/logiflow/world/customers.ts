@@ -1,7 +1,7 @@
-import { customers } from '../domain/customers.ts'
-import { loadedDistanceM } from '../domain/orders.ts'
-import { places } from '../domain/places.ts'
-import { integerBetween, pick, type Random } from '../domain/random.ts'
+import { places } from '../domain/roads/places.ts'
+import { customers } from '../domain/trade/customers.ts'
+import { loadedDistanceM } from '../domain/trade/orders.ts'
+import { integerBetween, pick, type Random } from '../domain/values/random.ts'
 import type { OrderRequest } from '../services/portal/place-order.ts'
 
 const HAUL_MIN_M = 60_000

@@ -1,10 +1,10 @@
 import type { PositionReported, RouteCalculated } from '../contracts/payloads.ts'
-import { network } from '../domain/network.ts'
-import { mulberry32 } from '../domain/random.ts'
-import { planOf, type RoutePlan } from '../domain/route.ts'
-import { instantAtMs } from '../domain/time.ts'
-import { truckAt } from '../domain/truck-motion.ts'
-import type { Geo, Instant } from '../domain/units.ts'
+import { network } from '../domain/roads/network.ts'
+import { planOf, type RoutePlan } from '../domain/roads/route.ts'
+import { truckAt } from '../domain/roads/truck-motion.ts'
+import { mulberry32 } from '../domain/values/random.ts'
+import { instantAtMs } from '../domain/values/time.ts'
+import type { Geo, Instant } from '../domain/values/units.ts'
 
 /** Every fourth trip meets a traffic jam that costs between 20 and 50 minutes. */
 const JAM_SHARE = 0.25

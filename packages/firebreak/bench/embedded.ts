@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { ratesWithBacklog } from './embedded-backlog.ts'
-import { consumePerSec, effectOncePerSec, handler5msPerSec } from './embedded-consume.ts'
-import { latencyAt } from './embedded-latency.ts'
-import { publishPerSec } from './embedded-publish.ts'
-import { rawAppendPerSec } from './raw-sqlite.ts'
-import { handlersMax, inFolder, round2 } from './settings.ts'
-import { alternately, everyRound, type Goal, Rounds, type Suite, type SuiteOptions } from './suite.ts'
+import { handlersMax, inFolder, round2 } from './common/settings.ts'
+import { alternately, everyRound, type Goal, Rounds, type Suite, type SuiteOptions } from './common/suite.ts'
+import { ratesWithBacklog } from './embedded/embedded-backlog.ts'
+import { consumePerSec, effectOncePerSec, handler5msPerSec } from './embedded/embedded-consume.ts'
+import { latencyAt } from './embedded/embedded-latency.ts'
+import { publishPerSec } from './embedded/embedded-publish.ts'
+import { rawAppendPerSec } from './embedded/raw-sqlite.ts'
 
 const atLeast = (name: string, least: number): Goal => ({
   name,

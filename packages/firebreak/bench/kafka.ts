@@ -1,12 +1,20 @@
 import { countBrokers } from '../../../scripts/infra/readiness.ts'
 import { databaseUrl, kafkaBrokers, skipReason } from '../test/real/servers.ts'
-import { healthyLatency, windowMs } from './kafka-parked.ts'
-import type { Servers } from './kafka-rates.ts'
-import * as rates from './kafka-rates.ts'
-import { serverSettings } from './postgres-databases.ts'
-import { rawProducePerSec } from './raw-kafka.ts'
-import { compression, fetchBytesMax, handlersMax, partitions, replicas, round2, versionsOf } from './settings.ts'
-import { alternately, everyRound, type Goal, Rounds, type Suite, type SuiteOptions, type SuiteResult } from './suite.ts'
+import { serverSettings } from './common/postgres-databases.ts'
+import { compression, fetchBytesMax, handlersMax, partitions, replicas, round2, versionsOf } from './common/settings.ts'
+import {
+  alternately,
+  everyRound,
+  type Goal,
+  Rounds,
+  type Suite,
+  type SuiteOptions,
+  type SuiteResult,
+} from './common/suite.ts'
+import { healthyLatency, windowMs } from './kafka/kafka-parked.ts'
+import type { Servers } from './kafka/kafka-rates.ts'
+import * as rates from './kafka/kafka-rates.ts'
+import { rawProducePerSec } from './kafka/raw-kafka.ts'
 
 const goals: readonly Goal[] = [
   { name: 'consumeToRaw', text: '>= 0.85', holds: (f) => Number(f['consumeToRaw']) >= 0.85 },

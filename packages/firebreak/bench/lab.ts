@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
-import { readScenario } from '../src/lab/read-scenario.ts'
+import { readScenario } from '../src/lab/file/read-scenario.ts'
+import type { Scenario } from '../src/lab/model/scenario.ts'
 import { runScenario } from '../src/lab/run.ts'
-import type { Scenario } from '../src/lab/scenario.ts'
-import { Simulation } from '../src/lab/simulation.ts'
-import { type Due, VirtualTime } from '../src/lab/virtual-time.ts'
+import { Simulation } from '../src/lab/sim/simulation.ts'
+import { type Due, VirtualTime } from '../src/lab/sim/virtual-time.ts'
 import type { Attempt, Caller } from '../src/policy/attempt.ts'
+import { policy } from '../src/policy/definition/policy.ts'
 import { Executor } from '../src/policy/executor.ts'
-import { policy } from '../src/policy/policy.ts'
-import { seededEntropy } from '../src/testing/seeded-entropy.ts'
-import { perSecond } from './settings.ts'
-import { type Goal, Rounds, type Suite } from './suite.ts'
+import { seededEntropy } from '../src/testing/virtual-time/seeded-entropy.ts'
+import { perSecond } from './common/settings.ts'
+import { type Goal, Rounds, type Suite } from './common/suite.ts'
 
 const atLeast = (name: string, least: number): Goal => ({
   name,

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util'
+import { type Machine, machine } from './common/settings.ts'
+import type { Figures, Suite, SuiteOptions, SuiteResult } from './common/suite.ts'
 import { embeddedSuite } from './embedded.ts'
 import { kafkaSuite } from './kafka.ts'
 import { labSuite } from './lab.ts'
 import { policySuite } from './policy.ts'
 import { postgresSuite } from './postgres.ts'
-import { type Machine, machine } from './settings.ts'
-import type { Figures, Suite, SuiteOptions, SuiteResult } from './suite.ts'
 
 const suites: readonly Suite[] = [embeddedSuite, kafkaSuite, postgresSuite, policySuite, labSuite]
 

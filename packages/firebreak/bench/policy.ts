@@ -12,11 +12,11 @@ import {
 import OpossumBreaker from 'opossum'
 import { systemClock } from '../src/node/clock.ts'
 import { systemEntropy } from '../src/node/entropy.ts'
+import { policy } from '../src/policy/definition/policy.ts'
+import type { LimitSpec } from '../src/policy/definition/policy-spec.ts'
 import { Executor } from '../src/policy/executor.ts'
-import { policy } from '../src/policy/policy.ts'
-import type { LimitSpec } from '../src/policy/policy-spec.ts'
-import { round2, versionsOf } from './settings.ts'
-import { alternately, everyRound, type Goal, Rounds, type Suite } from './suite.ts'
+import { round2, versionsOf } from './common/settings.ts'
+import { alternately, everyRound, type Goal, Rounds, type Suite } from './common/suite.ts'
 
 const goals: readonly Goal[] = [
   { name: 'fullStackNs', text: '<= 500', holds: ({ fullStackNs }) => Number(fullStackNs) <= 500 },

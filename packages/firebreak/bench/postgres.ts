@@ -1,14 +1,22 @@
 import type { Log } from 'firebreak'
 import { memoryLog } from 'firebreak/testing'
 import { databaseUrl, kafkaBrokers, skipReason } from '../test/real/servers.ts'
-import { eventsOn } from './events.ts'
-import { type GraphileTuning, graphilePerSec } from './graphile.ts'
-import { inBenchTopics, openLog } from './kafka-rates.ts'
-import { type Relayed, relayBacklog } from './outbox-backlog.ts'
-import { inDatabase, serverSettings } from './postgres-databases.ts'
-import { effectOncePerSec } from './postgres-effect.ts'
-import { handlersMax, versionsOf } from './settings.ts'
-import { alternately, everyRound, type Goal, Rounds, type Suite, type SuiteOptions, type SuiteResult } from './suite.ts'
+import { eventsOn } from './common/events.ts'
+import { inDatabase, serverSettings } from './common/postgres-databases.ts'
+import { handlersMax, versionsOf } from './common/settings.ts'
+import {
+  alternately,
+  everyRound,
+  type Goal,
+  Rounds,
+  type Suite,
+  type SuiteOptions,
+  type SuiteResult,
+} from './common/suite.ts'
+import { inBenchTopics, openLog } from './kafka/kafka-rates.ts'
+import { type GraphileTuning, graphilePerSec } from './postgres/graphile.ts'
+import { type Relayed, relayBacklog } from './postgres/outbox-backlog.ts'
+import { effectOncePerSec } from './postgres/postgres-effect.ts'
 
 const goals: readonly Goal[] = [
   { name: 'effectOnceToPeer', text: '>= 1.0', holds: (f) => Number(f['effectOnceToPeer']) >= 1 },

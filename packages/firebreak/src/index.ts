@@ -1,4 +1,4 @@
-export { type Config, type ConfiguredService, defineConfig } from './cli/config.ts'
+export { type Config, type ConfiguredService, defineConfig } from './cli/program/config.ts'
 export type {
   AnyCallSignature,
   CallOptions,
@@ -75,9 +75,9 @@ export {
 export { type ServiceDefinition, type ServiceSpec, service } from './define/service.ts'
 export type { BlockedAction, BlockedEvent, BlockedFilter, BlockedPage, BlockedState } from './ledger/blocked-events.ts'
 export type { DeadLetter, LetterAction, LetterFilter, LetterPage, LetterState } from './ledger/letters.ts'
-export { type LedgerReport, type LogView, type PartitionLedger, verifyLedger } from './ledger/verify.ts'
+export { type LedgerReport, type LogView, type PartitionLedger, verifyLedger } from './ledger/verify/verify.ts'
 export type { Fetch } from './node/fetch.ts'
-export { policy } from './policy/policy.ts'
+export { policy } from './policy/definition/policy.ts'
 export type {
   BreakerSpec,
   BudgetSpec,
@@ -86,15 +86,15 @@ export type {
   LimitSpec,
   Policy,
   PolicySpec,
-} from './policy/policy-spec.ts'
-export type { RetryPolicy, RetryTime } from './policy/retry.ts'
-export { type Caller, type CallerOptions, createCaller } from './runtime/caller.ts'
-export type { DependencyState, Endpoint } from './runtime/dependencies.ts'
-export type { Decision, LetterDesk } from './runtime/letter-desk.ts'
-export type { Limits } from './runtime/limits.ts'
-export type { OutboxDesk } from './runtime/outbox/outbox-desk.ts'
+} from './policy/definition/policy-spec.ts'
+export type { RetryPolicy, RetryTime } from './policy/definition/retry.ts'
+export { type Caller, type CallerOptions, createCaller } from './runtime/calls/caller.ts'
+export type { DependencyState, Endpoint } from './runtime/calls/dependencies.ts'
+export type { Limits } from './runtime/instance/limits.ts'
+export type { RuntimeOptions } from './runtime/instance/runtime-options.ts'
+export type { Decision, LetterDesk } from './runtime/operator/letter-desk.ts'
+export type { OutboxDesk } from './runtime/operator/outbox-desk.ts'
 export { createRuntime, type Runtime } from './runtime/runtime.ts'
-export type { RuntimeOptions } from './runtime/runtime-options.ts'
 export type { RuntimeStats } from './runtime/stats.ts'
-export { type SqliteDatabaseOptions, sqliteDatabase } from './sqlite/sqlite-database.ts'
+export { type SqliteDatabaseOptions, sqliteDatabase } from './sqlite/database/sqlite-database.ts'
 export { type SqliteLogOptions, sqliteLog } from './sqlite/sqlite-log.ts'

@@ -1,2 +1,2 @@
+export type { Compression, KafkaOptions, KafkaSasl, KafkaTls } from './kafka/cluster/kafka-options.ts'
 export { kafkaLog } from './kafka/kafka-log.ts'
-export type { Compression, KafkaOptions, KafkaSasl, KafkaTls } from './kafka/kafka-options.ts'

@@ -2,9 +2,9 @@ import { z } from 'zod'
 import type { Fact } from '../src/contracts/journal.ts'
 import { type CallDefinition, type CallSpec, call } from '../src/define/call.ts'
 import type { Fetch } from '../src/node/fetch.ts'
-import { type Caller, type CallerOptions, createCaller } from '../src/runtime/caller.ts'
-import { seededEntropy } from '../src/testing/seeded-entropy.ts'
-import { type VirtualClock, virtualClock } from '../src/testing/virtual-clock.ts'
+import { type Caller, type CallerOptions, createCaller } from '../src/runtime/calls/caller.ts'
+import { seededEntropy } from '../src/testing/virtual-time/seeded-entropy.ts'
+import { type VirtualClock, virtualClock } from '../src/testing/virtual-time/virtual-clock.ts'
 
 const request: z.ZodObject<{ routeId: z.ZodString; stops: z.ZodOptional<z.ZodNumber> }> = z.object({
   routeId: z.string(),

@@ -4,9 +4,9 @@ import { isFirebreakError } from '../src/contracts/errors.ts'
 import type { LogRecord } from '../src/contracts/log.ts'
 import { openLedger } from '../src/ledger/schema.ts'
 import { systemClock } from '../src/node/clock.ts'
-import { Committer } from '../src/runtime/committer.ts'
-import { bareUnit, type Unit, type UnitOutcome } from '../src/runtime/unit.ts'
-import { gate } from '../src/testing/database-scene.ts'
+import { Committer } from '../src/runtime/commit/committer.ts'
+import { bareUnit, type Unit, type UnitOutcome } from '../src/runtime/commit/unit.ts'
+import { gate } from '../src/testing/conformance/database-scene.ts'
 
 const nothing = (): void => {}
 

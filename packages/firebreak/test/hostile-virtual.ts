@@ -1,6 +1,6 @@
 import type { Act } from '../src/testing/hostile/act.ts'
-import { seededEntropy, subSeed } from '../src/testing/seeded-entropy.ts'
 import { createTestRuntime, type TestRuntime } from '../src/testing/test-runtime.ts'
+import { seededEntropy, subSeed } from '../src/testing/virtual-time/seeded-entropy.ts'
 import type { HostileEvidence } from './hostile-findings.ts'
 import {
   castOf,

@@ -1,5 +1,4 @@
-import type { ArmResult, LabResult } from '../src/lab/result.ts'
-import { runScenario } from '../src/lab/run.ts'
+import type { ArmResult, LabResult } from '../src/lab/model/result.ts'
 import type {
   Arm,
   Arrivals,
@@ -10,9 +9,10 @@ import type {
   ServiceModel,
   SyncEdge,
   Traffic,
-} from '../src/lab/scenario.ts'
-import { withDefaults } from '../src/policy/policy.ts'
-import type { Policy, PolicySpec } from '../src/policy/policy-spec.ts'
+} from '../src/lab/model/scenario.ts'
+import { runScenario } from '../src/lab/run.ts'
+import { withDefaults } from '../src/policy/definition/policy.ts'
+import type { Policy, PolicySpec } from '../src/policy/definition/policy-spec.ts'
 
 const infinity: number = Number.POSITIVE_INFINITY
 

@@ -1,7 +1,7 @@
 /** `npm run torture`: kills an engine for real and counts what is wrong afterwards. */
 import { parseArgs } from 'node:util'
-import { type EngineName, engineNames } from './engines.ts'
-import { whenNpmIsGone } from './npm-parent.ts'
+import { type EngineName, engineNames } from './process/engines.ts'
+import { whenNpmIsGone } from './process/npm-parent.ts'
 import { tryRecords } from './records.ts'
 import { type Report, type TortureOptions, torture } from './torture.ts'
 import { tryValues } from './values.ts'

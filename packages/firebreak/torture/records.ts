@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm'
 import { event, handle, type Schema, service } from 'firebreak'
 import { createTestRuntime, type TestRuntime } from 'firebreak/testing'
 import { drawOddRecord } from '../src/testing/hostile/records.ts'
-import { seededEntropy } from '../src/testing/seeded-entropy.ts'
+import { seededEntropy } from '../src/testing/virtual-time/seeded-entropy.ts'
 
 export interface RecordsOptions {
   readonly records: number

@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm'
 import { type Context, event, handle, type Schema, service } from 'firebreak'
 import { createTestRuntime, type TestRuntime } from 'firebreak/testing'
 import { drawOddValue } from '../src/testing/hostile/values.ts'
-import { seededEntropy } from '../src/testing/seeded-entropy.ts'
+import { seededEntropy } from '../src/testing/virtual-time/seeded-entropy.ts'
 import { type Said, SchemaValues } from './schema-values.ts'
 
 export interface ValuesOptions {

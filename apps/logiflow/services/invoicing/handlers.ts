@@ -1,7 +1,7 @@
 import { type Database, handle, minutes, permanent, type ServiceDefinition, service } from 'firebreak'
 import { InvoiceGenerated, RouteCalculated, TariffPublished } from '../../contracts/events.ts'
 import type { RouteCalculated as Route } from '../../contracts/payloads.ts'
-import { DomainError } from '../../domain/domain-error.ts'
+import { DomainError } from '../../domain/values/domain-error.ts'
 import { draftInvoice, type InvoicingOptions, saveInvoice } from './issue.ts'
 import { isInvoiced, nameTariff } from './store.ts'
 

@@ -1,5 +1,5 @@
-import { renderInvoicePdf } from '../../domain/invoice-pdf.ts'
-import { renderInvoicePdf as renderLeaking } from '../../domain/invoice-pdf-leaky.ts'
+import { renderInvoicePdf } from '../../domain/invoice/invoice-pdf.ts'
+import { renderInvoicePdf as renderLeaking } from '../../domain/invoice/invoice-pdf-leaky.ts'
 import { pdfDirOf } from '../../platform/engines.ts'
 import { env } from '../../platform/machine.ts'
 import { runService } from '../../platform/service-process.ts'

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { InvoicePdf } from '../../contracts/payloads.ts'
-import { pagesOf } from '../../domain/invoice-pdf.ts'
+import { pagesOf } from '../../domain/invoice/invoice-pdf.ts'
 import { newId } from '../../platform/machine.ts'
 
 /** Keeps PDFs in a folder, each under its content key, whole or not at all: written beside it, then renamed. */

@@ -6,7 +6,7 @@ import type {
   PositionReported,
   RouteCalculated,
 } from '../../contracts/payloads.ts'
-import type { Instant } from '../../domain/units.ts'
+import type { Instant } from '../../domain/values/units.ts'
 import { nowMs } from '../../platform/machine.ts'
 
 type Reader = Pick<Sql, 'query'>

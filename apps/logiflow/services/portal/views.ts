@@ -1,9 +1,9 @@
 import type { InvoiceGenerated, OrderPlaced, PositionReported, RouteCalculated } from '../../contracts/payloads.ts'
-import { customerOf, customers } from '../../domain/customers.ts'
-import { depots, truckOf, trucks } from '../../domain/fleet.ts'
-import { network } from '../../domain/network.ts'
-import { orderLoad } from '../../domain/orders.ts'
-import { places } from '../../domain/places.ts'
+import { depots, truckOf, trucks } from '../../domain/roads/fleet.ts'
+import { network } from '../../domain/roads/network.ts'
+import { places } from '../../domain/roads/places.ts'
+import { customerOf, customers } from '../../domain/trade/customers.ts'
+import { orderLoad } from '../../domain/trade/orders.ts'
 import type { CardRow } from './store.ts'
 
 const parse = <T>(text: string | null): T | null => (text === null ? null : (JSON.parse(text) as T))

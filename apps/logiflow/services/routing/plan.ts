@@ -1,12 +1,12 @@
 import type { RouteCalculated } from '../../contracts/payloads.ts'
-import { depotOf, type Truck, trucks } from '../../domain/fleet.ts'
-import { haversineM } from '../../domain/geo.ts'
-import { network } from '../../domain/network.ts'
-import { type Order, orderClass, orderLoad } from '../../domain/orders.ts'
-import { buildRoute, planOf, type Route, type RouteTask } from '../../domain/route.ts'
-import { chargeableM } from '../../domain/tariff.ts'
-import { plusSeconds } from '../../domain/time.ts'
-import type { Instant } from '../../domain/units.ts'
+import { depotOf, type Truck, trucks } from '../../domain/roads/fleet.ts'
+import { network } from '../../domain/roads/network.ts'
+import { buildRoute, planOf, type Route, type RouteTask } from '../../domain/roads/route.ts'
+import { type Order, orderClass, orderLoad } from '../../domain/trade/orders.ts'
+import { chargeableM } from '../../domain/trade/tariff.ts'
+import { haversineM } from '../../domain/values/geo.ts'
+import { plusSeconds } from '../../domain/values/time.ts'
+import type { Instant } from '../../domain/values/units.ts'
 
 const shipmentIdOf = (order: Pick<Order, 'orderNumber'>): string => order.orderNumber.replace(/^LF/, 'SH')
 

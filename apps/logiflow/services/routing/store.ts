@@ -1,6 +1,6 @@
 import type { Sql } from 'firebreak'
 import type { RouteCalculated } from '../../contracts/payloads.ts'
-import type { Instant } from '../../domain/units.ts'
+import type { Instant } from '../../domain/values/units.ts'
 import { nowMs } from '../../platform/machine.ts'
 import { freeAt } from './plan.ts'
 

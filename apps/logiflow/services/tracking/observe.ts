@@ -1,12 +1,12 @@
 import type { Publish, Sql } from 'firebreak'
 import { EtaRevised, PositionReported, ShipmentDelivered, ShipmentPickedUp } from '../../contracts/events.ts'
 import type { PositionReported as Position } from '../../contracts/payloads.ts'
-import { estimateEta, isWorthTelling } from '../../domain/eta.ts'
-import { haversineM } from '../../domain/geo.ts'
-import { network } from '../../domain/network.ts'
-import { planOf, type Route, type RoutePlan } from '../../domain/route.ts'
-import { secondsBetween } from '../../domain/time.ts'
-import type { Geo } from '../../domain/units.ts'
+import { estimateEta, isWorthTelling } from '../../domain/roads/eta.ts'
+import { network } from '../../domain/roads/network.ts'
+import { planOf, type Route, type RoutePlan } from '../../domain/roads/route.ts'
+import { haversineM } from '../../domain/values/geo.ts'
+import { secondsBetween } from '../../domain/values/time.ts'
+import type { Geo } from '../../domain/values/units.ts'
 import {
   type ActivePlan,
   activePlan,

@@ -1,6 +1,6 @@
 import type { Sql } from 'firebreak'
 import type { PositionReported, RouteCalculated } from '../../contracts/payloads.ts'
-import type { Instant } from '../../domain/units.ts'
+import type { Instant } from '../../domain/values/units.ts'
 
 type Reader = Pick<Sql, 'query'>
 

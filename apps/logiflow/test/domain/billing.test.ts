@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { customerOf } from '../../domain/customers.ts'
-import { buildInvoice, formatInvoiceNumber } from '../../domain/invoice.ts'
-import { money, sumMoney } from '../../domain/money.ts'
-import { chargeableM, freightLines, quoteFreight, requiredClass, tariffOf } from '../../domain/tariff.ts'
-import { type TaxedLine, vatBreakdown, vatTreatment } from '../../domain/vat.ts'
+import { buildInvoice, formatInvoiceNumber } from '../../domain/invoice/invoice.ts'
+import { customerOf } from '../../domain/trade/customers.ts'
+import { chargeableM, freightLines, quoteFreight, requiredClass, tariffOf } from '../../domain/trade/tariff.ts'
+import { type TaxedLine, vatBreakdown, vatTreatment } from '../../domain/trade/vat.ts'
+import { money, sumMoney } from '../../domain/values/money.ts'
 import { sampleInvoice, sampleRoute } from './samples.ts'
 
 const line = (minor: number, vatCategory: 'S' | 'AE' = 'S', vatRateBp: number = 2100): TaxedLine => ({

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createCorridors } from '../../domain/corridors.ts'
-import { depots, trucks } from '../../domain/fleet.ts'
-import { geoAt, haversineM, headingDeg } from '../../domain/geo.ts'
-import { network } from '../../domain/network.ts'
-import { places } from '../../domain/places.ts'
-import { pointAlong, projectOnTrack, stopsAlongM, trackOf } from '../../domain/track.ts'
+import { createCorridors } from '../../domain/roads/corridors.ts'
+import { depots, trucks } from '../../domain/roads/fleet.ts'
+import { network } from '../../domain/roads/network.ts'
+import { places } from '../../domain/roads/places.ts'
+import { pointAlong, projectOnTrack, stopsAlongM, trackOf } from '../../domain/roads/track.ts'
+import { geoAt, haversineM, headingDeg } from '../../domain/values/geo.ts'
 import { placeNamed } from './samples.ts'
 
 const nodeId = (name: string): number => Number(placeNamed(name).placeId)

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import type { PlanningProblem } from '../../domain/planning-problem.ts'
+import type { PlanningProblem } from '../../domain/planning/planning-problem.ts'
 
 const FOLDER = new URL('../../../../../shared/data/vrp/', import.meta.url)
 

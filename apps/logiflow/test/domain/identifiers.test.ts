@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { customers } from '../../domain/customers.ts'
-import { belgianBban, formatIban, ibanFor, isIban } from '../../domain/iban.ts'
-import { seller } from '../../domain/seller.ts'
-import { gs1CheckDigit, isSscc, sscc } from '../../domain/sscc.ts'
-import { isVatId } from '../../domain/vat-id.ts'
+import { customers } from '../../domain/trade/customers.ts'
+import { seller } from '../../domain/trade/seller.ts'
+import { belgianBban, formatIban, ibanFor, isIban } from '../../domain/values/iban.ts'
+import { gs1CheckDigit, isSscc, sscc } from '../../domain/values/sscc.ts'
+import { isVatId } from '../../domain/values/vat-id.ts'
 
 test("GS1's own example keeps its check digit", () => {
   assert.equal(gs1CheckDigit('37610425002123456'), 9)

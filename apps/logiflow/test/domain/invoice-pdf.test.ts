@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { pagesOf, renderInvoicePdf } from '../../domain/invoice-pdf.ts'
-import { renderInvoicePdf as renderLeaky } from '../../domain/invoice-pdf-leaky.ts'
+import { pagesOf, renderInvoicePdf } from '../../domain/invoice/invoice-pdf.ts'
+import { renderInvoicePdf as renderLeaky } from '../../domain/invoice/invoice-pdf-leaky.ts'
 import { sampleInvoice, sampleRoute } from './samples.ts'
 
 const noPdfToText =

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { DomainError } from '../../domain/domain-error.ts'
+import { DomainError } from '../../domain/values/domain-error.ts'
 import {
   addMoney,
   currencyDecimals,
@@ -12,7 +12,7 @@ import {
   sumMoney,
   timesRate,
   timesRatio,
-} from '../../domain/money.ts'
+} from '../../domain/values/money.ts'
 
 const hasCode =
   (code: string) =>

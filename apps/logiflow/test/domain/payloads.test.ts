@@ -11,10 +11,10 @@ import {
   shipmentDelivered,
   shipmentPickedUp,
 } from '../../contracts/payloads.ts'
-import { capacities } from '../../domain/fleet.ts'
-import { generateOrders, orderClass, orderLoad } from '../../domain/orders.ts'
-import { drivingS } from '../../domain/speed-profile.ts'
-import { secondsBetween } from '../../domain/time.ts'
+import { capacities } from '../../domain/roads/fleet.ts'
+import { drivingS } from '../../domain/roads/speed-profile.ts'
+import { generateOrders, orderClass, orderLoad } from '../../domain/trade/orders.ts'
+import { secondsBetween } from '../../domain/values/time.ts'
 import { DEPART_AT, sampleInvoice, sampleRoute } from './samples.ts'
 
 const orders = generateOrders({ seed: 203, count: 200, firstAt: DEPART_AT, everyS: 30 })

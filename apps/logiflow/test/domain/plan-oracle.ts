@@ -1,5 +1,5 @@
-import type { Plan } from '../../domain/planner.ts'
-import type { PlanningProblem } from '../../domain/planning-problem.ts'
+import type { Plan } from '../../domain/planning/planner.ts'
+import type { PlanningProblem } from '../../domain/planning/planning-problem.ts'
 
 /** Written apart from the planner on purpose: it shares no function with what it judges. */
 const isAllowed = (problem: PlanningProblem, tour: readonly number[]): boolean => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { planTours } from '../../domain/planner.ts'
-import type { PlanningProblem } from '../../domain/planning-problem.ts'
-import { integerBetween, mulberry32 } from '../../domain/random.ts'
+import { planTours } from '../../domain/planning/planner.ts'
+import type { PlanningProblem } from '../../domain/planning/planning-problem.ts'
+import { integerBetween, mulberry32 } from '../../domain/values/random.ts'
 import { readCvrp, skipWithoutInstances } from './cvrplib.ts'
 import { optimumM, violationsOf } from './plan-oracle.ts'
 

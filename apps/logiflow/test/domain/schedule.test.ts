@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { propagate, type Visit } from '../../domain/schedule.ts'
-import { drivingS, remainingAfterM } from '../../domain/speed-profile.ts'
+import { propagate, type Visit } from '../../domain/roads/schedule.ts'
+import { drivingS, remainingAfterM } from '../../domain/roads/speed-profile.ts'
 
 const visit = (legM: number, change: Partial<Visit> = {}): Visit => ({
   ...{ legM, legS: drivingS(legM), serviceS: 0, windowFromS: 0, windowToS: Number.POSITIVE_INFINITY },

@@ -1,10 +1,10 @@
 import { asyncApiOf } from '../define/asyncapi.ts'
 import { retriedInWords } from '../define/final-answers.ts'
 import { type Manifest, type ManifestHandler, manifestOf } from '../define/manifest-of.ts'
-import type { RetryPolicy, RetryTime } from '../policy/retry.ts'
-import type { Call, Command } from './command.ts'
-import { exit } from './exit.ts'
-import { duration } from './output.ts'
+import type { RetryPolicy, RetryTime } from '../policy/definition/retry.ts'
+import type { Call, Command } from './program/command.ts'
+import { exit } from './program/exit.ts'
+import { duration } from './program/output.ts'
 
 export const describeCommand: Command = {
   name: 'describe',

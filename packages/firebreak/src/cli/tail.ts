@@ -1,12 +1,12 @@
 import { sleep } from '../contracts/clock.ts'
 import type { LogEntry, LogInspection, TopicInfo } from '../contracts/log.ts'
-import { visibleLine } from '../contracts/visible.ts'
+import { visibleLine } from '../contracts/text/visible.ts'
 import { toRfc3339 } from '../node/clock.ts'
-import type { Arguments } from './args.ts'
-import type { Call, Command } from './command.ts'
-import { type ExitCode, exit, usageError } from './exit.ts'
-import { cut, type Part } from './output.ts'
-import { originalFields, payloadFields, textOf } from './payload.ts'
+import type { Arguments } from './program/args.ts'
+import type { Call, Command } from './program/command.ts'
+import { type ExitCode, exit, usageError } from './program/exit.ts'
+import { cut, type Part } from './program/output.ts'
+import { originalFields, payloadFields, textOf } from './program/payload.ts'
 import { unknownTopic } from './topics.ts'
 
 // Inspection cannot wake anybody. Ten looks a second feel live and cost an idle system nothing that can be measured.

@@ -1,10 +1,10 @@
 import type { TopicSpec } from '../contracts/log.ts'
 import { type PlannedTopic, type TopicPlan, topicPlan } from '../define/topic-plan.ts'
 import { topicsOf } from '../define/topics-of.ts'
-import { mirrorTopic } from '../runtime/mirror.ts'
-import type { Call } from './command.ts'
-import { type ExitCode, exit } from './exit.ts'
-import { counted, cut, duration } from './output.ts'
+import { mirrorTopic } from '../runtime/message/mirror.ts'
+import type { Call } from './program/command.ts'
+import { type ExitCode, exit } from './program/exit.ts'
+import { counted, cut, duration } from './program/output.ts'
 
 const partitionsDefault = 6
 const othersCharsMax = 200

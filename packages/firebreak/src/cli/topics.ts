@@ -1,9 +1,9 @@
 import type { LogInspection, Position, TopicInfo } from '../contracts/log.ts'
 import type { ServiceDefinition } from '../define/service.ts'
-import type { Call, Command } from './command.ts'
-import { CommandError, type ExitCode, exit, usageError } from './exit.ts'
-import { duration, grouped } from './output.ts'
-import { didYouMean } from './suggest.ts'
+import type { Call, Command } from './program/command.ts'
+import { CommandError, type ExitCode, exit, usageError } from './program/exit.ts'
+import { duration, grouped } from './program/output.ts'
+import { didYouMean } from './program/suggest.ts'
 import { planTopics } from './topics-plan.ts'
 
 export const topicsCommand: Command = {

@@ -1,7 +1,7 @@
-import { type LedgerReport, type PartitionLedger, verifyLedger } from '../ledger/verify.ts'
-import type { Call, Command } from './command.ts'
-import { exit } from './exit.ts'
-import { counted, grouped } from './output.ts'
+import { type LedgerReport, type PartitionLedger, verifyLedger } from '../ledger/verify/verify.ts'
+import type { Call, Command } from './program/command.ts'
+import { exit } from './program/exit.ts'
+import { counted, grouped } from './program/output.ts'
 
 export const verifyCommand: Command = {
   name: 'verify',

@@ -1,5 +1,5 @@
 import { catalogue, type ErrorCode, type ErrorKind } from './error-catalogue.ts'
-import { fieldOf, textOf } from './text-of.ts'
+import { fieldOf, textOf } from './text/text-of.ts'
 
 const brand: unique symbol = Symbol.for('firebreak.error') as never
 const kinds: ReadonlySet<unknown> = new Set<ErrorKind>(['transient', 'permanent', 'config', 'bug'])

@@ -5,8 +5,8 @@
  * I1 Nothing that is given is trusted: it may come from JavaScript or from a file, and have getters, traps or no text.
  * I2 What is absent or undefined is the default; null is a value.
  */
-import { nearestName } from './nearest-name.ts'
-import { fieldOf, keptText, textOf } from './text-of.ts'
+import { nearestName } from './text/nearest-name.ts'
+import { fieldOf, keptText, textOf } from './text/text-of.ts'
 
 /** What is wrong, in words: the name, what it may be, and what it is. Empty when it is sound. */
 export type Problems = readonly string[]

@@ -1,4 +1,4 @@
-import { fieldOf, textOf } from './text-of.ts'
+import { fieldOf, textOf } from './text/text-of.ts'
 
 /**
  * The part of the Standard Schema v1 interface that firebreak uses, so that zod, Valibot, ArkType and others fit

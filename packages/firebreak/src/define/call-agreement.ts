@@ -1,4 +1,4 @@
-import type { Policy } from '../policy/policy-spec.ts'
+import type { Policy } from '../policy/definition/policy-spec.ts'
 import type { AnyCall } from './call.ts'
 
 /** What all calls of one dependency share: they count its failures and its load together. */

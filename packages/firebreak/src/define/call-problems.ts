@@ -1,6 +1,6 @@
 import { shown } from '../contracts/option.ts'
-import { fieldOf } from '../contracts/text-of.ts'
-import type { Policy } from '../policy/policy-spec.ts'
+import { fieldOf } from '../contracts/text/text-of.ts'
+import type { Policy } from '../policy/definition/policy-spec.ts'
 import { type FinalAnswers, finalProblems } from './final-answers.ts'
 
 /** What is judged of a call. */

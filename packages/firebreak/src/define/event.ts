@@ -3,7 +3,7 @@ import { FirebreakError } from '../contracts/errors.ts'
 import type { EventDefinition } from '../contracts/event.ts'
 import { count, flag, type OptionTable, optionProblems, other, type Problems, shown } from '../contracts/option.ts'
 import type { Schema, SchemaInput, SchemaOutput } from '../contracts/schema.ts'
-import { fieldOf } from '../contracts/text-of.ts'
+import { fieldOf } from '../contracts/text/text-of.ts'
 import { topicNameProblems, topicOptions } from '../contracts/topic-options.ts'
 import { describeWire, unreadableParts } from './wire-schema.ts'
 

@@ -1,6 +1,6 @@
 import type { AnyEvent } from '../contracts/event.ts'
-import type { Policy } from '../policy/policy-spec.ts'
-import { type RetryPolicy, type RetryTime, retryTime } from '../policy/retry.ts'
+import type { Policy } from '../policy/definition/policy-spec.ts'
+import { type RetryPolicy, type RetryTime, retryTime } from '../policy/definition/retry.ts'
 import type { AnyCall, CallMethod } from './call.ts'
 import type { FinalAnswers } from './final-answers.ts'
 import type { ServiceDefinition } from './service.ts'

@@ -10,7 +10,7 @@ import {
   type Problems,
   shown,
 } from '../contracts/option.ts'
-import { fieldOf, textOf } from '../contracts/text-of.ts'
+import { fieldOf, textOf } from '../contracts/text/text-of.ts'
 import type { AnyCall } from './call.ts'
 import { callDisagreements } from './call-agreement.ts'
 import type { Handler } from './handle.ts'

@@ -1,6 +1,6 @@
-import { payloadDifference } from '../contracts/payload-difference.ts'
 import type { Schema } from '../contracts/schema.ts'
-import { fieldOf } from '../contracts/text-of.ts'
+import { payloadDifference } from '../contracts/text/payload-difference.ts'
+import { fieldOf } from '../contracts/text/text-of.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import { samplesOf } from './schema-samples.ts'
 

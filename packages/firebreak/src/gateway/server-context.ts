@@ -2,7 +2,7 @@ import type { Clock } from '../contracts/clock.ts'
 import type { Entropy } from '../contracts/entropy.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { Expirable } from '../policy/timeout-line.ts'
-import { childTrace } from '../runtime/envelope-codec.ts'
+import { childTrace } from '../runtime/message/envelope-codec.ts'
 import type { CallerWords } from './request-headers.ts'
 
 /**

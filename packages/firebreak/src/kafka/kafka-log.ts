@@ -11,13 +11,13 @@ import type {
   TopicSpec,
 } from '../contracts/log.ts'
 import { systemClock } from '../node/clock.ts'
-import { Cluster } from './kafka-cluster.ts'
-import { Connections } from './kafka-connections.ts'
-import { KafkaCursor } from './kafka-cursor.ts'
+import { Cluster } from './cluster/kafka-cluster.ts'
+import { Connections } from './cluster/kafka-connections.ts'
+import { type KafkaOptions, settingsOf } from './cluster/kafka-options.ts'
+import { ensureTopics } from './cluster/kafka-topics.ts'
 import { kafkaInspection } from './kafka-inspection.ts'
-import { type KafkaOptions, settingsOf } from './kafka-options.ts'
-import { Producer } from './kafka-producer.ts'
-import { ensureTopics } from './kafka-topics.ts'
+import { Producer } from './producer/kafka-producer.ts'
+import { KafkaCursor } from './reading/kafka-cursor.ts'
 
 /**
  * The `Log` port on Apache Kafka 3.2 or newer. Connects when it is first used.

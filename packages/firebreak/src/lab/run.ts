@@ -1,11 +1,11 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import { nextTurn } from '../node/turn.ts'
-import { armResult, type TallyResult, tallyResult } from './arm-result.ts'
+import { armResult, type TallyResult, tallyResult } from './analysis/arm-result.ts'
+import { type Checks, checkRun } from './analysis/checks.ts'
 import { type ArmRun, armProblems, chosenArms, nameOf, resultOf, spansOf } from './arm-run.ts'
-import { type Checks, checkRun } from './checks.ts'
-import type { ArmResult, LabResult } from './result.ts'
-import type { Arm, Scenario } from './scenario.ts'
-import { Simulation } from './simulation.ts'
+import type { ArmResult, LabResult } from './model/result.ts'
+import type { Arm, Scenario } from './model/scenario.ts'
+import { Simulation } from './sim/simulation.ts'
 
 export interface RunOptions {
   /** Ends the run; it rejects with the signal's reason. */

@@ -4,7 +4,7 @@
  */
 import { types } from 'node:util'
 import type { SqlParam, SqlValue } from '../contracts/database.ts'
-import { checkCount, type SqlText, statementInvalid } from '../contracts/sql-text.ts'
+import { checkCount, type SqlText, statementInvalid } from '../contracts/sql/sql-text.ts'
 
 /**
  * The values of one statement, each read once; `row` is the place of the array among others, counted from 1.

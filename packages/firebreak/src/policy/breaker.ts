@@ -1,4 +1,4 @@
-import type { BreakerSpec } from './policy-spec.ts'
+import type { BreakerSpec } from './definition/policy-spec.ts'
 
 const bucketCount = 10
 const noProbe = -1

@@ -1,4 +1,4 @@
-import type { BudgetSpec } from './policy-spec.ts'
+import type { BudgetSpec } from './definition/policy-spec.ts'
 
 /** How many retries a caller has left for one dependency; one budget for all its retries and hedges. */
 export interface RetryBudget {

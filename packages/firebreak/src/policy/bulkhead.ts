@@ -1,4 +1,4 @@
-import type { BulkheadSpec } from './policy-spec.ts'
+import type { BulkheadSpec } from './definition/policy-spec.ts'
 
 /** Who waits for a slot. A link of one queue. */
 export interface Waiter {

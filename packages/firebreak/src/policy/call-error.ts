@@ -1,7 +1,7 @@
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
-import { fieldOf } from '../contracts/text-of.ts'
+import { fieldOf } from '../contracts/text/text-of.ts'
 import type { AttemptFailure, CallFailure } from './attempt.ts'
-import type { Policy } from './policy-spec.ts'
+import type { Policy } from './definition/policy-spec.ts'
 
 // An inner policy has refused to send anything, or has no time left: asking again at once is load without hope.
 const final = new Set(['FB_CALL_OPEN', 'FB_CALL_BUSY', 'FB_CALL_DEADLINE'])

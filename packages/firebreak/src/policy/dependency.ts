@@ -1,9 +1,9 @@
 import { Breaker } from './breaker.ts'
 import { createBudget, type RetryBudget } from './budget.ts'
 import { Bulkhead } from './bulkhead.ts'
+import type { BreakerSpec, Policy } from './definition/policy-spec.ts'
 import { LatencyTracker } from './latency-tracker.ts'
-import { createLimit, type Limit } from './limit.ts'
-import type { BreakerSpec, Policy } from './policy-spec.ts'
+import { createLimit, type Limit } from './limit/limit.ts'
 
 /** Shards beyond this share one breaker, so that keys of callers cannot fill the memory. */
 const shardsMax = 1000

@@ -10,8 +10,8 @@
  */
 import type { Timer } from '../contracts/clock.ts'
 import type { Attempt, AttemptFailure, Caller, CallReason } from './attempt.ts'
-import { backoffMs } from './backoff.ts'
 import type { Breaker } from './breaker.ts'
+import { backoffMs } from './definition/backoff.ts'
 import { type Desk, LiveAttempt, type LiveCall } from './live-attempt.ts'
 
 /** What a call says of itself. */

@@ -1,10 +1,10 @@
 import type { Clock } from '../contracts/clock.ts'
 import type { Attempt, AttemptFailure, Caller, CallFailure } from './attempt.ts'
 import { callError, failureOf } from './call-error.ts'
+import type { Policy } from './definition/policy-spec.ts'
 import { Dependency } from './dependency.ts'
 import { type CallOptions, Execution } from './execution.ts'
 import type { Desk } from './live-attempt.ts'
-import type { Policy } from './policy-spec.ts'
 import { TimeoutLine } from './timeout-line.ts'
 
 export interface ExecutorOptions {

@@ -9,8 +9,8 @@ import type { Clock } from '../contracts/clock.ts'
 import type { Attempt, AttemptFailure, CallReason } from './attempt.ts'
 import type { Breaker } from './breaker.ts'
 import type { Waiter } from './bulkhead.ts'
+import type { Policy } from './definition/policy-spec.ts'
 import type { Dependency } from './dependency.ts'
-import type { Policy } from './policy-spec.ts'
 import type { Expirable, TimeoutLine } from './timeout-line.ts'
 
 /** What all calls of one executor share. */

@@ -6,7 +6,7 @@
  *     it. Its rows do not see each other, so it means the same in one statement as in many.
  */
 import type { SqlParam } from '../contracts/database.ts'
-import type { SqlText } from '../contracts/sql-text.ts'
+import type { SqlText } from '../contracts/sql/sql-text.ts'
 import { boundValues, rowsGiven } from '../node/sql-values.ts'
 import type { Step } from './round-trip.ts'
 import { parametersMax, postgresTexts, stepOf } from './statement.ts'

@@ -6,7 +6,7 @@
  */
 import { type PoolClient, Query, type QueryConfig, type QueryResult } from 'pg'
 import type { Sql } from '../contracts/database.ts'
-import { checkCount, statementInvalid } from '../contracts/sql-text.ts'
+import { checkCount, statementInvalid } from '../contracts/sql/sql-text.ts'
 import type { DriverQuery, Step } from './round-trip.ts'
 import { readWithinUnit } from './statement.ts'
 import { statementError } from './statement-errors.ts'

@@ -1,4 +1,4 @@
-import { scanSql } from '../contracts/sql-scan.ts'
+import { scanSql } from '../contracts/sql/sql-scan.ts'
 
 /**
  * What a statement can leave behind in its session or its transaction, for those that come after it there.

@@ -1,5 +1,5 @@
 import { DatabaseError } from 'pg'
-import { statementInvalid } from '../contracts/sql-text.ts'
+import { statementInvalid } from '../contracts/sql/sql-text.ts'
 
 /**
  * What the server says of the text alone, whatever tables there are: syntax, aggregates, windows and recursion in the wrong

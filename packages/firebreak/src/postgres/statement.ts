@@ -1,5 +1,5 @@
 import type { SqlParam, SqlRow } from '../contracts/database.ts'
-import { readSql, readsOnlyWith, type SqlRules, type SqlText, SqlTexts, steering } from '../contracts/sql-text.ts'
+import { readSql, readsOnlyWith, type SqlRules, type SqlText, SqlTexts, steering } from '../contracts/sql/sql-text.ts'
 import { boundValues } from '../node/sql-values.ts'
 import type { Answer, Step } from './round-trip.ts'
 import { rowOf, toWire } from './values.ts'

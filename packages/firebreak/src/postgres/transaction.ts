@@ -24,7 +24,7 @@
  */
 import type { CommitScope, SqlUnit, Verdict } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
-import { fieldOf } from '../contracts/text-of.ts'
+import { fieldOf } from '../contracts/text/text-of.ts'
 import { insideUnits, type OpenUnits } from '../node/open-units.ts'
 import { requiredError, TransactionWatch } from '../node/transaction-watch.ts'
 import { nextTurn } from '../node/turn.ts'

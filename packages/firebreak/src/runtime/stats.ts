@@ -1,6 +1,6 @@
-import type { Engine } from './engine.ts'
+import type { Engine } from './instance/engine.ts'
 import type { Relay } from './outbox/relay.ts'
-import type { ClaimedPartition } from './partition.ts'
+import type { ClaimedPartition } from './partition/partition.ts'
 
 /** A snapshot of one instance, for pages and tests. */
 export interface RuntimeStats {

@@ -5,9 +5,9 @@ import type { Log } from '../contracts/log.ts'
 import { choice, filled, type OptionTable, optionProblems, other, pathProblems } from '../contracts/option.ts'
 import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
-import { createLogClient } from './log-client.ts'
-import type { LinkOptions } from './log-link.ts'
-import type { LogDurability } from './log-schema.ts'
+import { createLogClient } from './client/log-client.ts'
+import type { LinkOptions } from './client/log-link.ts'
+import type { LogDurability } from './file/log-schema.ts'
 
 export interface SqliteLogOptions {
   /** A folder, created if missing, or a file `.../name.db` in it. Every process that names it shares the log. */

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { type Clock, sleep } from '../../src/contracts/clock.ts'
 import { handle } from '../../src/define/handle.ts'
 import { service } from '../../src/define/service.ts'
-import { seededEntropy } from '../../src/testing/seeded-entropy.ts'
 import { createTestRuntime, type TestRuntime } from '../../src/testing/test-runtime.ts'
+import { seededEntropy } from '../../src/testing/virtual-time/seeded-entropy.ts'
 import { Happened } from '../thing-scene.ts'
 
 const recordsAll = 100_000

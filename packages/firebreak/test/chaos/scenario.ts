@@ -6,8 +6,8 @@ import type { AnyEvent } from '../../src/contracts/event.ts'
 import { handle } from '../../src/define/handle.ts'
 import { type ServiceDefinition, service } from '../../src/define/service.ts'
 import { drawFaultRates, Faults } from '../../src/testing/faults.ts'
-import { seededEntropy, subSeed } from '../../src/testing/seeded-entropy.ts'
 import { createTestRuntime, type TestRuntime } from '../../src/testing/test-runtime.ts'
+import { seededEntropy, subSeed } from '../../src/testing/virtual-time/seeded-entropy.ts'
 import { Followed, Happened, type Thing } from '../thing-scene.ts'
 
 const retry = { attemptsMax: 200, baseMs: 200, capMs: 30_000, laneWaitMaxMs: 500, jitter: 'full' } as const

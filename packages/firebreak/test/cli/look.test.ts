@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
-import { defineConfig } from '../../src/cli/config.ts'
 import { retriesOf } from '../../src/cli/describe.ts'
+import { defineConfig } from '../../src/cli/program/config.ts'
 import { sleep, type Timer } from '../../src/contracts/clock.ts'
 import type { LogRecord } from '../../src/contracts/log.ts'
 import { call } from '../../src/define/call.ts'

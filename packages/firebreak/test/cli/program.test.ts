@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { commands } from '../../src/cli/commands.ts'
-import { defineConfig } from '../../src/cli/config.ts'
-import { didYouMean } from '../../src/cli/suggest.ts'
+import { defineConfig } from '../../src/cli/program/config.ts'
+import { didYouMean } from '../../src/cli/program/suggest.ts'
 import { invoicing, run, sceneIn, shop } from './scene.ts'
 
 const scene = sceneIn('/tmp/firebreak-cli-never-opened')

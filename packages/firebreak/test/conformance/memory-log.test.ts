@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { conformanceReport } from '../../src/testing/conformance.ts'
-import { logConformance } from '../../src/testing/log-conformance.ts'
-import type { LogHarness } from '../../src/testing/log-scene.ts'
-import { memoryLog } from '../../src/testing/memory-log.ts'
-import { memoryLogStore } from '../../src/testing/memory-log-store.ts'
+import { conformanceReport } from '../../src/testing/conformance/conformance.ts'
+import { logConformance } from '../../src/testing/conformance/log-conformance.ts'
+import type { LogHarness } from '../../src/testing/conformance/log-scene.ts'
+import { memoryLog } from '../../src/testing/memory-log/memory-log.ts'
+import { memoryLogStore } from '../../src/testing/memory-log/memory-log-store.ts'
 import { passingClock } from './passing-clock.ts'
 
 function harness(): LogHarness {

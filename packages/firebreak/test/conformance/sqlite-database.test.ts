@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { systemClock } from '../../src/node/clock.ts'
-import { sqliteDatabase } from '../../src/sqlite/sqlite-database.ts'
-import { conformanceReport } from '../../src/testing/conformance.ts'
-import { databaseConformance } from '../../src/testing/database-conformance.ts'
-import type { DatabaseHarness } from '../../src/testing/database-scene.ts'
+import { sqliteDatabase } from '../../src/sqlite/database/sqlite-database.ts'
+import { conformanceReport } from '../../src/testing/conformance/conformance.ts'
+import { databaseConformance } from '../../src/testing/conformance/database-conformance.ts'
+import type { DatabaseHarness } from '../../src/testing/conformance/database-scene.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-database-'))
 after(() => rmSync(folder, { recursive: true }))

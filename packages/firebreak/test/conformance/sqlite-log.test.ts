@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { systemClock } from '../../src/node/clock.ts'
 import { sqliteLog } from '../../src/sqlite/sqlite-log.ts'
-import { conformanceReport } from '../../src/testing/conformance.ts'
-import { logConformance } from '../../src/testing/log-conformance.ts'
-import type { LogHarness } from '../../src/testing/log-scene.ts'
+import { conformanceReport } from '../../src/testing/conformance/conformance.ts'
+import { logConformance } from '../../src/testing/conformance/log-conformance.ts'
+import type { LogHarness } from '../../src/testing/conformance/log-scene.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-log-'))
 after(() => rmSync(folder, { recursive: true }))

@@ -6,7 +6,7 @@ import { isFirebreakError } from '../../src/contracts/errors.ts'
 import { event } from '../../src/define/event.ts'
 import { handle } from '../../src/define/handle.ts'
 import { service } from '../../src/define/service.ts'
-import { inboxIdOf } from '../../src/runtime/envelope-codec.ts'
+import { inboxIdOf } from '../../src/runtime/message/envelope-codec.ts'
 import { createTestRuntime } from '../../src/testing/test-runtime.ts'
 
 const Counted = event({

@@ -6,8 +6,8 @@ import { isFinalAnswer } from '../../src/define/final-answers.ts'
 import { handle } from '../../src/define/handle.ts'
 import { manifestOf } from '../../src/define/manifest-of.ts'
 import { service } from '../../src/define/service.ts'
-import { backoffMs } from '../../src/policy/backoff.ts'
-import { retryDefaults, retryTime } from '../../src/policy/retry.ts'
+import { backoffMs } from '../../src/policy/definition/backoff.ts'
+import { retryDefaults, retryTime } from '../../src/policy/definition/retry.ts'
 import { blocksOf, readDoc, tableOf } from './markdown.ts'
 
 const guide = readDoc('docs/guides/02-errors-retries-dead-letters.md')

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { handle } from '../../src/define/handle.ts'
 import { service } from '../../src/define/service.ts'
-import { retryDefaults } from '../../src/policy/retry.ts'
-import { limitDefaults } from '../../src/runtime/limits.ts'
-import { databaseConformance } from '../../src/testing/database-conformance.ts'
+import { retryDefaults } from '../../src/policy/definition/retry.ts'
+import { limitDefaults } from '../../src/runtime/instance/limits.ts'
+import { databaseConformance } from '../../src/testing/conformance/database-conformance.ts'
 import { readDoc, repository, tableOf } from './markdown.ts'
 
 const page = readDoc('docs/guarantees.md')

@@ -7,7 +7,7 @@ import type { Context } from '../../src/contracts/context.ts'
 import { handle } from '../../src/define/handle.ts'
 import { service } from '../../src/define/service.ts'
 import { drawOddValue, oddThenables } from '../../src/testing/hostile/values.ts'
-import { seededEntropy } from '../../src/testing/seeded-entropy.ts'
+import { seededEntropy } from '../../src/testing/virtual-time/seeded-entropy.ts'
 import { Followed, Happened, recordOf, scene, type Thing } from '../thing-scene.ts'
 
 setFlagsFromString('--expose-gc')

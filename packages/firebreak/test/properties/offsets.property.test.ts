@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { parseAbove } from '../../src/ledger/above.ts'
-import { Offsets } from '../../src/runtime/offsets.ts'
+import { parseAbove } from '../../src/ledger/verify/above.ts'
+import { Offsets } from '../../src/runtime/partition/offsets.ts'
 
 /** Positions of a log with holes, in order, and an order in which they finish. */
 const plan = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 40 }).chain((steps) => {

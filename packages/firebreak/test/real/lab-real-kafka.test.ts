@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { kafkaLog } from '../../src/kafka/kafka-log.ts'
-import { runReal } from '../../src/lab/real.ts'
-import { arm, model, queue, scenario, steady } from '../process/lab-real-scene.ts'
+import { runReal } from '../../src/lab/live/live.ts'
+import { arm, model, queue, scenario, steady } from '../process/lab/real-scene.ts'
 import { kafkaBrokers, skipReason } from './servers.ts'
 
 const brokers = kafkaBrokers()

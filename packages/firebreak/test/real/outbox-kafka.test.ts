@@ -13,12 +13,12 @@ import type { Schema } from '../../src/contracts/schema.ts'
 import { event } from '../../src/define/event.ts'
 import { service } from '../../src/define/service.ts'
 import { addToOutbox } from '../../src/ledger/outbox.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { verifyLedger } from '../../src/ledger/verify/verify.ts'
 import { systemClock } from '../../src/node/clock.ts'
 import { systemEntropy } from '../../src/node/entropy.ts'
 import { createRuntime, type Runtime } from '../../src/runtime/runtime.ts'
-import { sqliteDatabase } from '../../src/sqlite/sqlite-database.ts'
-import { brokers, mortalLog, noKafka, unique, until } from './kafka-scene.ts'
+import { sqliteDatabase } from '../../src/sqlite/database/sqlite-database.ts'
+import { brokers, mortalLog, noKafka, unique, until } from './kafka/scene.ts'
 
 type Noted = EventDefinition<Schema<{ id: string; text: string }>>
 const noted = (type: string, topic: string): Noted =>

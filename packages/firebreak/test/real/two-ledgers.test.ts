@@ -8,8 +8,8 @@ import { handle } from '../../src/define/handle.ts'
 import { type ServiceDefinition, service } from '../../src/define/service.ts'
 import { createRuntime, type Runtime } from '../../src/runtime/runtime.ts'
 import { Happened } from '../thing-scene.ts'
-import { mortalLog, noKafka, quick, unique } from './kafka-scene.ts'
-import { needsPostgres, PostgresScene } from './postgres-scene.ts'
+import { mortalLog, noKafka, quick, unique } from './kafka/scene.ts'
+import { needsPostgres, PostgresScene } from './postgres/scene.ts'
 import { skipReason } from './servers.ts'
 
 const skip = (noKafka !== false || needsPostgres !== false) && skipReason.both

@@ -9,9 +9,16 @@ export function cycleRule(tree: Tree): readonly Violation[] {
     const targets = source.imports.map(({ from }) => targetOf(source, from)).filter((t) => t !== undefined)
     edges.set(source.path, [...new Set(targets)].filter((t) => tree.sources.has(t)).sort())
   }
-  return components(edges)
-    .filter((ring) => ring.length > 1 || edges.get(ring[0] ?? '')?.includes(ring[0] ?? ''))
-    .map((ring) => ({ rule: 'cycles', at: `${ring[0]}:1`, says: `imports go round: ${ring.join(' -> ')}` }))
+  return rings(edges).map((ring) => ({
+    rule: 'cycles',
+    at: `${ring[0]}:1`,
+    says: `imports go round: ${ring.join(' -> ')}`,
+  }))
+}
+
+/** What leads back to itself; each ring once. */
+export function rings(edges: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
+  return components(edges).filter((ring) => ring.length > 1 || edges.get(ring[0] ?? '')?.includes(ring[0] ?? ''))
 }
 
 /** Strongly connected components. **Source** R. Tarjan, "Depth-first search and linear graph algorithms", 1972 */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { floorRules } from './floors.ts'
 import { cycleRule, deadExportRule, deadFileRule } from './graph.ts'
+import { roomRules } from './rooms.ts'
 import { shapeRules } from './shape.ts'
 import { tokenRules } from './tokens.ts'
 import { type Tree, treeOf, type Violation } from './tree.ts'
@@ -68,6 +69,17 @@ const planted: readonly Planted[] = [
     rule: floorRules,
     files: { [`${src}/cli/a.ts`]: `import { a } from '../index.ts'` },
     finds: [/imports the entry/],
+  },
+  {
+    name: 'a folder with more files than anybody looks through, and two folders that import each other',
+    rule: roomRules,
+    files: {
+      ...Object.fromEntries(Array.from({ length: 25 }, (_, i) => [`${src}/a/f${i}.ts`, ''])),
+      [`${src}/b/in/x.ts`]: `import { y } from '../y.ts'`,
+      [`${src}/b/y.ts`]: '',
+      [`${src}/b/z.ts`]: `import { x } from './in/x.ts'`,
+    },
+    finds: [/25 files/, /folders go round: .*b -> .*b\/in/],
   },
   {
     name: 'an app that reaches into the library',

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Context } from '../../src/contracts/context.ts'
 import { call } from '../../src/define/call.ts'
 import type { ServerContext } from '../../src/gateway/server-context.ts'
-import type { Caller } from '../../src/runtime/caller.ts'
+import type { Caller } from '../../src/runtime/calls/caller.ts'
 
 // Checked by tsc, never run: every `@ts-expect-error` is a program that must not compile.
 

@@ -1,5 +1,5 @@
 import { isFirebreakError } from '../../contracts/errors.ts'
-import { classify } from '../decide.ts'
+import { classify } from '../instance/decide.ts'
 
 /**
  * What an error of `append` speaks of: `record`: these bytes will never be taken as they are; `place`: nothing is taken for

@@ -1,4 +1,4 @@
-import { type Backoff, backoffMs } from '../../policy/backoff.ts'
+import { type Backoff, backoffMs } from '../../policy/definition/backoff.ts'
 
 /** A key whose first event the log has refused. The event and all behind it are in the database only. */
 export interface BlockedLane {

@@ -1,0 +1,102 @@
+import { FirebreakError } from '../../contracts/errors.ts'
+import type { AnyEvent } from '../../contracts/event.ts'
+import { systemClock } from '../../node/clock.ts'
+import { editedPayload } from '../../runtime/message/edited-payload.ts'
+import type { Call, Command } from '../program/command.ts'
+import { type ExitCode, exit, usageError } from '../program/exit.ts'
+import type { Output } from '../program/output.ts'
+import { fieldChanges, parseExact, textOf, withSet } from '../program/payload.ts'
+import { showChanges } from '../program/payload-changes.ts'
+import { changeOptions } from './bulk.ts'
+import { type Pick, pickById, refuseUnlessOpen, serviceOption } from './letter-pick.ts'
+
+export const dlqEdit: Command = {
+  name: 'dlq edit',
+  summary: 'mend the payload of a dead letter and hand it back as a new event',
+  operands: '<id>',
+  operandsMin: 1,
+  operandsMax: 1,
+  examples: [
+    { line: 'dlq edit 01980f2a-7c --set weightKg=1200 --dry-run', what: 'one field; look at the change first' },
+    { line: 'dlq edit 01980f2a-7c --set stops.0.city=Köln --reason "typo in the order"', what: 'with a reason' },
+    { line: 'dlq show 01980f2a-7c --payload > p.json', what: 'or take the payload out,' },
+    { line: 'dlq edit 01980f2a-7c --file p.json', what: 'edit it, and hand it back' },
+  ],
+  options: {
+    ...serviceOption,
+    set: { value: 'path=value', many: true, help: 'set one field to JSON, or to text where it is none' },
+    file: { value: 'file', help: 'the whole payload as JSON; - reads the standard input' },
+    ...changeOptions,
+    reason: { value: 'text', help: 'kept in the history' },
+  },
+  notes: [
+    'The new payload must fit the contract of its event, or nothing happens. It goes back as\na new event that names the old one as its cause; the old letter stays, superseded.',
+  ],
+  run: edit,
+}
+
+async function edit(call: Call): Promise<ExitCode> {
+  const { args, output } = call
+  const file = args.text('file')
+  const sets = args.texts('set')
+  if ((file === undefined) === (sets.length === 0))
+    throw usageError('Say what to change: --file payload.json or --set path=value.')
+  const pick = await pickById(call, args.operands[0] ?? '')
+  const { letter, ledger } = pick
+  refuseUnlessOpen(letter, 'edited')
+  const event = eventOf(pick)
+  const before = currentPayload(pick, event, sets.length > 0)
+  const after =
+    file === undefined ? sets.reduce<unknown>(withSet, before) : parseExact(await call.io.readFile(file), file)
+  const changes = fieldChanges(before, after)
+  if (changes.length === 0)
+    throw usageError('The payload would stay as it is.', `To replay it: firebreak dlq replay ${letter.id}`)
+  if (!output.json) showChanges(output, changes)
+  // Another key is told below, and refused by the desk.
+  await editedPayload(systemClock, { event, payload: after, key: null })
+  warnAboutKey(output, { event, before, after })
+  const isDry = args.flag('dry-run')
+  if (!isDry)
+    await ledger.desk.edit(letter.id, after, { by: args.text('by') ?? call.io.user, note: args.text('reason') ?? '' })
+  if (output.json)
+    output.document({ action: 'edit', dryRun: isDry, id: letter.id, service: ledger.service.name, changes })
+  else if (isDry) output.note(`It fits ${event.type} v${event.version}. Nothing was changed.`)
+  else output.line(`edited ${letter.id}: its copy goes back to ${ledger.service.name}`)
+  return exit.ok
+}
+
+function eventOf({ letter, ledger }: Pick): AnyEvent {
+  const event = ledger.service.handlers.get(letter.eventType ?? '')?.event
+  if (event !== undefined) return event
+  const issues = `${ledger.service.name} has no handler for it`
+  throw new FirebreakError('FB_REPLAY_INVALID', { type: letter.eventType ?? 'an unknown event', version: '?', issues })
+}
+
+/** The payload in the shape of today: an old one is lifted, as its edited copy goes out under the current version. */
+function currentPayload({ letter }: Pick, event: AnyEvent, isNeeded: boolean): unknown {
+  const text = letter.entry.value === null ? undefined : textOf(letter.entry.value)
+  try {
+    if (text === undefined)
+      throw usageError('The payload is no text, so no field can be set.', 'Give a whole one with --file.')
+    let payload = parseExact(text, 'The payload')
+    for (let at = Number(letter.entry.headers['ce_schemaversion'] ?? '1'); at < event.version; at++) {
+      payload = event.upcast[at]?.(payload as never) ?? payload
+    }
+    return payload
+  } catch (error) {
+    if (isNeeded) throw error
+    return undefined
+  }
+}
+
+function warnAboutKey(
+  output: Output,
+  { event, before, after }: { event: AnyEvent; before: unknown; after: unknown },
+): void {
+  const keyOf = (payload: unknown): unknown => (payload as Record<string, unknown> | null | undefined)?.[event.key]
+  // A tombstone has no field: its key is that of the record.
+  if (before === undefined || after === null || keyOf(before) === keyOf(after)) return
+  output.note(
+    `Careful: "${event.key}" is the key of ${event.type}. The copy keeps its place in the order of the old key.`,
+  )
+}

@@ -1,0 +1,126 @@
+import type { Attempt } from '../../contracts/disposition.ts'
+import type { DeadLetter } from '../../ledger/letters.ts'
+import { toRfc3339 } from '../../node/clock.ts'
+import { isStranded } from '../../runtime/operator/letter-desk.ts'
+import type { Call, Command } from '../program/command.ts'
+import { exit } from '../program/exit.ts'
+import { counted, duration } from '../program/output.ts'
+import { textOf } from '../program/payload.ts'
+import { type Pick, pickById, serviceOption } from './letter-pick.ts'
+import { letterDetail } from './letter-view.ts'
+
+export const dlqShow: Command = {
+  name: 'dlq show',
+  summary: 'show one dead letter: payload, attempts, history, what to do',
+  operands: '<id>',
+  operandsMin: 1,
+  operandsMax: 1,
+  examples: [
+    { line: 'dlq show 01980f2a-7c', what: 'by id, or by the beginning of one' },
+    { line: 'dlq show 01980f2a-7c --payload > p.json', what: 'its bytes alone, to edit them' },
+  ],
+  options: {
+    ...serviceOption,
+    payload: { help: 'only the payload, byte for byte' },
+    stack: { help: 'whole stacks of all attempts' },
+  },
+  async run(call) {
+    const { args, output } = call
+    const pick = await pickById(call, args.operands[0] ?? '')
+    if (args.flag('payload')) output.bytes(pick.letter.entry.value ?? new Uint8Array())
+    else if (output.json) output.document(letterDetail(pick))
+    else show(call, pick)
+    return exit.ok
+  },
+}
+
+function show(call: Call, pick: Pick): void {
+  const { output } = call
+  const { letter } = pick
+  const { style, line, block } = output
+  line(style.bold(letter.id), `  ${letter.hold ? `${letter.state}, its key waits` : letter.state}`)
+  block(style.red(`${letter.errorClass}: ${letter.message}`))
+  line()
+  for (const [name, value] of facts(call, pick)) line(style.dim(name.padEnd(12)), value)
+  heading(call, 'Headers')
+  for (const [name, value] of Object.entries(letter.entry.headers)) line('  ', style.dim(name), `: ${value}`)
+  heading(call, 'Payload')
+  showPayload(call, letter)
+  heading(call, `Attempts (${letter.attempts.length}, newest first)`)
+  for (const attempt of [...letter.attempts].reverse()) showAttempt(call, attempt)
+  heading(call, 'History')
+  for (const { atMs, action, by, note } of letter.history) {
+    line(`  ${toRfc3339(atMs)}  ${action} by ${by}${note === '' ? '' : `: ${note}`}`)
+  }
+  heading(call, 'Next')
+  for (const step of nextSteps(pick)) line(`  ${step}`)
+}
+
+function heading({ output }: Call, title: string): void {
+  output.line()
+  output.line(output.style.bold(title))
+}
+
+function facts({ io }: Call, { ledger, letter }: Pick): readonly [string, string][] {
+  const { topic, partition, offset, key, atMs } = letter.entry
+  return [
+    ['service', ledger.service.name],
+    ['event', `${letter.eventType ?? '?'}  ${letter.eventId ?? '(no id)'}`],
+    ['key', key ?? '(none)'],
+    ['position', `${topic} partition ${partition} offset ${offset}`],
+    ['correlation', letter.correlationId ?? '(none)'],
+    ['published', toRfc3339(atMs)],
+    ['given up', `${toRfc3339(letter.atMs)} (${duration(io.clock.now() - letter.atMs)} ago), reason: ${letter.reason}`],
+    ['fingerprint', letter.fingerprint],
+    ['replayed', counted(letter.replays, 'time')],
+  ]
+}
+
+// Never parsed and written again: the text on the screen is the text that failed.
+function showPayload({ output }: Call, { entry }: DeadLetter): void {
+  const { style, line, block } = output
+  const text = entry.value === null ? undefined : textOf(entry.value)
+  if (entry.value === null) line(style.dim('(none: a tombstone)'))
+  else if (text !== undefined) block(text)
+  else {
+    line(style.dim(`(${entry.value.length} bytes that are no UTF-8, as base64)`))
+    line(Buffer.from(entry.value).toString('base64'))
+  }
+}
+
+const stackLines = 3
+
+function showAttempt({ output, args }: Call, attempt: Attempt): void {
+  const { style, line, block } = output
+  const started = toRfc3339(attempt.startedAtMs)
+  line('  ', style.bold(`#${attempt.number}`), `  ${started}  ${duration(attempt.durationMs)}`)
+  block('      ', style.red(`${attempt.errorClass}: ${attempt.message}`))
+  const frames = attempt.stack.split('\n').filter((frame) => /^\s+at /.test(frame))
+  const shown = args.flag('stack') ? attempt.stack.split('\n').slice(1) : frames.slice(0, stackLines)
+  for (const frame of shown) line('      ', style.dim(frame.trim()))
+}
+
+function nextSteps({ ledger, letter }: Pick): readonly string[] {
+  const { id } = letter
+  switch (letter.state) {
+    case 'open':
+      return [
+        `firebreak dlq replay ${id}                           once the cause is mended`,
+        `firebreak dlq edit ${id} --set <field>=<value>       when the payload is wrong`,
+        `firebreak dlq discard ${id} --reason "…"             to give it up`,
+      ]
+    case 'replaying':
+      if (isStranded(ledger.service, letter))
+        return [
+          `${ledger.service.name} does not read ${letter.entry.topic} any more: nobody will handle it.`,
+          `firebreak dlq discard ${id} --reason "…"             to give it up`,
+        ]
+      return [`Nothing: ${ledger.service.name} handles it again as soon as it runs.`]
+    case 'superseded':
+      return ['Nothing: an edited copy went on in its place.']
+    case 'resolved':
+      return ['Nothing: a replay succeeded.']
+    case 'discarded':
+      return ['Nothing: it was given up.']
+  }
+}

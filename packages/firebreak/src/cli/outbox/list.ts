@@ -1,0 +1,101 @@
+import { ledgersOf } from '../dlq/letter-pick.ts'
+import type { Call, Command } from '../program/command.ts'
+import { exit } from '../program/exit.ts'
+import { duration, grouped } from '../program/output.ts'
+import {
+  type BlockedPick,
+  type BlockedQuery,
+  blockedEvents,
+  blockedFilterOf,
+  blockedPages,
+  blockedSummary,
+  countOfBlocked,
+  outboxFilterOptions,
+  outboxPageOptions,
+  outboxStateOption,
+  placeOf,
+} from './pick.ts'
+
+const listMax = 50
+
+export const outboxList: Command = {
+  name: 'outbox list',
+  summary: 'list events that the log refuses, oldest first',
+  operands: '',
+  operandsMin: 0,
+  operandsMax: 0,
+  examples: [
+    { line: 'outbox list', what: 'what waits for a decision' },
+    { line: 'outbox list --service invoicing --state all', what: 'one service, decided ones too' },
+    { line: "outbox list --json | jq -r '.events[].number'", what: 'for scripts' },
+  ],
+  options: {
+    ...outboxFilterOptions,
+    ...outboxStateOption,
+    ...outboxPageOptions,
+    max: { value: 'n', help: `at most so many; default ${listMax}` },
+  },
+  notes: [
+    'Each of them keeps the later events of its key in the outbox, and nothing else. They are listed\nservice by service. With --json, "next" is for --after of the next page, null behind the last one.',
+  ],
+  async run(call) {
+    const { args } = call
+    const ledgers = await ledgersOf(call)
+    const filter = blockedFilterOf(args)
+    const query = { ledgers, filter, after: args.text('after'), max: args.count('max') ?? listMax }
+    await show(call, query, await countOfBlocked(ledgers, filter))
+    return exit.ok
+  },
+}
+
+async function show(call: Call, query: BlockedQuery, total: number): Promise<void> {
+  const { output, args } = call
+  const document = output.openList({ total }, 'events')
+  let [shown, next]: [number, string | null] = [0, null]
+  let [first, last]: (BlockedPick | undefined)[] = []
+  // One more than asked for: whether there is a next page.
+  for await (const page of blockedPages({ ...query, max: query.max + 1 })) {
+    const picks = page.slice(0, query.max - shown)
+    if (output.json) for (const pick of picks) document.add(blockedSummary(pick))
+    else if (picks.length > 0) showRows(call, picks, first !== undefined)
+    shown += picks.length
+    first ??= picks[0]
+    last = picks.at(-1) ?? last
+    if (picks.length < page.length && last !== undefined) next = placeOf(last)
+  }
+  const state = args.text('state') ?? 'blocked'
+  if (output.json) document.end({ next })
+  else if (first === undefined)
+    output.note(state === 'all' ? 'No event was ever blocked.' : `There are no events that are ${state}.`)
+  else {
+    const more = next === null ? '' : ` of ${grouped(total)}; the next with --after ${next}`
+    output.note(`${blockedEvents(shown)}${more}. Next: firebreak outbox show ${first.event.number}`)
+  }
+}
+
+function showRows({ io, output }: Call, picks: readonly BlockedPick[], isMore: boolean): void {
+  const rows = picks.map(({ ledger, event }) => [
+    String(event.number),
+    duration(io.clock.now() - event.atMs),
+    event.state,
+    ledger.service.name,
+    event.topic,
+    event.eventType ?? '?',
+    event.key ?? '-',
+    `${event.errorClass}: ${event.message}`,
+  ])
+  output.table(
+    [
+      { title: 'NUMBER', align: 'right', paint: output.style.cyan },
+      { title: 'AGE', align: 'right' },
+      { title: 'STATE' },
+      { title: 'SERVICE', flexible: true },
+      { title: 'TOPIC', flexible: true },
+      { title: 'TYPE', flexible: true },
+      { title: 'KEY', flexible: true },
+      { title: 'ERROR', flexible: true, paint: output.style.red },
+    ],
+    rows,
+    isMore,
+  )
+}

@@ -1,0 +1,185 @@
+import { visible, visibleJson, visibleLine } from '../../contracts/text/visible.ts'
+import type { Io } from '../../node/process.ts'
+import { type ListDocument, listDocument } from './list-document.ts'
+
+/** A part of a line. In text, whoever it is from, everything that would move the cursor is written out. */
+export type Part = string | Painted
+
+type Paint = (text: string) => Part
+
+/** Text in a colour. Colours are made by the style alone. */
+class Painted {
+  readonly text: string
+  readonly codes: readonly [number, number]
+
+  constructor(text: string, codes: readonly [number, number]) {
+    this.text = text
+    this.codes = codes
+  }
+
+  /** Within other text it has no colour. */
+  toString(): string {
+    return this.text
+  }
+}
+
+/** Colours of the terminal, or nothing where they do not belong. */
+export interface Style {
+  readonly bold: Paint
+  readonly dim: Paint
+  readonly red: Paint
+  readonly green: Paint
+  readonly yellow: Paint
+  readonly cyan: Paint
+}
+
+export interface Column {
+  readonly title: string
+  readonly align?: 'right'
+  /** Gives way first when the terminal is too narrow. */
+  readonly flexible?: boolean
+  readonly paint?: Paint
+}
+
+/**
+ * The only way out of a command: data to `line`, `block`, `table` and `document`, messages for people to `note`.
+ *
+ * **Guarantee** Beside `bytes` into a pipe or a file, nothing of data reaches the outside as a control character.
+ */
+export interface Output {
+  readonly json: boolean
+  readonly style: Style
+  /** One line, whatever is in its parts. */
+  line(...parts: readonly Part[]): void
+  /** Text of several lines. */
+  block(...parts: readonly Part[]): void
+  /** `isMore`: the rows go on from a table before. */
+  table(columns: readonly Column[], rows: readonly (readonly string[])[], isMore?: boolean): void
+  /** The one document of `--json`. */
+  document(value: unknown): void
+  /** A document of `--json` with a long list in it, written while it grows. */
+  openList(head: Readonly<Record<string, unknown>>, name: string): ListDocument
+  /** JSON text that fills a line. */
+  jsonLine(json: string): void
+  /** Bytes as they are; on a terminal, where they would be commands, as text that is safe to show. */
+  bytes(value: Uint8Array): void
+  note(text: string): void
+  /** Replaces the last line of the terminal that messages go to; '' removes it. Nothing where there is no terminal. */
+  progress(text: string): void
+  /** Asks, and resolves to the line typed. */
+  ask(question: string): Promise<string>
+}
+
+export function outputOf(io: Io, options: { readonly json: boolean; readonly color: boolean }): Output {
+  const { env } = io
+  const allowed = (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb' && options.color && !options.json
+  const style = styleOf(io.isTty && allowed)
+  const line = (...parts: readonly Part[]): void => io.out(`${written(parts, visibleLine)}\n`)
+  return {
+    json: options.json,
+    style,
+    line,
+    block: (...parts) => io.out(`${written(parts, visible)}\n`),
+    table: (columns, rows, isMore = false) => {
+      const clean = rows.map((row) => row.map((cell) => visibleLine(cell.replace(/\s*[\r\n]+\s*/g, ' '))))
+      for (const parts of tableLines(columns, clean, { width: io.columns, style }).slice(isMore ? 1 : 0))
+        io.out(`${written(parts, visibleLine).trimEnd()}\n`)
+    },
+    document: (value) => io.out(`${visibleJson(JSON.stringify(value, null, 2))}\n`),
+    openList: (head, name) => listDocument((json) => io.out(visibleJson(json)), head, name),
+    jsonLine: (json) => io.out(`${visibleJson(json)}\n`),
+    bytes: (value) => io.out(io.isTty ? visible(decoder.decode(value)) : value),
+    note: (text) => io.err(`${visible(text)}\n`),
+    progress: (text) => {
+      if (io.canAsk) io.err(`${clearLine}${visibleLine(text)}`)
+    },
+    ask: (question) => io.ask(visible(question)),
+  }
+}
+
+const decoder = new TextDecoder()
+const clearLine = '\r\u001b[2K'
+
+const written = (parts: readonly Part[], shown: (text: string) => string): string =>
+  parts.map((part) => (part instanceof Painted ? colored(part.codes, shown(part.text)) : shown(part))).join('')
+
+const colored = ([open, close]: Painted['codes'], text: string): string => `\u001b[${open}m${text}\u001b[${close}m`
+
+function styleOf(isColored: boolean): Style {
+  const paint = (open: number, close: number): Paint =>
+    isColored ? (text) => new Painted(text, [open, close]) : (text) => text
+  return {
+    bold: paint(1, 22),
+    dim: paint(2, 22),
+    red: paint(31, 39),
+    green: paint(32, 39),
+    yellow: paint(33, 39),
+    cyan: paint(36, 39),
+  }
+}
+
+const gap = '  '
+const flexibleMin = 12
+
+function tableLines(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  screen: { readonly width: number; readonly style: Style },
+): readonly (readonly Part[])[] {
+  const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => lengthOf(row[i] ?? ''))))
+  shrink(columns, widths, screen.width)
+  const cells = (row: readonly string[], paint: (column: Column, cell: string) => Part): Part[] =>
+    columns.flatMap((column, i) => {
+      const text = cut(row[i] ?? '', widths[i] ?? 0)
+      const blank = ' '.repeat((widths[i] ?? 0) - lengthOf(text))
+      const cell = column.align === 'right' ? [blank, paint(column, text)] : [paint(column, text), blank]
+      return i === 0 ? cell : [gap, ...cell]
+    })
+  const head = cells(
+    columns.map(({ title }) => title),
+    (_, cell) => screen.style.dim(cell),
+  )
+  return [head, ...rows.map((row) => cells(row, (column, cell) => column.paint?.(cell) ?? cell))]
+}
+
+function shrink(columns: readonly Column[], widths: number[], width: number): void {
+  const total = (): number => widths.reduce((sum, each) => sum + each, 0) + gap.length * (columns.length - 1)
+  while (total() > width) {
+    let widest = -1
+    for (const [i, each] of widths.entries()) {
+      if (columns[i]?.flexible === true && each > flexibleMin && each > (widths[widest] ?? 0)) widest = i
+    }
+    if (widest < 0) return
+    widths[widest] = (widths[widest] ?? 0) - 1
+  }
+}
+
+const lengthOf = (text: string): number => [...text].length
+
+/** At most `width` characters, the last one an ellipsis where something was cut off. */
+export function cut(text: string, width: number): string {
+  if (lengthOf(text) <= width) return text
+  return `${[...text].slice(0, Math.max(0, width - 1)).join('')}…`
+}
+
+/** 1 234 567 */
+export const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ' ')
+
+/** `1 letter`, `2 letters`. */
+export const counted = (n: number, noun: string): string => `${grouped(n)} ${noun}${n === 1 ? '' : 's'}`
+
+/** The largest unit that fits: `45 s`, `3 min`, `2 h`, `5 d`. */
+export function duration(ms: number): string {
+  const units: readonly [number, string][] = [
+    [86_400_000, 'd'],
+    [3_600_000, 'h'],
+    [60_000, 'min'],
+    [1000, 's'],
+  ]
+  const [size, name] = units.find(([unit]) => ms >= unit) ?? [1, 'ms']
+  return `${Math.floor(Math.max(0, ms) / size)} ${name}`
+}
+
+/** As a shell takes it. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`

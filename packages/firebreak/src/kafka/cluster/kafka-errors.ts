@@ -1,0 +1,126 @@
+import { protocolErrors, protocolErrorsCodesById } from '@platformatic/kafka'
+import { errorMessage, FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
+
+/** Error codes of the protocol that something here decides on. **Source** kafka.apache.org/protocol, error codes */
+export const code = {
+  offsetOutOfRange: 1,
+  corruptMessage: 2,
+  unknownTopicOrPartition: 3,
+  leaderNotAvailable: 5,
+  brokerNotAvailable: 8,
+  messageTooLarge: 10,
+  notCoordinator: 16,
+  recordListTooLarge: 18,
+  illegalGeneration: 22,
+  inconsistentGroupProtocol: 23,
+  unknownMemberId: 25,
+  rebalanceInProgress: 27,
+  topicAuthorizationFailed: 29,
+  clusterAuthorizationFailed: 31,
+  invalidTimestamp: 32,
+  topicAlreadyExists: 36,
+  outOfOrderSequence: 45,
+  invalidProducerEpoch: 47,
+  invalidProducerIdMapping: 49,
+  unknownProducerId: 59,
+  nonEmptyGroup: 68,
+  groupIdNotFound: 69,
+  unsupportedCompression: 76,
+  memberIdRequired: 79,
+  fencedInstanceId: 82,
+  invalidRecord: 87,
+  producerFenced: 90,
+  unknownTopicId: 100,
+  inconsistentTopicId: 103,
+  newLeaderElected: 108,
+} as const
+
+/** The broker has answered with an error code. */
+export class ProtocolAnswer extends Error {
+  readonly answer: number
+
+  constructor(answer: number) {
+    super(nameOf(answer))
+    this.name = 'ProtocolAnswer'
+    this.answer = answer
+  }
+}
+
+/** `NOT_COORDINATOR`, for messages. */
+export const nameOf = (answer: number): string =>
+  (protocolErrorsCodesById as Readonly<Record<string, string>>)[answer] ?? `ERROR_${answer}`
+
+// What the brokers say while they start, move leaders or are overloaded, beyond what the client's table calls retriable.
+const alsoPasses: ReadonlySet<number> = new Set([
+  -1,
+  code.brokerNotAvailable,
+  code.rebalanceInProgress,
+  code.newLeaderElected,
+])
+
+/** Whether the same request may work a moment later. */
+export function passes(answer: number): boolean {
+  if (alsoPasses.has(answer)) return true
+  return (
+    (protocolErrors as Readonly<Record<string, { canRetry: boolean } | undefined>>)[nameOf(answer)]?.canRetry === true
+  )
+}
+
+// Of Node's TLS: the other side is there, and we will not have it, or it will not have us.
+const tlsRefusals =
+  /^(CERT_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED_CERT|UNABLE_TO_(VERIFY|GET)|ERR_TLS_|ERR_SSL_|ERR_OSSL_|HOSTNAME_MISMATCH)/
+const clientRefusals: ReadonlySet<unknown> = new Set(['PLT_KFK_UNSUPPORTED_API', 'PLT_KFK_UNSUPPORTED_COMPRESSION'])
+const saslRefusals: ReadonlySet<unknown> = new Set([33, 34, 58])
+
+interface Link {
+  readonly message: string
+  readonly code?: unknown
+  /** Of our `ProtocolAnswer`, and of the client's protocol errors. */
+  readonly answer?: number
+  readonly apiCode?: number
+  readonly cause?: unknown
+}
+
+/** The error and everything that caused it, outermost first. */
+function* chainOf(error: unknown): Iterable<Link> {
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    yield at
+    const { errors } = at as Partial<AggregateError>
+    for (const inner of errors ?? []) if (inner instanceof Error) yield* chainOf(inner)
+  }
+}
+
+/** What the set-up must mend before anything works; undefined for what passes by itself. */
+export function refusalOf(error: unknown): string | undefined {
+  if (isFirebreakError(error, 'FB_LOG_REFUSED')) return error.message
+  for (const link of chainOf(error)) {
+    if (link.answer !== undefined && !passes(link.answer)) return link.message
+    if (isRefusal(link)) return reasonOf(error)
+  }
+  return undefined
+}
+
+function isRefusal({ code, apiCode, message, cause }: Link): boolean {
+  if (typeof code === 'string' && tlsRefusals.test(code)) return true
+  if (clientRefusals.has(code) || saslRefusals.has(apiCode)) return true
+  if (code === 'PLT_KFK_USER') return message.startsWith('Broker requires TLS')
+  // The client names every trouble on the way to being let in like this. With a cause it is the cause that counts: the
+  // connection ended, or whoever gives the tokens is away.
+  return code === 'PLT_KFK_AUTHENTICATION' && cause === undefined
+}
+
+/** What went wrong on the way to a broker or in its answer, as one of the `FB_LOG_` errors. */
+export function asLogError(error: unknown, path: string): FirebreakError {
+  if (isFirebreakError(error)) return error
+  const refusal = refusalOf(error)
+  return refusal === undefined
+    ? new FirebreakError('FB_LOG_UNAVAILABLE', { path, reason: reasonOf(error) }, error)
+    : new FirebreakError('FB_LOG_REFUSED', { path, reason: refusal }, error)
+}
+
+/** The messages of the chain; the last one usually says most. */
+function reasonOf(error: unknown): string {
+  const parts = new Set<string>()
+  for (const { message } of chainOf(error)) if (message !== '') parts.add(message.replace(/\.$/, ''))
+  return parts.size === 0 ? errorMessage(error) : [...parts].join(': ')
+}

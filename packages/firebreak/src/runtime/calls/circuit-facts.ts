@@ -1,0 +1,38 @@
+import type { Observer } from '../../contracts/journal.ts'
+import type { Breaker } from '../../policy/breaker.ts'
+
+/**
+ * Tells when breakers open and close, and when a budget is spent: each once per change, however many calls see it. A probe
+ * that fails is no change.
+ */
+export class CircuitFacts {
+  readonly #tell: Observer
+  readonly #open = new WeakSet<Breaker>()
+  readonly #spent = new Set<string>()
+
+  constructor(tell: Observer) {
+    this.#tell = tell
+  }
+
+  /** An attempt has ended: its breaker may have changed. */
+  look(breaker: Breaker | null, at: { dependency: string; shard: string | null; nowMs: number }): void {
+    if (breaker === null) return
+    const { dependency, shard, nowMs } = at
+    const state = breaker.state(nowMs)
+    if (state === 'open' && !this.#open.has(breaker)) {
+      this.#open.add(breaker)
+      this.#tell({ kind: 'breaker-opened', dependency, shard, forMs: Math.ceil(breaker.openUntilMs - nowMs) })
+    } else if (state === 'closed' && this.#open.delete(breaker)) {
+      this.#tell({ kind: 'breaker-closed', dependency, shard })
+    }
+  }
+
+  /** A retry was refused, or sent. */
+  budget(dependency: string, isSpent: boolean): void {
+    if (!isSpent) this.#spent.delete(dependency)
+    else if (!this.#spent.has(dependency)) {
+      this.#spent.add(dependency)
+      this.#tell({ kind: 'budget-spent', dependency })
+    }
+  }
+}

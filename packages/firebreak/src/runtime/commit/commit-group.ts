@@ -1,0 +1,276 @@
+import type { CommitScope, Sql, SqlUnit, Verdict } from '../../contracts/database.ts'
+import { errorMessage, FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
+import type { LogRecord } from '../../contracts/log.ts'
+import { type Accounts, noAccounts } from '../../ledger/accounts.ts'
+import type { Inbox, Marks } from '../../ledger/inbox.ts'
+import type { LedgerTime } from '../../ledger/ledger-time.ts'
+import { addToOutbox, type OutboxRow } from '../../ledger/outbox.ts'
+import { advanceEpochs, type Progress, recordProgress } from '../../ledger/partitions.ts'
+import type { ClaimedPartition } from '../partition/partition.ts'
+import type { Unit } from './unit.ts'
+
+/** How a unit enters the commit, as its first statements found it. */
+type Entry = { readonly is: 'new'; readonly mark: number } | { readonly is: 'known' | 'unmarked' | 'fenced' }
+
+/** How it leaves it. `ours`: the ledger failed it, and not the code of the user. `alone`: only a commit of its own can tell. */
+export type End =
+  | { readonly is: 'committed' | 'duplicate'; readonly records: readonly LogRecord[] }
+  | { readonly is: 'fenced' | 'alone' }
+  | { readonly is: 'failed'; readonly error: unknown; readonly ours: boolean }
+
+/** One time that the database runs the units. */
+class Run implements Effects {
+  /** Until `open` has looked. */
+  entries: readonly Entry[] = []
+  held: readonly ClaimedPartition[] = []
+  ends: readonly End[] = []
+  rows: readonly OutboxRow[] = []
+  /** It came to nothing, or another has begun. */
+  isOver = false
+  readonly #restores: (() => void)[] = []
+
+  /** Takes the positions as they are now, to put them back if it comes to nothing. */
+  remember({ offsets }: ClaimedPartition): void {
+    this.#restores.push(offsets.snapshot())
+  }
+
+  undo(): void {
+    this.isOver = true
+    for (const restore of this.#restores.splice(0)) restore()
+  }
+}
+
+/** What the commit does beyond the database, once it is durable. */
+export interface Effects {
+  /** In the order of the units. */
+  readonly ends: readonly End[]
+  readonly held: readonly ClaimedPartition[]
+  readonly rows: readonly OutboxRow[]
+}
+
+type Records = readonly LogRecord[]
+type Scope = CommitScope<Records>
+
+const none: Records = []
+
+export interface GroupPlace {
+  readonly inbox: Inbox
+  readonly time: Pick<LedgerTime, 'now'>
+  readonly nowMs: number
+  /** The handle as the ledger's statements need it. */
+  readonly inLedger: (sql: Sql) => Sql
+}
+
+/**
+ * The units of one commit, as the database runs them: `open` fences and marks all, then comes each unit that has code or
+ * SQL of its own, then `close` counts them. No event is in a group twice.
+ *
+ * I1 What becomes of a unit follows from the verdict of the database alone, in `close`: a unit that it has undone is counted
+ *    nowhere, whatever its code still does.
+ * I2 The database may run the units again from the start: `open` then undoes the run before. One that is over no longer changes
+ *    what is in memory, although its code may go on.
+ * I3 What fails in `open` or `close`, or has no time left there, undoes the whole commit.
+ */
+export class CommitGroup {
+  readonly #units: readonly Unit[]
+  readonly #place: GroupPlace
+  /** The places of those that have a unit of their own in the commit, in its order behind `open`. */
+  readonly #own: readonly number[]
+  #now = new Run()
+
+  constructor(units: readonly Unit[], place: GroupPlace) {
+    this.#units = units
+    this.#place = place
+    this.#own = placesOf(units, ({ body, settle, records }) => body !== null || settle !== null || records !== null)
+  }
+
+  /** What the database runs. */
+  get sqlUnits(): readonly SqlUnit<Records>[] {
+    const open = this.#allOrNothing((ledger) => this.#open(ledger))
+    const close = this.#allOrNothing((ledger, { before }) => this.#close(ledger, before))
+    const own = this.#own.map((i): SqlUnit<Records> => {
+      return (sql, commit) => this.#run(this.#units[i] as Unit, this.#now.entries[i] as Entry, sql, commit)
+    })
+    return [open, ...own, close]
+  }
+
+  /** To be asked for when the commit is durable. */
+  get effects(): Effects {
+    return this.#now
+  }
+
+  /** Takes back what memory has of a commit that came to nothing. */
+  undo(): void {
+    this.#now.undo()
+  }
+
+  async #open(ledger: Sql): Promise<void> {
+    this.undo()
+    const now = new Run()
+    this.#now = now
+    const { partitions, lost } = await fenceAll(ledger, this.#units)
+    now.held = partitions.filter((partition) => !lost.has(partition))
+    // Looked at once: a partition may be fenced while the marks are written.
+    const marking = placesOf(this.#units, (unit) => unit.inboxId !== null && !isFenced(unit))
+    const entries = this.#units.map((unit): Entry => (isFenced(unit) ? fenced : unmarked))
+    const { first, known } = await this.#mark(ledger, marking)
+    for (let n = 0; n < marking.length; n++) {
+      const i = marking[n] as number
+      const isKnown = known.has(this.#units[i]?.inboxId as string)
+      entries[i] = isKnown ? duplicate : { is: 'new', mark: first + n }
+    }
+    now.entries = entries
+  }
+
+  async #mark(ledger: Sql, places: readonly number[]): Promise<Marks> {
+    if (places.length === 0) return noMarks
+    const ids = places.map((i) => this.#units[i]?.inboxId as string)
+    const { inbox, time } = this.#place
+    return inbox.mark(ledger, ids, await time.now(ledger))
+  }
+
+  async #run(unit: Unit, entry: Entry, sql: Sql, commit: Scope): Promise<Records> {
+    if (entry.is === 'fenced') return none
+    if (unit.settle !== null) await this.#settle(unit.settle, commit.ledger)
+    if (entry.is === 'known') return none
+    if (unit.body !== null) await unit.body(sql)
+    return unit.records === null ? none : await unit.records()
+  }
+
+  async #settle(settle: NonNullable<Unit['settle']>, ledger: Sql): Promise<void> {
+    try {
+      await settle(this.#place.inLedger(ledger))
+    } catch (error) {
+      throw new SettlementFailed(error)
+    }
+  }
+
+  // The events of all units go into the outbox at once, in the order of the units.
+  async #close(ledger: Sql, before: readonly Verdict<Records>[]): Promise<void> {
+    const now = this.#now
+    let own = 0
+    now.ends = this.#units.map((unit, i): End => {
+      const verdict = i === this.#own[own] ? before[1 + own++] : undefined
+      return endOf(unit, now.entries[i] as Entry, verdict)
+    })
+    await this.#unmark(ledger, now)
+    if (now.isOver) return
+    await this.#progress(ledger, now)
+    // Last: from here to the end of the commit other lines and instances wait for the next number.
+    const records = now.ends.flatMap((end) => ('records' in end ? end.records : none))
+    if (records.length > 0) now.rows = await addToOutbox(ledger, records, this.#place.nowMs)
+  }
+
+  async #unmark(ledger: Sql, { entries, ends }: Run): Promise<void> {
+    const marks = ends.flatMap((end, i): [string, number][] => {
+      const entry = entries[i] as Entry
+      const isUndone = entry.is === 'new' && end.is !== 'committed'
+      return isUndone ? [[this.#units[i]?.inboxId as string, entry.mark]] : []
+    })
+    if (marks.length > 0) await this.#place.inbox.unmark(ledger, marks)
+  }
+
+  async #progress(ledger: Sql, run: Run): Promise<void> {
+    const byPartition = new Map<ClaimedPartition, { delta: Accounts; positions: number[] }>()
+    for (let i = 0; i < this.#units.length; i++) {
+      const { partition, position, delta } = this.#units[i] as Unit
+      const end = run.ends[i]?.is
+      if (partition === null || (end !== 'committed' && end !== 'duplicate')) continue
+      let sum = byPartition.get(partition)
+      if (sum === undefined) {
+        sum = { delta: noAccounts(), positions: [] }
+        byPartition.set(partition, sum)
+      }
+      addDelta(sum.delta, delta, end)
+      if (position !== null) sum.positions.push(position)
+    }
+    const progress: Progress[] = []
+    for (const [partition, { delta, positions }] of byPartition) {
+      const { offsets } = partition
+      run.remember(partition)
+      const first = offsets.next ?? 0
+      for (const position of positions) offsets.finish(position)
+      const gaps = offsets.takeGaps()
+      progress.push({ at: partition, first, next: offsets.next ?? 0, above: offsets.above(), gaps, delta })
+    }
+    if (progress.length > 0) await recordProgress(ledger, progress)
+  }
+
+  /** I3. */
+  #allOrNothing(run: (ledger: Sql, commit: Scope) => Promise<void>): SqlUnit<Records> {
+    return async (_, commit) => {
+      commit.require()
+      try {
+        await run(this.#place.inLedger(commit.ledger), commit)
+        return none
+      } catch (error) {
+        throw isFirebreakError(error) ? error : ledgerFailed(error)
+      }
+    }
+  }
+}
+
+const noMarks: Marks = { first: 0, known: new Set() }
+const fenced: Entry = { is: 'fenced' }
+const duplicate: Entry = { is: 'known' }
+const unmarked: Entry = { is: 'unmarked' }
+
+/** A statement of the ledger failed in a unit that may hold code of the user too. */
+class SettlementFailed {
+  readonly #error: unknown
+
+  constructor(error: unknown) {
+    this.#error = error
+  }
+
+  /** Not by `instanceof`: that runs a trap where a body has thrown a proxy, and what the trap throws would be the ledger's. */
+  static in(thrown: unknown): { readonly error: unknown } | undefined {
+    const isOne = typeof thrown === 'object' && thrown !== null && #error in thrown
+    return isOne ? { error: thrown.#error } : undefined
+  }
+}
+
+function placesOf(units: readonly Unit[], isMeant: (unit: Unit) => boolean): readonly number[] {
+  const places: number[] = []
+  for (let i = 0; i < units.length; i++) if (isMeant(units[i] as Unit)) places.push(i)
+  return places
+}
+
+const isFenced = ({ partition }: Unit): boolean => partition?.fenced === true
+
+const ledgerFailed = (error: unknown): FirebreakError =>
+  new FirebreakError('FB_DATABASE_UNAVAILABLE', { path: 'ledger', reason: errorMessage(error) }, error)
+
+function endOf(unit: Unit, entry: Entry, verdict: Verdict<Records> | undefined): End {
+  if (entry.is === 'fenced') return { is: 'fenced' }
+  if (verdict?.ok === false) {
+    const { error, alone } = verdict
+    if (alone === true && !unit.own) return { is: 'alone' }
+    const settlement = SettlementFailed.in(error)
+    if (settlement !== undefined) return { is: 'failed', error: settlement.error, ours: true }
+    return { is: 'failed', error, ours: unit.body === null && unit.records === null }
+  }
+  return { is: entry.is === 'known' ? 'duplicate' : 'committed', records: verdict?.value ?? none }
+}
+
+/** The partitions of the group that are ours, which stay so until it is committed, and those that are not. */
+async function fenceAll(
+  ledger: Sql,
+  units: readonly Unit[],
+): Promise<{ partitions: readonly ClaimedPartition[]; lost: ReadonlySet<ClaimedPartition> }> {
+  const found = new Set<ClaimedPartition>()
+  for (const { partition } of units) if (partition !== null && !partition.fenced) found.add(partition)
+  // In one order for everybody, so that two instances which lock rows never wait for each other.
+  const partitions = [...found].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const lost = new Set(await advanceEpochs(ledger, partitions))
+  for (const partition of lost) partition.fence()
+  return { partitions, lost }
+}
+
+// A unit that turned out to be a duplicate changes only which account its `done` goes to.
+function addDelta(sum: Accounts, delta: Readonly<Partial<Accounts>>, end: 'committed' | 'duplicate'): void {
+  for (const name in delta) {
+    const count = delta[name as keyof Accounts] ?? 0
+    sum[end === 'duplicate' && name === 'done' ? 'duplicate' : (name as keyof Accounts)] += count
+  }
+}

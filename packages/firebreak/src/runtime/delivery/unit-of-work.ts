@@ -1,0 +1,319 @@
+import type { AnyCallSignature, CallRequest, CallResponse, HandlerCallOptions } from '../../contracts/call.ts'
+import type { Sql } from '../../contracts/database.ts'
+import type { Envelope } from '../../contracts/envelope.ts'
+import { FirebreakError } from '../../contracts/errors.ts'
+import type { AnyEvent, TombstoneKey } from '../../contracts/event.ts'
+import type { LogRecord } from '../../contracts/log.ts'
+import { statementInvalid } from '../../contracts/sql/sql-text.ts'
+import type { Handler } from '../../define/handle.ts'
+import { inContextOfNow, isInsideUnit } from '../../node/open-units.ts'
+import type { Expiring } from '../../policy/deadline-watch.ts'
+import { AttemptCalls } from '../calls/attempt-calls.ts'
+import type { Unit, UnitOutcome } from '../commit/unit.ts'
+import type { Engine } from '../instance/engine.ts'
+import type { Message } from '../message/message.ts'
+import { resultOf } from '../user-code/thenable.ts'
+import { about } from './outcomes.ts'
+
+/** Who raised an error: the code of the user, or firebreak for this unit. */
+export type Party = 'handler' | 'engine'
+
+type SettledOutcome = Exclude<UnitOutcome, object>
+
+/** Why the commit came to nothing, and who is to answer for it. */
+export interface CommitFailure {
+  readonly by: Party
+  readonly error: unknown
+}
+
+/** What one attempt is about. */
+export interface AttemptSpec {
+  readonly message: Message
+  readonly envelope: Envelope
+  readonly attempt: number
+  readonly handler: Handler
+  /** What is committed whatever the handler does: the mark, the account, the position. */
+  readonly unit: Unit
+}
+
+/**
+ * What happens in one attempt, behind the context that its handler holds. Modes:
+ *
+ *     open -> committing -> committed     the one commit succeeded; what the handler does now is outside of it
+ *     open -> committing -> failed        the commit failed; `failure` says why and by whom, even if the handler hides it
+ *     open -> committing                  for good: the handler is through and wants nothing, so only `complete` waits
+ *     open -> ended                       deadline, fence or an error of the handler; every call is refused from here on
+ *
+ * I1 A handler that has passed its deadline is not waited for, in any mode; a commit under way still decides the outcome.
+ * I2 Events are taken once, after the body; one that comes later is refused, because it could not leave any more. Behind a
+ *    commit that has taken effect that is told as well, whatever the handler does with the refusal.
+ */
+export class UnitOfWork implements Expiring {
+  readonly #engine: Engine
+  readonly #spec: AttemptSpec
+  readonly deadlineAtMs: number
+  #mode: 'open' | 'committing' | 'committed' | 'failed' | 'ended' = 'open'
+  #records: (LogRecord | Promise<LogRecord>)[] | undefined
+  #calls: AttemptCalls | undefined
+  #abort: AbortController | undefined
+  #onPartition: (() => void) | undefined
+  #slotHeld = true
+  #taken = false
+  #isLate = false
+  #committing: Promise<SettledOutcome> | undefined
+  failure: CommitFailure | undefined
+  outcome: SettledOutcome | undefined
+  /** The refusal of an event that was published after the commit; it has been told. */
+  lost: FirebreakError | undefined
+  /** Set by whoever waits for the handler; called at most once. */
+  onExpire: ((error: unknown) => void) | undefined
+
+  constructor(engine: Engine, spec: AttemptSpec) {
+    this.#engine = engine
+    this.#spec = spec
+    this.deadlineAtMs = engine.clock.monotonic() + spec.handler.deadlineMs
+  }
+
+  get envelope(): Envelope {
+    return this.#spec.envelope
+  }
+
+  get key(): string | null {
+    return this.#spec.message.delivery.entry.key
+  }
+
+  get attempt(): number {
+    return this.#spec.attempt
+  }
+
+  // Made on demand: most handlers never look at it, and a controller costs more than an empty handler.
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      const partition = this.#partitionSignal
+      this.#abort = new AbortController()
+      if (this.#mode === 'ended') this.#abort.abort()
+      else if (partition?.aborted) this.#abort.abort(partition.reason)
+      else if (partition !== undefined) {
+        this.#onPartition = () => this.#abort?.abort(partition.reason)
+        partition.addEventListener('abort', this.#onPartition, { once: true })
+      }
+    }
+    return this.#abort.signal
+  }
+
+  transaction<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
+    const result = this.#transact(body)
+    // The attempt knows of every failure: a handler that does not await must not end the process.
+    result.catch(() => undefined)
+    return result
+  }
+
+  async #transact<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
+    if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'ctx.transaction' })
+    if (typeof body !== 'function') throw statementInvalid('its body is no function', 'ctx.transaction(body)')
+    let result: { value: T } | undefined
+    const run = inContextOfNow(async (sql: Sql): Promise<void> => {
+      const made = body(sql)
+      result = { value: made instanceof Promise ? await made : await resultOf<T>(made) }
+    })
+    const outcome = await this.#commit(run)
+    // Somebody else has handled this event meanwhile: the handler has nothing left to do.
+    if (outcome === 'duplicate' || result === undefined) throw new AlreadyHandled()
+    return result.value
+  }
+
+  publish(event: AnyEvent, payload: unknown, at?: TombstoneKey): void {
+    if (this.#taken || (this.#mode !== 'open' && this.#mode !== 'committing')) throw this.#tooLate(event)
+    const { correlationId, id, traceparent } = this.#spec.envelope
+    const cause = { correlationId, causationId: id, traceparent }
+    // A schema has no more time than what is left of the attempt.
+    const made = this.#engine.publisher.record(event, payload, cause, { at, endsAtMs: this.deadlineAtMs })
+    // What it comes to is asked for at the commit, which may never be reached.
+    if (made instanceof Promise) made.catch(() => undefined)
+    this.#records ??= []
+    this.#records.push(made)
+  }
+
+  call<C extends AnyCallSignature>(
+    definition: C,
+    request: CallRequest<C>,
+    options: HandlerCallOptions = {},
+  ): Promise<CallResponse<C>> {
+    const result = this.#mode === 'open' ? this.#send(definition, request, options) : Promise.reject(this.#ended())
+    // A handler that does not await must not end the process.
+    result.catch(() => undefined)
+    return result
+  }
+
+  #send<C extends AnyCallSignature>(
+    definition: C,
+    request: CallRequest<C>,
+    options: HandlerCallOptions,
+  ): Promise<CallResponse<C>> {
+    const { caller, clock } = this.#engine
+    this.#calls ??= new AttemptCalls(caller, this.#spec.envelope, this.#spec.handler)
+    const time = { remainingMs: this.deadlineAtMs - clock.monotonic(), signal: this.signal }
+    return this.#calls.send(definition, request, time, options)
+  }
+
+  /** Ends the attempt after its handler has: commits what it has not committed itself. */
+  complete(): Promise<SettledOutcome> {
+    if (this.#mode === 'open')
+      return this.#records === undefined ? this.#commitBare() : this.#commitRecords(this.#records)
+    // The handler did not await its transaction: its outcome is still the outcome of the attempt.
+    if (this.#mode === 'committing' && this.#committing !== undefined) return this.#committing
+    if (this.#mode === 'committed' && this.outcome !== undefined) return Promise.resolve(this.outcome)
+    return Promise.reject(this.failure === undefined ? this.#ended() : this.failure.error)
+  }
+
+  /** The deadline has passed. A commit under way decides by itself: its outcome is known soon and is the truth. */
+  expire(): void {
+    const error = this.#late()
+    if (this.#mode === 'open') this.end(error)
+    if (this.#mode === 'committing') this.#isLate = true
+    else this.onExpire?.(error)
+  }
+
+  /** What the commit under way, if any, comes to: true when it has taken effect. Not asked after `complete`, which tells. */
+  async settled(): Promise<boolean> {
+    if (this.#mode === 'committing') await this.#committing?.catch(() => undefined)
+    return this.#mode === 'committed'
+  }
+
+  end(reason?: unknown): void {
+    if (this.#mode === 'open') this.#mode = 'ended'
+    if (this.#abort !== undefined) {
+      if (reason !== undefined) this.#abort.abort(reason)
+      if (this.#onPartition !== undefined) this.#partitionSignal?.removeEventListener('abort', this.#onPartition)
+    }
+    this.#releaseSlot()
+  }
+
+  #releaseSlot(): void {
+    if (!this.#slotHeld) return
+    this.#slotHeld = false
+    this.#engine.slots.release()
+  }
+
+  #startCommit(): void {
+    this.#mode = 'committing'
+    // While somebody is under suspicion it keeps its place to the end, so that who runs alone is alone.
+    if (!this.#spec.unit.partition?.suspicious) this.#releaseSlot()
+  }
+
+  // What adds nothing of its own is spared the closures and the promise of `#commit`: they are garbage per event.
+  #commitBare(): Promise<SettledOutcome> {
+    this.#startCommit()
+    this.#taken = true
+    return this.#engine.committer.commit(this.#spec.unit).then(settledOf, (error) => {
+      // Something of the handler may go on with the signal: it ends with the attempt.
+      this.failure = { by: 'engine', error }
+      throw error
+    })
+  }
+
+  #commitRecords(records: readonly (LogRecord | Promise<LogRecord>)[]): Promise<SettledOutcome> {
+    return records.some((record) => record instanceof Promise) ? this.#commitLate(records) : this.#commit(null)
+  }
+
+  /** Schemas that still validate are waited for before the commit: it is shared with others. */
+  async #commitLate(records: readonly (LogRecord | Promise<LogRecord>)[]): Promise<SettledOutcome> {
+    this.#taken = true
+    try {
+      await Promise.all(records)
+      if (this.#mode !== 'open') throw this.#late()
+    } catch (error) {
+      this.failure = { by: 'handler', error }
+      throw error
+    }
+    return this.#commit(null)
+  }
+
+  #commit(body: ((sql: Sql) => Promise<void>) | null): Promise<SettledOutcome> {
+    if (this.#mode !== 'open') return Promise.reject(this.#ended())
+    this.#startCommit()
+    const { unit } = this.#spec
+    // Asked for after the body, which may publish too.
+    const records: Unit['records'] = () => this.#made()
+    // A group that fails as a whole is tried unit by unit: a body that runs again publishes again.
+    const publishedBefore = this.#records?.length ?? 0
+    const again =
+      body === null
+        ? null
+        : (sql: Sql): Promise<void> => {
+            this.#taken = false
+            this.#records?.splice(publishedBefore)
+            return body(sql)
+          }
+    const own = unit.own || (body !== null && this.#spec.handler.transaction === 'own')
+    this.#committing = this.#engine.committer.commit({ ...unit, body: again, records, own }).then(
+      (outcome) => {
+        if (typeof outcome === 'object') return this.#commitFailed({ by: 'handler', error: outcome.failed })
+        this.#mode = 'committed'
+        this.outcome = outcome
+        if (this.#isLate) this.expire()
+        return outcome
+      },
+      (error) => this.#commitFailed({ by: 'engine', error }),
+    )
+    return this.#committing
+  }
+
+  #commitFailed(failure: CommitFailure): never {
+    this.#mode = 'failed'
+    this.failure = failure
+    if (this.#isLate) this.expire()
+    throw failure.error
+  }
+
+  #made(): readonly LogRecord[] | Promise<readonly LogRecord[]> {
+    this.#taken = true
+    if (this.#records === undefined) return none
+    if (this.#records.some((record) => record instanceof Promise)) return Promise.all(this.#records)
+    return this.#records as readonly LogRecord[]
+  }
+
+  get #partitionSignal(): AbortSignal | undefined {
+    return this.#spec.unit.partition?.signal
+  }
+
+  #late(): FirebreakError {
+    const { envelope, handler } = this.#spec
+    return new FirebreakError('FB_DELIVERY_TIMEOUT', { type: envelope.type, deadlineMs: handler.deadlineMs })
+  }
+
+  #tooLate({ type }: AnyEvent): FirebreakError {
+    // An attempt that has failed is tried again, and publishes again.
+    if (this.#mode === 'ended' || this.#mode === 'failed') return this.#ended()
+    const error = this.#ended(`, after whose commit ${type} was published,`)
+    const tell = (): void => {
+      if (this.outcome === 'duplicate' || this.lost !== undefined) return
+      this.lost = error
+      this.#engine.tell?.({ kind: 'late-error', error, ...about(this.#spec.message) })
+    }
+    if (this.#mode === 'committing' && this.#committing !== undefined) this.#committing.then(tell, () => undefined)
+    else tell()
+    return error
+  }
+
+  #ended(when = ''): FirebreakError {
+    const what = `${this.#spec.envelope.type} (attempt ${this.#spec.attempt})${when}`
+    return new FirebreakError('FB_UNIT_ENDED', { what })
+  }
+}
+
+const none: readonly never[] = []
+
+/** A unit without code of the user cannot be failed by it. */
+function settledOf(outcome: UnitOutcome): SettledOutcome {
+  if (typeof outcome === 'object') throw outcome.failed
+  return outcome
+}
+
+/** Not an error of anybody: leaves a handler whose event was handled elsewhere while it ran. */
+class AlreadyHandled extends Error {
+  constructor() {
+    super('this event has been handled already')
+    this.name = 'AlreadyHandled'
+  }
+}

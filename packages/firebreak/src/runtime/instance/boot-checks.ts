@@ -1,0 +1,82 @@
+import { sleep } from '../../contracts/clock.ts'
+import { FirebreakError } from '../../contracts/errors.ts'
+import { strangersIn, strangersInWords } from '../../contracts/group-ledger.ts'
+import type { GroupMember } from '../../contracts/log.ts'
+import { optionProblems } from '../../contracts/option.ts'
+import type { Engine } from './engine.ts'
+import { type Limits, limitOptions } from './limits.ts'
+import { type RuntimeOptions, runtimeOptions, startProblems } from './runtime-options.ts'
+
+/** Everything that is wrong with a set-up, in words, so that it is fixed in one go. */
+export function bootProblems(options: RuntimeOptions, limits: Limits): readonly string[] {
+  const problems: string[] = []
+  const { service, database, log, caller } = options
+  if (service.handlers.size > 0 && database === undefined) {
+    problems.push(`${service.name} has handlers, so it needs a database: pass one to createRuntime`)
+  }
+  if (service.calls.size > 0 && caller === undefined) {
+    problems.push(`${service.name} declares calls, so it needs a caller: pass createCaller({ … }) to createRuntime`)
+  }
+  problems.push(...(caller?.dependencies.problems(service.calls) ?? []))
+  problems.push(
+    ...optionProblems(runtimeOptions, options),
+    ...startProblems(options.startFrom),
+    ...optionProblems(limitOptions, options.limits, 'limits.'),
+  )
+  // What is no number is among the problems, and cannot be compared.
+  const { payloadBytesMax, recordsMax } = limits
+  if (typeof payloadBytesMax === 'number' && payloadBytesMax > log.capabilities.recordBytesMax) {
+    problems.push(
+      `limits.payloadBytesMax ${payloadBytesMax} is above what ${log.capabilities.name} takes: ${log.capabilities.recordBytesMax}`,
+    )
+  }
+  if (typeof recordsMax === 'number' && service.handlersMax > recordsMax) {
+    problems.push(`handlersMax ${service.handlersMax} of ${service.name} is above limits.recordsMax ${recordsMax}`)
+  }
+  return problems
+}
+
+// The log notices only after a while that the member before us has died.
+const companyMaxMs = 30_000
+const lookEveryMs = 500
+
+/** Who may not be in the group, and why, in words; undefined: nobody. */
+type Company = (members: readonly GroupMember[]) => string | undefined
+
+/**
+ * Members of a group share one ledger: with one of its own, each would keep an inbox of its own, and what moves from one to the
+ * other would take effect twice. A database that is not shared cannot be told of a second machine at all.
+ */
+function companyOf({ service, database, log, ledger }: Surroundings, self: number): Company {
+  const shared = database.capabilities.shared || !log.capabilities.multiMachine
+  return (members) => {
+    if (!shared && members.length > self)
+      return `${service.name} has ${members.length} members, and a database that they cannot share: use PostgreSQL, or run one instance`
+    const { length } = strangersIn(members, ledger.id)
+    return length === 0 ? undefined : strangersInWords(service.name, length)
+  }
+}
+
+type Surroundings = Pick<Engine, 'log' | 'service' | 'database' | 'ledger'>
+
+/** **Errors** `FB_CONFIG` when the group keeps having members that it must not have beside this one. */
+export async function waitUntilAlone(engine: Surroundings & Pick<Engine, 'clock' | 'tell'>): Promise<void> {
+  const { log, service, clock } = engine
+  if (service.topics.length === 0) return
+  const company = companyOf(engine, 0)
+  const untilMs = clock.monotonic() + companyMaxMs
+  for (let looks = 1; ; looks++) {
+    const problems = company(await log.inspect().members(service.name))
+    if (problems === undefined) return
+    const error = new FirebreakError('FB_CONFIG', { problems })
+    if (looks === 1) engine.tell?.({ kind: 'trouble', where: 'log', error })
+    if (clock.monotonic() >= untilMs) throw error
+    await sleep(clock, lookEveryMs)
+  }
+}
+
+/** Partitions have come or gone: where others must not be in the group, it is the end. **Errors** `FB_CONFIG`. */
+export async function refuseCompany(engine: Surroundings): Promise<void> {
+  const problems = companyOf(engine, 1)(await engine.log.inspect().members(engine.service.name))
+  if (problems !== undefined) throw new FirebreakError('FB_CONFIG', { problems })
+}

@@ -1,0 +1,43 @@
+import type { Clock } from '../../contracts/clock.ts'
+import type { Database } from '../../contracts/database.ts'
+import type { Entropy } from '../../contracts/entropy.ts'
+import type { Fact } from '../../contracts/journal.ts'
+import type { Log } from '../../contracts/log.ts'
+import type { ServiceDefinition } from '../../define/service.ts'
+import type { DeadlineWatch } from '../../policy/deadline-watch.ts'
+import type { CallGate } from '../calls/call-gate.ts'
+import type { Caller } from '../calls/caller.ts'
+import type { Committer } from '../commit/committer.ts'
+import type { Publisher } from '../message/publisher.ts'
+import type { TopicSettings } from '../message/topic-settings.ts'
+import type { Limits } from './limits.ts'
+import type { Slots } from './slots.ts'
+
+/** What the parts of one running instance share. Built once by the runtime; nothing in it is looked up elsewhere. */
+export interface Engine {
+  readonly service: ServiceDefinition
+  readonly log: Log
+  readonly database: Database
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly limits: Limits
+  readonly instance: string
+  /** Known from the start on; null before. */
+  readonly ledger: { id: string | null }
+  /** Dead letters are copied to a topic. */
+  readonly mirror: boolean
+  readonly publisher: Publisher
+  readonly topics: TopicSettings
+  readonly committer: Committer
+  readonly slots: Slots
+  /** Undefined where nobody calls. */
+  readonly caller: Caller | undefined
+  readonly gate: CallGate
+  readonly watch: DeadlineWatch
+  /** Aborts when the runtime is told to stop, or halts: what fails from then on is nobody's failure. */
+  readonly stopping: AbortSignal
+  /** Undefined when nobody listens: then no fact is even built. */
+  readonly tell: ((fact: Fact) => void) | undefined
+  /** Stops everything: the set-up or the program is wrong, and going on would make it worse. */
+  readonly halt: (error: Error) => void
+}

@@ -1,0 +1,29 @@
+import { sleep } from '../../contracts/clock.ts'
+import { classify, troubleWith } from './decide.ts'
+import type { Engine } from './engine.ts'
+
+/**
+ * Does what must be done before anything else can go on, and tries until it works: the database may be away, and a statement
+ * of the ledger's own may fail for a reason that passes, such as a lock. Resolves to undefined once `signal` has aborted.
+ *
+ * **Errors** what no time heals: `FB_FENCED`, a broken invariant, a wrong set-up.
+ */
+export async function persist<T>(
+  { clock, tell }: Pick<Engine, 'clock' | 'tell'>,
+  signal: AbortSignal | undefined,
+  run: () => Promise<T>,
+): Promise<T | undefined> {
+  for (let failures = 1; !signal?.aborted; failures++) {
+    try {
+      return await run()
+    } catch (error) {
+      // Left behind by a stop, or fenced: nobody is there to be told, and the database may be closed.
+      if (signal?.aborted) return undefined
+      const { kind } = classify(error)
+      if (kind !== 'infrastructure' && kind !== 'transient') throw error
+      tell?.({ kind: 'trouble', where: troubleWith(error), error })
+      await sleep(clock, Math.min(1000, 50 * failures), signal)
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,161 @@
+import type { Clock } from '../../contracts/clock.ts'
+import type { Entropy } from '../../contracts/entropy.ts'
+import { FirebreakError } from '../../contracts/errors.ts'
+import type { AnyEvent, TombstoneKey } from '../../contracts/event.ts'
+import type { LogRecord } from '../../contracts/log.ts'
+import { fieldOf } from '../../contracts/text/text-of.ts'
+import type { ServiceDefinition } from '../../define/service.ts'
+import { toRfc3339 } from '../../node/clock.ts'
+import { inTime } from '../user-code/in-time.ts'
+import { check, keyOf, refuseTombstone } from './contract.ts'
+import { type Cause, childTrace, headersOf } from './envelope-codec.ts'
+import { recordSize } from './record-size.ts'
+import type { TopicSettings } from './topic-settings.ts'
+import { type Outgoing, readBack, writtenPayload } from './written-payload.ts'
+
+const encoder = new TextEncoder()
+/** Events of each type that are read back whatever their schema returned. */
+const alwaysReadBack = 100
+/** How long a schema may take outside of a handler. **Units** ms. */
+const schemaMaxMs = 30_000
+
+export interface PublishLimits {
+  /** The key of a tombstone. */
+  readonly at?: Partial<TombstoneKey> | undefined
+  /** When the schema must be done, on the monotonic scale. */
+  readonly endsAtMs?: number
+}
+
+/** Which payloads are read back when they are published; see `RuntimeOptions`. */
+export type ReadBack = 'always' | 'when-changed'
+
+/** The largest payload that a service allows, and what its topics take. */
+export interface Sizes {
+  readonly payload: number
+  readonly topics: Pick<TopicSettings, 'recordBytesMax' | 'askAgain'>
+}
+
+/** What a publisher needs of its runtime. */
+export interface PublisherDeps {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly readBack: ReadBack
+}
+
+/**
+ * Turns payloads into records: declared, validated, bounded in size, wrapped in an envelope.
+ *
+ * I1 A payload leaves only if its schema reads the same from its bytes. It is read back, unless its schema has changed no
+ *    value, JSON carries all of it, and enough payloads of its type have been read back: only those show a schema that changes
+ *    in place what it is given, and that what it adds or leaves out stays so.
+ */
+export class Publisher {
+  readonly #service: ServiceDefinition
+  readonly #clock: Clock
+  readonly #entropy: Entropy
+  readonly #bytesMax: Sizes
+  readonly #readBack: ReadBack
+  /** How many of each event have been read back, up to `alwaysReadBack`. */
+  readonly #known = new Map<AnyEvent, number>()
+  #time = { ms: 0, text: '' }
+
+  constructor(service: ServiceDefinition, { clock, entropy, readBack }: PublisherDeps, bytesMax: Sizes) {
+    this.#service = service
+    this.#clock = clock
+    this.#entropy = entropy
+    this.#readBack = readBack
+    this.#bytesMax = bytesMax
+  }
+
+  /**
+   * Returns the record, or a promise of it when the schema validates asynchronously, for which it has until `endsAtMs`.
+   *
+   * **Errors** `FB_NOT_PUBLISHABLE`, `FB_CONTRACT_VIOLATED`, `FB_RECORD_TOO_LARGE`, `FB_SCHEMA_TIMEOUT`.
+   */
+  record(
+    event: AnyEvent,
+    payload: unknown,
+    cause: Cause | null,
+    { at, endsAtMs }: PublishLimits = {},
+  ): LogRecord | Promise<LogRecord> {
+    if (!this.#service.publishes.has(event)) {
+      throw new FirebreakError('FB_NOT_PUBLISHABLE', {
+        service: this.#service.name,
+        type: fieldOf(event, 'type'),
+      })
+    }
+    if (payload === null) {
+      refuseTombstone(event)
+      return this.#wrap(event, { made: null, text: null }, cause, at)
+    }
+    const checked = check(event, payload)
+    const made =
+      checked instanceof Promise
+        ? checked.then(({ value }) => this.#written({ event, given: payload, made: value }, cause, at))
+        : this.#written({ event, given: payload, made: checked.value }, cause, at)
+    if (!(made instanceof Promise)) return made
+    const deadlineMs = endsAtMs === undefined ? schemaMaxMs : Math.max(0, endsAtMs - this.#clock.monotonic())
+    return inTime({ clock: this.#clock, type: event.type, deadlineMs }, made)
+  }
+
+  #written(
+    outgoing: Outgoing,
+    cause: Cause | null,
+    at: Partial<TombstoneKey> | undefined,
+  ): LogRecord | Promise<LogRecord> {
+    const { event, made } = outgoing
+    const { text, isKept } = writtenPayload(outgoing, this.#bytesMax.payload)
+    const record = this.#wrap(event, { made, text }, cause, at)
+    const known = this.#known.get(event) ?? 0
+    if (isKept && known >= alwaysReadBack && this.#readBack === 'when-changed') return record
+    const read = readBack(event, made, text)
+    const passed = (): LogRecord => {
+      if (known < alwaysReadBack) this.#known.set(event, known + 1)
+      return record
+    }
+    return read instanceof Promise ? read.then(passed) : passed()
+  }
+
+  #wrap(
+    event: AnyEvent,
+    { made, text }: { readonly made: unknown; readonly text: string | null },
+    cause: Cause | null,
+    at: Partial<TombstoneKey> | undefined,
+  ): LogRecord {
+    const value = text === null ? null : encoder.encode(text)
+    if (value !== null) this.#refuseAbove(this.#bytesMax.payload, event, value.length)
+    const key = keyOf(event, made, at)
+    const id = this.#entropy.uuid()
+    const headers = headersOf({
+      id,
+      source: `/${this.#service.name}`,
+      type: event.type,
+      time: this.#now(),
+      schemaVersion: event.version,
+      correlationId: cause?.correlationId ?? id,
+      causationId: cause?.causationId ?? null,
+      traceparent: childTrace(cause?.traceparent ?? null, this.#entropy),
+    })
+    // What the log would refuse must not get into the outbox: it would stand before its key for ever.
+    const { topics } = this.#bytesMax
+    const recordMax = topics.recordBytesMax(event.topic)
+    if (value === null || value.length > recordMax / 2) {
+      const bytes = recordSize({ key, value, headers })
+      // Somebody may have raised it: whoever comes later finds that out.
+      if (bytes > recordMax) topics.askAgain()
+      this.#refuseAbove(recordMax, event, bytes)
+    }
+    return { topic: event.topic, key, value, headers }
+  }
+
+  #refuseAbove(limit: number, event: AnyEvent, bytes: number): void {
+    if (bytes > limit) throw new FirebreakError('FB_RECORD_TOO_LARGE', { type: event.type, bytes, limit })
+  }
+
+  // Formatting a date costs more than the rest of the envelope; thousands of events share a millisecond.
+  #now(): string {
+    const ms = this.#clock.now()
+    if (ms !== this.#time.ms) this.#time = { ms, text: toRfc3339(ms) }
+    return this.#time.text
+  }
+}
