@@ -69,7 +69,8 @@ export const notesIn = (dataDir: string, engines: KeptEngines): Note => {
   const before = madeHere(dataDir)
   return (made) => {
     const both = (which: keyof Made): readonly string[] => [...new Set([...before[which], ...made[which]])]
-    write(dataDir, { engines, made: { databases: both('databases'), topics: both('topics') } })
+    // The url that a killed LogiFlow has left is nobody's any more.
+    write(dataDir, { engines, url: '', made: { databases: both('databases'), topics: both('topics') } })
   }
 }
 

@@ -52,7 +52,7 @@ export const startApp = async (
   }
   const pid = child.pid ?? 0
   return {
-    ...{ url: /http:\S+/.exec(output)?.[0] ?? '', pid, dataDir, output: () => output, ended },
+    ...{ url: /^ready in.* (http:\S+)/m.exec(output)?.[1] ?? '', pid, dataDir, output: () => output, ended },
     async end() {
       if (isAlive(pid)) process.kill(pid, 'SIGINT')
       await ended
