@@ -72,6 +72,7 @@ test('decisions are numbered without a gap and say what decisions say', () => {
     assert.ok(page.startsWith(`docs/adr/${number}-`), `${page} should be ${number}`)
     const text = readDoc(page)
     assert.ok(text.startsWith(`# ${number}: `), `${page}: title`)
+    assert.match(text, /\n\*\*Status\.\*\* (Accepted|Superseded), 20\d\d-\d\d-\d\d\./, `${page}: status and date`)
     for (const part of ['Context', 'Decision', 'Consequences', 'Rejected', 'How tested'])
       assert.ok(text.includes(`\n**${part}.** `), `${page}: ${part}`)
   }
