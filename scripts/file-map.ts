@@ -9,10 +9,10 @@ import { basename, dirname, join } from 'node:path'
 
 const repository = join(import.meta.dirname, '..')
 const page = join(repository, 'docs/architecture.md')
-const sources = 'packages/firebreak/src'
+const roots = ['packages/firebreak/src', 'packages/lab/src']
 const marks = ['<!-- file map: node scripts/file-map.ts -->\n', '<!-- end of file map -->'] as const
 
-/** Where the first comment of a file is about a part of it. */
+/** Where the first comment of a file of the library is about a part of it. */
 const ownWords: Readonly<Record<string, string>> = {
   'cli/program/args.ts': 'Reads a command line: options, operands, and what is wrong with them',
   'cli/dlq/discard.ts': 'firebreak dlq discard: gives letters up, with a reason',
@@ -77,17 +77,23 @@ function withMap(text: string): string {
 }
 
 function map(): string {
-  const paths = globSync('**/*.ts', { cwd: join(repository, sources) }).map((path) => path.replaceAll('\\', '/'))
-  const folders = Map.groupBy(paths.sort(), (path) => dirname(path))
-  return [...folders].map(([folder, files]) => section(folder, files)).join('\n')
+  return roots
+    .flatMap((root) => {
+      const paths = globSync('**/*.ts', { cwd: join(repository, root) }).map((path) => path.replaceAll('\\', '/'))
+      const folders = Map.groupBy(paths.sort(), (path) => dirname(path))
+      return [...folders].map(([folder, files]) => section(root, folder, files))
+    })
+    .join('\n')
 }
 
-function section(folder: string, files: readonly string[]): string {
+function section(root: string, folder: string, files: readonly string[]): string {
+  const isLibrary = root === roots[0]
   const rows = files.map((path) => {
-    const line = ownWords[path] ?? lineOf(readFileSync(join(repository, sources, path), 'utf8'), basename(path, '.ts'))
-    return `| [\`${basename(path)}\`](../${sources}/${path}) | ${line.replaceAll('|', '\\|')} |\n`
+    const own = isLibrary ? ownWords[path] : undefined
+    const line = own ?? lineOf(readFileSync(join(repository, root, path), 'utf8'), basename(path, '.ts'))
+    return `| [\`${basename(path)}\`](../${root}/${path}) | ${line.replaceAll('|', '\\|')} |\n`
   })
-  return `#### ${folder === '.' ? 'entries' : folder}\n\n| file | what |\n|---|---|\n${rows.join('')}`
+  return `#### ${isLibrary ? '' : 'lab: '}${folder === '.' ? 'entries' : folder}\n\n| file | what |\n|---|---|\n${rows.join('')}`
 }
 
 /** The first sentence about the file: of its head, of the export that it is named after, or of its first export. */

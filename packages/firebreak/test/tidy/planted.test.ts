@@ -90,6 +90,28 @@ const planted: readonly Planted[] = [
     finds: [/public entries/, /public entries/],
   },
   {
+    name: 'a package that reaches into the library, and one that adapts elsewhere than in its room',
+    rule: floorRules,
+    files: {
+      'packages/lab/src/sim/a.ts': `import 'firebreak'\nimport 'firebreak/internal'\nimport 'firebreak/src/x.ts'\nimport '../math/m.ts'\nimport 'node:fs'`,
+      'packages/lab/src/sim/b.ts': `import '../../../firebreak/src/x/y.ts'\nimport 'zod'`,
+      'packages/lab/src/file/c.ts': `import 'zod'`,
+      'packages/lab/test/d.test.ts': `import '../../firebreak/src/x/y.ts'`,
+      'apps/logiflow/e.ts': `import 'firebreak/internal'`,
+    },
+    finds: [/imports firebreak\/src/, /imports \.\..*firebreak/, /imports zod/, /firebreak\/internal: an app/],
+  },
+  {
+    name: 'a name for other packages that none of them needs',
+    rule: deadExportRule,
+    files: {
+      [`${src}/internal.ts`]: `export { a, b } from './a/a.ts'`,
+      [`${src}/a/a.ts`]: 'export const a = 1\nexport const b = 2',
+      'packages/lab/src/index.ts': `import { a } from 'firebreak/internal'`,
+    },
+    finds: [/internal\.ts:1 nobody imports b/],
+  },
+  {
     name: 'a ring of three, closed by a type',
     rule: cycleRule,
     files: {

@@ -38,7 +38,7 @@ export function shapeRules(tree: Tree): readonly Violation[] {
 
 /** Median and 95th percentile of what the rules bound: numbers to watch, not to fail on. */
 export function sizes(tree: Tree): readonly string[] {
-  const sources = [...tree.sources.values()].filter(({ path }) => path.startsWith('packages/firebreak/src/'))
+  const sources = [...tree.sources.values()].filter(({ path }) => /^packages\/[^/]+\/src\//.test(path))
   const describe = (what: string, values: readonly number[]): string => {
     const sorted = values.toSorted((a, b) => a - b)
     const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
