@@ -180,6 +180,18 @@ const planted: readonly Planted[] = [
     finds: [/name what is exported/, /import from where/, /give it a name/, /number of the issue/, /give it a name/],
   },
   {
+    name: 'casts through unknown in what is shipped',
+    rule: shapeRules,
+    files: {
+      [`${src}/a/a.ts`]: `let a = b as unknown as C\nlet d = (e as unknown) as F\nlet g = h as unknown[] as I\nlet j = k as unknown`,
+      'packages/lab/src/a/a.ts': 'let a =\n  b as unknown\n    as C',
+      'apps/logiflow/a.ts': 'let a = b as never as C',
+      'apps/logiflow/test/a.ts': 'let a = b as unknown as C',
+      'packages/firebreak/test/a.test.ts': 'let a = b as unknown as C',
+    },
+    finds: [/a\.ts:1 .*interface/, /a\.ts:2 .*interface/, /lab\/src\/a\/a\.ts:2/, /apps\/logiflow\/a\.ts:1/],
+  },
+  {
     name: 'time, chance and the machine in sources',
     rule: tokenRules,
     files: {

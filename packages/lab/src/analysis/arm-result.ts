@@ -1,25 +1,54 @@
 import type { ArmResult, LatencySummary, ServiceResult, WaitSummary, WindowResult } from '../model/result.ts'
-import type { Arm } from '../model/scenario.ts'
-import type { Tally } from '../sim/arm-books.ts'
+import type { Arm, Scenario } from '../model/scenario.ts'
+import type { ArmBooks, Tally } from '../sim/arm-books.ts'
 import { visitsOf } from '../sim/arm-graph.ts'
 import { latencySummary, type Samples, waitSummary } from '../sim/samples.ts'
-import type { BusyMarks, ClosedWindow, Simulation } from '../sim/simulation.ts'
+import type { ClosedWindow, Simulation } from '../sim/simulation.ts'
 import type { Station } from '../sim/station.ts'
 import { timeToRecoverMs } from './recovery.ts'
 
+/** What was measured of one run of an arm, in virtual time or by processes. */
+export interface ArmMeasurements {
+  readonly scenario: Scenario
+  readonly arm: Arm
+  readonly books: ArmBooks
+  readonly windows: readonly ClosedWindow[]
+  /** By name. */
+  readonly services: ArmResult['services']
+  readonly breakerOpens: number
+  readonly deadLetters: number
+}
+
+/** What a simulation has measured. */
+export function measurementsOf({ stations, busyMarks, links, channels, ...rest }: Simulation): ArmMeasurements {
+  const { scenario, arm, books, windows } = rest
+  const services = stations.map((station, index) => {
+    const busyUs = (busyMarks.end[index] ?? 0) - (busyMarks.warmup[index] ?? 0)
+    return [station.model.name, serviceResult(station, scenario, busyUs)] as const
+  })
+  return {
+    scenario,
+    arm,
+    books,
+    windows,
+    services: Object.fromEntries(services),
+    breakerOpens: links.reduce((sum, { breakerOpens }) => sum + breakerOpens, 0),
+    deadLetters: channels.reduce((sum, { counts }) => sum + counts.dead, 0),
+  }
+}
+
 /** What one replication of an arm came to. */
-export function armResult(simulation: Simulation): ArmResult {
-  const { books, scenario, arm, windows: closed } = simulation
-  const windows = closed.map((window) => windowResult(window, arm))
+export function armResult(measurements: ArmMeasurements): ArmResult {
+  const { books, scenario, arm, services, breakerOpens, deadLetters } = measurements
+  const windows = measurements.windows.map((window) => windowResult(window, arm))
   const { measured } = books
-  const services = servicesResult(simulation)
   return {
     ...tallyResult(measured),
     attempts: books.attempts,
-    amplification: amplification(simulation, services),
+    amplification: amplification(measurements),
     timeToRecoverMs: timeToRecoverMs(scenario, arm, windows),
-    breakerOpens: simulation.links.reduce((sum, { breakerOpens }) => sum + breakerOpens, 0),
-    deadLetters: simulation.channels.reduce((sum, { counts }) => sum + counts.dead, 0),
+    breakerOpens,
+    deadLetters,
     backlogPeak: books.messagesMax,
     oldestAgeMaxMs: books.messageAgeMaxUs / 1000,
     windows,
@@ -32,7 +61,7 @@ export function armResult(simulation: Simulation): ArmResult {
  * Attempts over what the same requests need if nothing fails: over all, or at the service where that is the most. What
  * reaches a service that has traffic of its own cannot be told apart, and counts in the first only.
  */
-function amplification({ books, arm }: Simulation, services: ArmResult['services']): number {
+function amplification({ books, arm, services }: ArmMeasurements): number {
   if (books.needed === 0) return 0
   const needed = new Map<string, number>()
   const entries = new Set(arm.traffic.map(({ to }) => to))
@@ -83,18 +112,10 @@ function windowResult({ fromUs, toUs, counts, ...rest }: ClosedWindow, { service
   }
 }
 
-function servicesResult({ stations, busyMarks, scenario }: Simulation): Readonly<Record<string, ServiceResult>> {
+/** What was measured at a service; `busyUs` is the area under its busy workers within the measured time. */
+export function serviceResult({ model, books }: Station, scenario: Scenario, busyUs: number): ServiceResult {
   const measuredMs = scenario.durationMs - scenario.warmupMs
-  const result = (station: Station, index: number): ServiceResult => {
-    const busy = measuredMs > 0 ? busyMean(busyMarks, index) / (measuredMs * 1000) : 0
-    return serviceResult(station, busy)
-  }
-  return Object.fromEntries(stations.map((station, index) => [station.model.name, result(station, index)]))
-}
-
-const busyMean = ({ warmup, end }: BusyMarks, index: number): number => (end[index] ?? 0) - (warmup[index] ?? 0)
-
-function serviceResult({ model, books }: Station, busy: number): ServiceResult {
+  const busy = measuredMs > 0 ? busyUs / (measuredMs * 1000) : 0
   const { arrivals, started, waited, completed, rejected, failed, abandoned, wasted } = books.measured
   const workers = model.instances * model.concurrency
   const ended = books.sojourns.size

@@ -29,8 +29,8 @@ export function averageTally(results: readonly TallyResult[]): TallyResult & Pic
   return {
     ...mean,
     failed: averageFailures(results),
-    latencyMs: succeeding.length === 0 ? first.latencyMs : averageNumbers(succeeding),
-    answerMs: answering.length === 0 ? first.answerMs : averageNumbers(answering),
+    latencyMs: succeeding.length === 0 ? first.latencyMs : averageNumbers(succeeding, latencyNumbers),
+    answerMs: answering.length === 0 ? first.answerMs : averageNumbers(answering, latencyNumbers),
     ci95,
   }
 }
@@ -59,6 +59,10 @@ const serviceNumbers = [
   'wastedWork',
 ] as const
 
+const latencyNumbers = ['mean', 'p50', 'p90', 'p95', 'p99', 'p999', 'max'] as const
+
+const waitNumbers = ['mean', 'p50', 'p95', 'p99'] as const
+
 type Numbers<K extends string> = Readonly<Record<K, number>>
 
 function averaged<K extends string>(
@@ -75,10 +79,12 @@ function averaged<K extends string>(
 }
 
 // The replications that have no such durations are left out by the caller.
-function averageNumbers<T extends object>(rows: readonly T[]): T {
-  const names = Object.keys(rows[0] as T)
-  const { mean, ci95 } = averaged(rows as unknown as readonly Numbers<string>[], names)
-  return (rows.length < 2 ? mean : { ...mean, ci95 }) as T
+function averageNumbers<K extends string>(
+  rows: readonly Numbers<K>[],
+  names: readonly K[],
+): Numbers<K> & { readonly ci95?: Ci95 } {
+  const { mean, ci95 } = averaged(rows, names)
+  return rows.length < 2 ? mean : { ...mean, ci95 }
 }
 
 function averageFailures(results: readonly TallyResult[]): ArmResult['failed'] {
@@ -128,9 +134,15 @@ function averageServices(results: readonly ArmResult[]): ArmResult['services'] {
     const used = busy.length === 0 ? rows.slice(0, 1) : busy
     return {
       ...mean,
-      waitMs: averageNumbers(used.map(({ waitMs }) => waitMs)),
+      waitMs: averageNumbers(
+        used.map(({ waitMs }) => waitMs),
+        waitNumbers,
+      ),
       serviceMs: { mean: meanAndCi(used.map(({ serviceMs }) => serviceMs.mean)).mean },
-      sojournMs: averageNumbers(used.map(({ sojournMs }) => sojournMs)),
+      sojournMs: averageNumbers(
+        used.map(({ sojournMs }) => sojournMs),
+        waitNumbers,
+      ),
       ci95,
     }
   }

@@ -1,5 +1,5 @@
 import type { Check, LabResult } from '../model/result.ts'
-import type { Fault } from '../model/scenario.ts'
+import type { Arm, Fault } from '../model/scenario.ts'
 import type { Message } from '../sim/backlog.ts'
 import type { Channel } from '../sim/channel.ts'
 import { moments } from '../sim/distributions.ts'
@@ -17,18 +17,38 @@ interface Deviation {
 
 const noDeviation: Deviation = { size: 0, where: '' }
 
+/** A run of which services are checked. */
+export interface CheckedRun {
+  readonly arm: Arm
+  readonly replication: number
+  readonly nowUs: number
+}
+
 /** What a finished replication must add up to, from counts that different code has kept. */
 export function checkRun(simulation: Simulation, replication: number): Checks {
-  const at = (where: string): string => `${simulation.arm.name}, replication ${replication}: ${where}`
-  const worst = (deviations: readonly Deviation[]): Deviation => {
-    const found = deviations.reduce((most, one) => (one.size > most.size ? one : most), noDeviation)
-    return found.size === 0 ? noDeviation : { size: found.size, where: at(found.where) }
-  }
+  const { arm, time, stations } = simulation
+  const run = { arm, replication, nowUs: time.nowUs }
+  return { conservation: checkOf(worst(conservation(simulation), run), 0), ...checkServices(stations, run) }
+}
+
+/** What services must add up to, each by itself. */
+export function checkServices(stations: readonly Station[], run: CheckedRun): Pick<Checks, 'little' | 'capacity'> {
   return {
-    conservation: checkOf(worst(conservation(simulation)), 0),
-    little: checkOf(worst(simulation.stations.map(little)), 0.01),
-    capacity: checkOf(worst(simulation.stations.map((station) => overCapacity(station, simulation))), 0),
+    little: checkOf(worst(stations.map(little), run), 0.01),
+    capacity: checkOf(
+      worst(
+        stations.map((station) => overCapacity(station, run)),
+        run,
+      ),
+      0,
+    ),
   }
+}
+
+function worst(deviations: readonly Deviation[], { arm, replication }: CheckedRun): Deviation {
+  const found = deviations.reduce((most, one) => (one.size > most.size ? one : most), noDeviation)
+  if (found.size === 0) return noDeviation
+  return { size: found.size, where: `${arm.name}, replication ${replication}: ${found.where}` }
 }
 
 /** The worst of all runs. */
@@ -93,10 +113,10 @@ function little(station: Station): Deviation {
 }
 
 /** How far a service has done more than its workers can, beyond what chance allows. **Units** share */
-function overCapacity({ model, books }: Station, { arm, time }: Simulation): Deviation {
+function overCapacity({ model, books }: Station, { arm, nowUs }: CheckedRun): Deviation {
   const where = `work done by ${model.name}`
   const { mean, second } = moments(model.latency)
-  const could = (capacityOf(model).perSec * hasteOf(model.name, arm.faults) * time.nowUs) / 1e6
+  const could = (capacityOf(model).perSec * hasteOf(model.name, arm.faults) * nowUs) / 1e6
   if (!(could > 0 && Number.isFinite(could) && Number.isFinite(second))) return { size: 0, where }
   // The number of renewals of so many workers: four standard deviations, and what they begin with.
   const variation = Math.max(1, second / (mean * mean) - 1)

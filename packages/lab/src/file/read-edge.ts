@@ -6,8 +6,8 @@ import { type Judging, type Report, reportOn, reportUnknownMember, shaped } from
 import { backoffOf } from './read-policy.ts'
 import { timeOf } from './read-time.ts'
 import { durationMs } from './schema/read-duration.ts'
+import type { RawQueueEdge, RawSyncEdge } from './schema/scenario-entry-schemas.ts'
 import { edgeSchema } from './schema/scenario-entry-schemas.ts'
-import type { RawQueueEdge, RawSyncEdge } from './schema/scenario-raw.ts'
 
 /** What edges refer to. */
 export interface Named {

@@ -5,8 +5,8 @@ import type { Entry } from './read-arms.ts'
 import { type Judging, type Report, reportOn, reportUnknown, reportUnknownMember, shaped } from './read-entry.ts'
 import { metricFinding, partMetricFinding } from './read-metrics.ts'
 import { durationMs } from './schema/read-duration.ts'
+import type { RawExpectation } from './schema/scenario-entry-schemas.ts'
 import { expectationSchema } from './schema/scenario-entry-schemas.ts'
-import type { RawExpectation } from './schema/scenario-raw.ts'
 
 interface Subjects {
   /** Names of the services by arm. */

@@ -5,8 +5,8 @@ import type { Entry } from './read-arms.ts'
 import { type Judging, type Report, reportOn, reportUnknown, shaped } from './read-entry.ts'
 import { durationMs } from './schema/read-duration.ts'
 import { shown } from './schema/read-problems.ts'
+import type { RawFault } from './schema/scenario-entry-schemas.ts'
 import { faultSchema } from './schema/scenario-entry-schemas.ts'
-import type { RawFault } from './schema/scenario-raw.ts'
 
 interface Targets {
   readonly services: readonly string[]

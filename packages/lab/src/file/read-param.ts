@@ -4,7 +4,7 @@ import { nearestName } from 'firebreak/internal'
 import type { Entry, RawArm } from './read-arms.ts'
 import { type Fields, withMember } from './read-patch.ts'
 import { meantOf, type Problems } from './schema/read-problems.ts'
-import type { RawHeader } from './schema/scenario-raw.ts'
+import type { RawHeader } from './schema/scenario-schema.ts'
 
 /** A value of a scenario file that is replaced for one run. */
 export interface Param {

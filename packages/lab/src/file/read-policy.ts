@@ -5,8 +5,15 @@ import { policyProblems, withDefaults } from 'firebreak/internal'
 import type { Entry } from './read-arms.ts'
 import { type Judging, reportOn, shaped } from './read-entry.ts'
 import { durationMs } from './schema/read-duration.ts'
+import type {
+  RawBackoff,
+  RawBreaker,
+  RawBudget,
+  RawBulkhead,
+  RawLimit,
+  RawPolicy,
+} from './schema/scenario-policy-schema.ts'
 import { policySchema } from './schema/scenario-policy-schema.ts'
-import type { RawBackoff, RawBreaker, RawBudget, RawBulkhead, RawLimit, RawPolicy } from './schema/scenario-raw.ts'
 
 type Backoff = Policy['backoff']
 

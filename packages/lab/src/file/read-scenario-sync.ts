@@ -10,7 +10,7 @@ import { readText, type ScenarioFormat } from './read-text.ts'
 import { durationMs } from './schema/read-duration.ts'
 import type { Located } from './schema/read-located.ts'
 import { type Problem, type Problems, problemsOf } from './schema/read-problems.ts'
-import type { RawHeader } from './schema/scenario-raw.ts'
+import type { RawHeader } from './schema/scenario-schema.ts'
 import { headerSchema, scenarioSchema } from './schema/scenario-schema.ts'
 
 /** A scenario, or everything that is wrong with it. */

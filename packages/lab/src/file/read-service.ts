@@ -5,8 +5,8 @@ import type { Entry } from './read-arms.ts'
 import { type Judging, type Report, reportOn, shaped } from './read-entry.ts'
 import { timeOf } from './read-time.ts'
 import { durationMs } from './schema/read-duration.ts'
+import type { RawService } from './schema/scenario-entry-schemas.ts'
 import { serviceSchema } from './schema/scenario-entry-schemas.ts'
-import type { RawService } from './schema/scenario-raw.ts'
 
 /** A service of an arm; undefined, and told, where it cannot be read. */
 export function serviceOf(judging: Judging, name: string, entry: Entry): ServiceModel | undefined {

@@ -3,7 +3,7 @@
 import type { Distribution } from '../model/scenario.ts'
 import type { Report } from './read-entry.ts'
 import { durationMs } from './schema/read-duration.ts'
-import type { RawSimple, RawTime } from './schema/scenario-raw.ts'
+import type { RawSimple, RawTime } from './schema/scenario-time-schema.ts'
 
 /** Quantile of the normal distribution at 0.99. */
 const z99 = 2.3263478740408408

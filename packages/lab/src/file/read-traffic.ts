@@ -5,8 +5,9 @@ import type { Entry } from './read-arms.ts'
 import { type Judging, type Report, reportOn, reportUnknownMember, shaped } from './read-entry.ts'
 import { timeOf } from './read-time.ts'
 import { durationMs } from './schema/read-duration.ts'
+import type { RawRate, RawTraffic } from './schema/scenario-entry-schemas.ts'
 import { trafficSchema } from './schema/scenario-entry-schemas.ts'
-import type { RawDuration, RawRate, RawTraffic } from './schema/scenario-raw.ts'
+import type { RawDuration } from './schema/scenario-leaves.ts'
 
 /** The sources of traffic of an arm that can be read; what is wrong is told. */
 export function trafficOf(

@@ -1,12 +1,11 @@
 import { FirebreakError, sleep, systemClock } from 'firebreak/internal'
-import { tallyResult } from '../analysis/arm-result.ts'
-import type { ArmResult, ServiceResult } from '../model/result.ts'
+import { armResult, tallyResult } from '../analysis/arm-result.ts'
+import type { ServiceResult } from '../model/result.ts'
 import type { Scenario } from '../model/scenario.ts'
 import { type ArmRun, nameOf } from '../run/arm-run.ts'
 import type { Span } from '../sim/arm-books.ts'
 import { toUs } from '../sim/virtual-time.ts'
 import { realChecks } from './checks.ts'
-import { requestFigures } from './process/figures.ts'
 import type { Report, Role, Setup, Status } from './process/protocol.ts'
 import { Processes, type Worker } from './processes.ts'
 import { replay } from './replay.ts'
@@ -134,13 +133,16 @@ function runOf({ scenario, arm }: { scenario: Scenario; arm: Setup['arm'] }, end
   const replayed = replay({ scenario, arm, reports, services, endUs, spans })
   const own = [...services].map(([name, { service }]) => [name, service?.result as ServiceResult] as const)
   const { books, windows } = replayed
-  const figures = requestFigures({ scenario, arm, books, windows, services: Object.fromEntries(own) })
   const settled = reports.flatMap((report) => report.settled)
-  const result: ArmResult = {
-    ...figures,
+  const result = armResult({
+    scenario,
+    arm,
+    books,
+    windows,
+    services: Object.fromEntries(own),
     breakerOpens: reports.reduce((sum, { breakerOpens }) => sum + breakerOpens, 0),
     deadLetters: settled.filter(({ outcome }) => outcome === 'dead-letter').length,
-  }
+  })
   const checks = realChecks({ arm, reports, services, replayed, isDrained })
   const parts = new Map(books.tallies.slice(1).map((tally) => [nameOf(tally.span), [tallyResult(tally)]]))
   return { arm, results: [result], checks: [checks], parts }

@@ -1,5 +1,5 @@
 import { FirebreakError, nextTurn } from 'firebreak/internal'
-import { armResult, type TallyResult, tallyResult } from '../analysis/arm-result.ts'
+import { armResult, measurementsOf, type TallyResult, tallyResult } from '../analysis/arm-result.ts'
 import { type Checks, checkRun } from '../analysis/checks.ts'
 import type { ArmResult, LabResult } from '../model/result.ts'
 import type { Arm, Scenario } from '../model/scenario.ts'
@@ -56,7 +56,7 @@ async function runArm(scenario: Scenario, arm: Arm, options: RunOptions, told: T
     options.onProgress?.({ arm: arm.name, replication, done: told.done + replication, total: told.total })
     const simulation = new Simulation({ scenario, arm, replication, spans })
     await runThrough(simulation, options.signal)
-    results.push(armResult(simulation))
+    results.push(armResult(measurementsOf(simulation)))
     checks.push(checkRun(simulation, replication))
     for (const tally of simulation.books.tallies.slice(1)) parts.get(nameOf(tally.span))?.push(tallyResult(tally))
   }

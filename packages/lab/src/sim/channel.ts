@@ -12,6 +12,7 @@ import type { ArmBooks } from './arm-books.ts'
 import { type Backlog, type Message, QueueBacklog, StreamBacklog } from './backlog.ts'
 import { sample } from './distributions.ts'
 import { Fifo } from './fifo.ts'
+import type { ChannelFaults, OutboxPart, QueuePart } from './parts.ts'
 import type { Station } from './station.ts'
 import { type Due, toUs, type VirtualTime } from './virtual-time.ts'
 import { type Outcome, Visit, type VisitCaller } from './visit.ts'
@@ -28,15 +29,7 @@ export interface ChannelOptions {
   readonly random: () => number
 }
 
-/** What faults make of a queue edge. */
-export interface ChannelFaults {
-  /** Nothing passes between consumers and the service. */
-  readonly isCut: boolean
-  readonly isHeld: boolean
-  readonly isBrokerDown: boolean
-}
-
-export class Channel {
+export class Channel implements OutboxPart, QueuePart {
   readonly edge: QueueEdge
   /** What has become of messages; `resting`: between two attempts. */
   readonly counts = { published: 0, done: 0, dead: 0, dropped: 0, unsent: 0, travelling: 0, resting: 0 }

@@ -1,17 +1,18 @@
 import type { Caller, CallFailure } from 'firebreak/internal'
-import type { Channel } from './channel.ts'
-import { type Call, reasonOf, type SyncLink } from './sync-link.ts'
+import type { LinkGroup } from './arm-graph.ts'
+import type { Call, LinkPart, OutboxPart, QueuePart } from './parts.ts'
+import { reasonOf } from './sync-link.ts'
 import type { Errands, Outcome, Visit, VisitHost } from './visit.ts'
 
 /** What every visit to a service does after its own work. */
 export interface ErrandPlan {
   readonly host: VisitHost
   /** One group after the other. Members of a parallel one are called at the same time. */
-  readonly groups: readonly { readonly isParallel: boolean; readonly links: readonly SyncLink[] }[]
+  readonly groups: readonly LinkGroup<LinkPart>[]
   /** Published before the answer, one after the other: it waits for the broker. */
-  readonly direct: readonly Channel[]
+  readonly direct: readonly QueuePart[]
   /** Published with the answer. */
-  readonly outbox: readonly Channel[]
+  readonly outbox: readonly OutboxPart[]
 }
 
 /**
@@ -64,7 +65,7 @@ export class VisitErrands implements Errands {
     else this.#startLegs(group.isParallel ? group.links : group.links.slice(0, 1))
   }
 
-  #startLegs(links: readonly SyncLink[]): void {
+  #startLegs(links: readonly LinkPart[]): void {
     const legs = links.map((link) => new Leg(this, link))
     this.#underWay.push(...legs)
     this.#left = legs.length
@@ -90,11 +91,11 @@ export class VisitErrands implements Errands {
 /** One member of a group: its calls, one after the other. */
 class Leg implements Caller<undefined> {
   readonly #errands: VisitErrands
-  readonly #link: SyncLink
+  readonly #link: LinkPart
   #call: Call | undefined
   #started = 0
 
-  constructor(errands: VisitErrands, link: SyncLink) {
+  constructor(errands: VisitErrands, link: LinkPart) {
     this.#errands = errands
     this.#link = link
   }

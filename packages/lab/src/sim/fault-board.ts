@@ -1,16 +1,8 @@
 import { FirebreakError } from 'firebreak/internal'
 import type { Fault } from '../model/scenario.ts'
-import type { Channel, ChannelFaults } from './channel.ts'
-import { type Health, type Station, wellHealth } from './station.ts'
-import type { SyncLink } from './sync-link.ts'
+import type { ChannelFaults, FaultTargets, Health } from './parts.ts'
+import { wellHealth } from './station.ts'
 import { toUs, type VirtualTime } from './virtual-time.ts'
-
-/** What faults can hit. */
-export interface FaultTargets {
-  readonly stations: ReadonlyMap<string, Station>
-  readonly links: ReadonlyMap<string, SyncLink>
-  readonly channels: ReadonlyMap<string, Channel>
-}
 
 /**
  * Sets the faults of an arm to their times. Those that hold at the same time add up: factors multiply, and what one of them

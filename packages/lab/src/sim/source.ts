@@ -2,14 +2,14 @@ import { PlacedDraws, randomStream, seedFor } from '../math/random-streams.ts'
 import type { Arrivals, Traffic } from '../model/scenario.ts'
 import { openArrivals } from './arrivals.ts'
 import { sample } from './distributions.ts'
+import type { Entry } from './parts.ts'
 import { Request, type RequestDesk } from './request.ts'
-import type { Station } from './station.ts'
 import { type Due, toUs } from './virtual-time.ts'
 import { Visit } from './visit.ts'
 
 export interface SourceOptions {
   readonly traffic: Traffic
-  readonly entry: Station
+  readonly entry: Entry
   /** Attempts that one request takes if nothing fails. */
   readonly needs: number
   readonly desk: RequestDesk
@@ -35,7 +35,7 @@ class Source {
   readonly draws = new PlacedDraws()
   readonly seed: number
   readonly #traffic: Traffic
-  readonly #entry: Station
+  readonly #entry: Entry
   readonly #needs: number
   readonly #salt: number
   readonly #traits: number

@@ -9,21 +9,11 @@ import { ServerQueue } from 'firebreak/internal'
 import type { PlacedDraws } from '../math/random-streams.ts'
 import type { ServiceModel } from '../model/scenario.ts'
 import { sample } from './distributions.ts'
+import type { Entry, Health } from './parts.ts'
 import { StationBooks, type VisitEnd } from './station-books.ts'
 import { failureProbability, latencyFactor } from './strain.ts'
 import { toUs, type VirtualTime } from './virtual-time.ts'
 import type { Errands, Outcome, Visit, VisitHost } from './visit.ts'
-
-/** What faults make of a service; all 1, 0 and false when it is well. */
-export interface Health {
-  readonly isDown: boolean
-  readonly isHung: boolean
-  /** Share of the workers that is there. */
-  readonly capacity: number
-  readonly latencyFactor: number
-  /** Probability of failing on top of its own. */
-  readonly errors: number
-}
 
 export const wellHealth: Health = { isDown: false, isHung: false, capacity: 1, latencyFactor: 1, errors: 0 }
 
@@ -38,7 +28,7 @@ export interface StationOptions {
   readonly measuredFromUs: number
 }
 
-export class Station implements VisitHost {
+export class Station implements Entry, VisitHost {
   readonly model: ServiceModel
   readonly index: number
   readonly books: StationBooks

@@ -11,6 +11,7 @@ import type { FailureReason } from '../model/result.ts'
 import type { SyncEdge } from '../model/scenario.ts'
 import type { ArmBooks } from './arm-books.ts'
 import { sample } from './distributions.ts'
+import type { Call, LinkPart } from './parts.ts'
 import type { Station } from './station.ts'
 import { type Due, toUs, type VirtualTime } from './virtual-time.ts'
 import { type Outcome, Visit, type VisitCaller } from './visit.ts'
@@ -28,12 +29,7 @@ export interface SyncLinkOptions {
   readonly randomOf: (instance: number) => () => number
 }
 
-/** A call under way; `cancel` gives it up, and its caller is not told. */
-export interface Call {
-  cancel(): void
-}
-
-export class SyncLink {
+export class SyncLink implements LinkPart {
   readonly edge: SyncEdge
   /** Nothing passes, in either direction. */
   isCut = false

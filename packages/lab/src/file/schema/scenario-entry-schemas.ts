@@ -14,7 +14,6 @@ import {
   yesNo,
 } from './scenario-leaves.ts'
 import { backoff } from './scenario-policy-schema.ts'
-import type { RawEdge, RawExpectation, RawFault, RawService, RawTraffic } from './scenario-raw.ts'
 import { time } from './scenario-time-schema.ts'
 
 /** A name, and what else may stand in its place. */
@@ -25,12 +24,12 @@ const share = numeric({ min: 0, max: 1 })
 const slope = numeric({ min: 0, max: 1000 })
 const rate = numeric({ min: 0, max: 1e6 })
 const orUnbounded = (min: number, max: number): z.ZodType<number | 'unbounded'> =>
-  numeric<number | 'unbounded'>({ min, max, whole: true, words: ['unbounded'] })
+  numeric({ min, max, whole: true, words: ['unbounded'] })
 
 const concurrency = orUnbounded(1, 1e6)
 
 /** What answers requests. */
-export const serviceSchema: z.ZodType<RawService> = map({
+export const serviceSchema = map({
   instances: numeric({ min: 1, max: 10_000, whole: true })
     .describe('Copies; each has its own workers and queue')
     .default(1),
@@ -44,7 +43,7 @@ export const serviceSchema: z.ZodType<RawService> = map({
       map({
         max: orUnbounded(0, 1e7).describe('Requests that may wait, per instance').default('unbounded'),
         order: choice(['fifo', 'lifo', 'adaptive-lifo']).describe('Which one is next').default('fifo'),
-        maxWait: duration<number | string>(0, ['unbounded'])
+        maxWait: duration(0, ['unbounded'])
           .describe('What has waited longer when its turn comes is refused')
           .default('unbounded'),
       }),
@@ -75,7 +74,10 @@ export const serviceSchema: z.ZodType<RawService> = map({
   )
     .describe('Refuses work when the queue stands')
     .default('none'),
-}).meta({ id: 'Service' }) as unknown as z.ZodType<RawService>
+}).meta({ id: 'Service' })
+
+/** A service as it was written. */
+export type RawService = z.infer<typeof serviceSchema>
 
 const ends = {
   id: edgeId.describe('Name of the edge; default from->to').optional(),
@@ -99,7 +101,7 @@ const sync = map({
     .describe('Name of a policy; none: one attempt, no timeout')
     .default('none'),
 })
-const queueOf = (kind: 'queue' | 'stream', what: string) =>
+const queueOf = <K extends 'queue' | 'stream'>(kind: K, what: string) =>
   map({
     kind: z.literal(kind).describe(what),
     ...ends,
@@ -110,7 +112,7 @@ const queueOf = (kind: 'queue' | 'stream', what: string) =>
     maxAttempts: numeric({ min: 1, max: 1000, whole: true })
       .describe('Deliveries per message, the first included')
       .default(5),
-    attemptTimeout: duration<number | string>(1, ['none']).describe('How long one delivery may take').default('none'),
+    attemptTimeout: duration(1, ['none']).describe('How long one delivery may take').default('none'),
     backoff: backoff('100ms', '5s').describe('Waits between deliveries of a message').default({}),
     dlq: yesNo.describe('Keeps what failed for good as a dead letter, or drops it').default(true),
     publish: choice(['outbox', 'direct'])
@@ -119,13 +121,19 @@ const queueOf = (kind: 'queue' | 'stream', what: string) =>
   })
 
 /** A dependency of one service on another. */
-export const edgeSchema: z.ZodType<RawEdge> = z
+export const edgeSchema = z
   .discriminatedUnion('kind', [
     sync,
     queueOf('queue', 'Messages that any consumer may take'),
     queueOf('stream', 'Messages in partitions, in the order of their keys'),
   ])
-  .meta({ id: 'Edge' }) as unknown as z.ZodType<RawEdge>
+  .meta({ id: 'Edge' })
+
+/** A call as it was written. */
+export type RawSyncEdge = z.infer<typeof sync>
+
+/** A queue or stream with its consumers as it was written. */
+export type RawQueueEdge = Exclude<z.infer<typeof edgeSchema>, RawSyncEdge>
 
 const target = {
   to: nameOf('the name of a service').describe('The service that the requests arrive at'),
@@ -145,7 +153,7 @@ const rates = z
   .describe('Requests per second: a number, or [[0s, 100], [20s, 800]]')
 
 /** Where requests come from. */
-export const trafficSchema: z.ZodType<RawTraffic> = z
+export const trafficSchema = z
   .discriminatedUnion('process', [
     map({ process: z.literal('poisson').describe('Independent of each other').optional(), ...target, rate: rates }),
     map({ process: z.literal('deterministic').describe('At equal distances'), ...target, rate: rates }),
@@ -175,7 +183,13 @@ export const trafficSchema: z.ZodType<RawTraffic> = z
       at: z.array(duration()).describe('Arrivals, in rising order'),
     }),
   ])
-  .meta({ id: 'Traffic' }) as unknown as z.ZodType<RawTraffic>
+  .meta({ id: 'Traffic' })
+
+/** A source of requests as it was written. */
+export type RawTraffic = z.infer<typeof trafficSchema>
+
+/** One rate, or rates from given times on. */
+export type RawRate = z.infer<typeof rates>
 
 const faultKinds = ['crash', 'hang', 'capacity', 'latency', 'errors', 'partition', 'broker-down', 'hold'] as const
 const kindOfFault = leaf<string>(
@@ -195,7 +209,7 @@ function unknownFault(value: unknown): { readonly message: string; readonly sugg
 }
 
 /** Something that goes wrong for a while. */
-export const faultSchema: z.ZodType<RawFault> = map({
+export const faultSchema = map({
   at: duration().describe('When it begins'),
   for: duration().describe('How long it lasts; above 0'),
   target: text('^[A-Za-z][\\w>-]{0,131}$', 'the name of a service, the id of an edge, or broker')
@@ -207,10 +221,13 @@ export const faultSchema: z.ZodType<RawFault> = map({
   value: numeric({ min: 0, max: 1e6 })
     .describe('Share of the workers that is left, factor of the latency, or probability of failure')
     .optional(),
-}).meta({ id: 'Fault' }) as unknown as z.ZodType<RawFault>
+}).meta({ id: 'Fault' })
+
+/** A fault as it was written. */
+export type RawFault = z.infer<typeof faultSchema>
 
 /** A claim about the outcome. */
-export const expectationSchema: z.ZodType<RawExpectation> = map({
+export const expectationSchema = map({
   arm: nameOf('the name of an arm').describe('Whose result; may be left out when there is one arm').optional(),
   metric: text('^\\S{1,200}$', 'the name of a metric').describe(
     'successRatio, latencyMs.p99, services.profile.utilization',
@@ -229,4 +246,7 @@ export const expectationSchema: z.ZodType<RawExpectation> = map({
     .tuple([duration().describe('From'), duration().describe('Until')])
     .describe('Only requests that arrive in this part of the run')
     .optional(),
-}).meta({ id: 'Expectation' }) as unknown as z.ZodType<RawExpectation>
+}).meta({ id: 'Expectation' })
+
+/** A claim as it was written. */
+export type RawExpectation = z.infer<typeof expectationSchema>

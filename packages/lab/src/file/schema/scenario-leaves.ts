@@ -3,7 +3,9 @@ import { nearestName } from 'firebreak/internal'
 import { z } from 'zod'
 import { durationFinding, durationPattern } from './read-duration.ts'
 import { type Finding, meantOf, shown } from './read-problems.ts'
-import type { RawDuration } from './scenario-raw.ts'
+
+/** `50ms`, or a number of ms. */
+export type RawDuration = number | string
 
 /** A name of a service, policy or arm. */
 export const namePattern = '^[A-Za-z][\\w-]{0,63}$'
@@ -23,38 +25,40 @@ export function leaf<T>(meta: Meta, judge: (value: unknown) => Finding | undefin
     // `continue: false`: in a union, a leaf that does not fit must not win over the map beside it.
     context.addIssue({ code: 'custom', message, params: { suggestion }, continue: false })
   })
-  return schema.meta(meta) as unknown as z.ZodType<T>
+  // What the judge lets through is a T.
+  const judged: z.ZodType = schema.meta(meta)
+  return judged as z.ZodType<T>
 }
 
-interface Bounds {
+interface Bounds<Word> {
   readonly min: number
   readonly max: number
   readonly whole?: boolean
   /** `min` itself is too little. */
   readonly above?: boolean
   /** Words that stand for a number. */
-  readonly words?: readonly string[]
+  readonly words?: readonly Word[]
   /** What the message calls for, instead of the bounds. */
   readonly what?: string
 }
 
 /** A number within bounds, or one of some words. */
-export function numeric<T = number>({
+export function numeric<const Word extends string = never>({
   min,
   max,
   whole = false,
   above = false,
   words = [],
   what,
-}: Bounds): z.ZodType<T> {
+}: Bounds<Word>): z.ZodType<number | Word> {
   const type = whole ? 'integer' : 'number'
   const number = { type, [above ? 'exclusiveMinimum' : 'minimum']: min, maximum: max }
   const meta = words.length === 0 ? number : { anyOf: [number, { enum: words }] }
   const kind = whole ? 'a whole number' : 'a number'
   const range = above ? `above ${min} and at most ${max}` : `from ${min} to ${max}`
   const expected = [what ?? `${kind} ${range}`, ...words].join(' or ')
-  return leaf<T>(meta, (value) => {
-    if (typeof value === 'string' && words.includes(value)) return undefined
+  return leaf<number | Word>(meta, (value) => {
+    if ((words as readonly unknown[]).includes(value)) return undefined
     const isNumber = typeof value === 'number' && (!whole || Number.isSafeInteger(value))
     if (isNumber && value <= max && (above ? value > min : value >= min)) return undefined
     return { message: `must be ${expected}, not ${shown(value)}`, suggestion: meantNumber(value, words, max) }
@@ -73,7 +77,7 @@ function meantNumber(value: unknown, words: readonly string[], max: number): str
 }
 
 /** One of a few words. */
-export function choice<T extends string>(words: readonly T[]): z.ZodType<T> {
+export function choice<const T extends string>(words: readonly T[]): z.ZodType<T> {
   return leaf<T>({ enum: words }, (value) => {
     if ((words as readonly unknown[]).includes(value)) return undefined
     return { message: `must be ${listed(words)}, not ${shown(value)}`, suggestion: meantWord(value, words) }
@@ -106,10 +110,10 @@ export const yesNo: z.ZodType<boolean> = leaf({ type: 'boolean' }, (value) => {
 })
 
 /** A duration of at least `leastMs`, or one of some words. */
-export function duration<T = RawDuration>(leastMs = 0, words: readonly string[] = []): z.ZodType<T> {
+export function duration(leastMs = 0, words: readonly string[] = []): z.ZodType<RawDuration> {
   const either = { type: ['string', 'number'], pattern: durationPattern, minimum: leastMs }
   const meta = words.length === 0 ? either : { anyOf: [{ enum: words }, either] }
-  return leaf<T>(meta, (value) => {
+  return leaf(meta, (value) => {
     if (typeof value === 'string' && words.includes(value)) return undefined
     return durationFinding(value, leastMs)
   })

@@ -2,22 +2,23 @@
 import { policyDefaults } from 'firebreak/internal'
 import { z } from 'zod'
 import { choice, duration, map, numeric, orNone } from './scenario-leaves.ts'
-import type { RawBackoff, RawPolicy } from './scenario-raw.ts'
 
 const d = policyDefaults
-const optional = <T>(schema: z.ZodType<T>, description: string, fallback: unknown): z.ZodOptional<z.ZodType<T>> =>
+const optional = <S extends z.ZodType>(schema: S, description: string, fallback: unknown): z.ZodOptional<S> =>
   schema.describe(`${description}; default ${fallback}`).optional()
 
 const count = numeric({ min: 1, max: 100_000, whole: true })
 const share = numeric({ min: 0, max: 1 })
 
 /** How long to wait before another attempt; the default of each part depends on where it stands. */
-export const backoff = (base: string, cap: string): z.ZodType<RawBackoff> =>
+export const backoff = (base: string, cap: string) =>
   map({
     kind: optional(choice(['full', 'equal', 'decorrelated', 'none']), 'Jitter', 'full'),
     base: optional(duration(), 'The first wait; it doubles from attempt to attempt', base),
     cap: optional(duration(), 'The longest wait', cap),
-  }) as unknown as z.ZodType<RawBackoff>
+  })
+
+export type RawBackoff = z.infer<ReturnType<typeof backoff>>
 
 const ratioBudget = map({
   kind: z.literal('ratio').describe('A share of the calls').optional(),
@@ -30,6 +31,8 @@ const tokenBudget = map({
   maxTokens: numeric({ min: 1, max: 1e6 }).describe('Tokens at the start and at most; retries only above half of them'),
   tokenRatio: numeric({ min: 0, max: 1000, above: true }).describe('What a success brings'),
 })
+
+const budget = z.discriminatedUnion('kind', [ratioBudget, tokenBudget])
 
 const limits = (initial: number, min: number, max: number) => ({
   initial: count.describe('The limit at the start').default(initial),
@@ -57,7 +60,7 @@ const breaker = map({
   window: optional(duration(1), 'How far back calls count', '10s'),
   open: optional(duration(1), 'How long it stays open before it lets probes through', '5s'),
   probes: optional(count, 'Probes at the same time; as many successes in a row close it', d.breaker?.probesMax),
-  slow: optional(duration<number | string>(0, ['none']), 'A call that takes longer counts as failed', 'none'),
+  slow: optional(duration(0, ['none']), 'A call that takes longer counts as failed', 'none'),
 })
 
 const bulkhead = map({
@@ -74,7 +77,7 @@ const hedge = map({
 })
 
 /** How a dependency is called; what is left out has the default of `policy()`. */
-export const policySchema: z.ZodType<RawPolicy> = map({
+export const policySchema = map({
   deadline: optional(duration(1), 'For the whole call with its waits and retries', '2s'),
   attemptTimeout: optional(duration(1), 'For one attempt', '500ms'),
   maxAttempts: optional(
@@ -83,7 +86,7 @@ export const policySchema: z.ZodType<RawPolicy> = map({
     d.attemptsMax,
   ),
   backoff: backoff('50ms', '200ms').describe('Waits between attempts').optional(),
-  budget: orNone(z.discriminatedUnion('kind', [ratioBudget, tokenBudget]))
+  budget: orNone(budget)
     .describe('How much retries may add to the load; default 0.1 of the calls and one a second')
     .optional(),
   breaker: orNone(breaker).describe('Stops calling what fails; default: opens at half of 20 calls').optional(),
@@ -93,4 +96,11 @@ export const policySchema: z.ZodType<RawPolicy> = map({
     .optional(),
   limit: orNone(limit).describe('A limit of attempts at the same time that finds itself; default none').optional(),
   hedge: orNone(hedge).describe('A second attempt beside a slow one; default none').optional(),
-}).meta({ id: 'Policy' }) as unknown as z.ZodType<RawPolicy>
+}).meta({ id: 'Policy' })
+
+/** What differs from `policy()`, as it was written. */
+export type RawPolicy = z.infer<typeof policySchema>
+export type RawBudget = z.infer<typeof budget>
+export type RawLimit = z.infer<typeof limit>
+export type RawBreaker = z.infer<typeof breaker>
+export type RawBulkhead = z.infer<typeof bulkhead>

@@ -11,7 +11,6 @@ import {
 import { choice, duration, edgeIdPattern, leaf, map, numeric, text } from './scenario-leaves.ts'
 import { patchOf, removable } from './scenario-patch-schema.ts'
 import { policySchema } from './scenario-policy-schema.ts'
-import type { RawHeader } from './scenario-raw.ts'
 import { time } from './scenario-time-schema.ts'
 
 const version = leaf<1>({ const: 1 }, (value) =>
@@ -95,7 +94,9 @@ export const scenarioSchema: z.ZodType = map({
 })
 
 /** The part of a file that says something about the run as a whole. */
-export const headerSchema: z.ZodType<RawHeader> = z.object(header) as unknown as z.ZodType<RawHeader>
+export const headerSchema = z.object(header)
+
+export type RawHeader = z.infer<typeof headerSchema>
 
 /** JSON Schema of a scenario file, for editors. */
 export function scenarioJsonSchema(): unknown {

@@ -1,9 +1,8 @@
 /** Shape of durations that may vary in a scenario file. */
 import { z } from 'zod'
-import { duration, map, numeric } from './scenario-leaves.ts'
-import type { RawTime } from './scenario-raw.ts'
+import { duration, map, numeric, type RawDuration } from './scenario-leaves.ts'
 
-const kind = (name: string, what: string) => z.literal(name).describe(what)
+const kind = <K extends string>(name: K, what: string) => z.literal(name).describe(what)
 
 const base = duration().describe('The middle, or the value itself where there is no jitter')
 const jitter = duration().describe('Uniform within base minus and plus this').optional()
@@ -43,23 +42,25 @@ const empirical = {
   values: z.array(duration()).min(1).describe('What was measured'),
 }
 
-const simple = [plain, uniform, exponential, lognormal, pareto, empirical] as const
 const weight = {
   weight: numeric({ min: 0, max: 1e9, above: true }).describe('Its share is this over the sum of all weights'),
 }
-const [part, ...otherParts] = simple.map((shape) => map({ ...shape, ...weight }))
+const part = z.discriminatedUnion('kind', [
+  map({ ...plain, ...weight }),
+  map({ ...uniform, ...weight }),
+  map({ ...exponential, ...weight }),
+  map({ ...lognormal, ...weight }),
+  map({ ...pareto, ...weight }),
+  map({ ...empirical, ...weight }),
+])
 
 const mixture = map({
   kind: kind('mixture', 'One of several distributions, chosen anew each time'),
-  parts: z
-    .array(z.discriminatedUnion('kind', [part as NonNullable<typeof part>, ...otherParts]))
-    .min(1)
-    .max(50)
-    .describe('Distributions with their weights'),
+  parts: z.array(part).min(1).max(50).describe('Distributions with their weights'),
 })
 
 /** A time that may differ each time: a duration, or a distribution. */
-export const time: z.ZodType<RawTime> = z
+export const time = z
   .union([
     duration(),
     z.discriminatedUnion('kind', [
@@ -72,4 +73,10 @@ export const time: z.ZodType<RawTime> = z
       mixture,
     ]),
   ])
-  .meta({ id: 'Time' }) as unknown as z.ZodType<RawTime>
+  .meta({ id: 'Time' })
+
+/** A duration that may vary, as it was written. */
+export type RawTime = z.infer<typeof time>
+
+/** A distribution that is no mixture of others. */
+export type RawSimple = Exclude<RawTime, RawDuration | { readonly kind: 'mixture' }>

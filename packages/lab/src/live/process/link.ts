@@ -4,7 +4,7 @@ import { type Attempt, type Caller, Executor } from 'firebreak/internal'
 import type { PlacedDraws } from '../../math/random-streams.ts'
 import type { SyncEdge } from '../../model/scenario.ts'
 import { sample } from '../../sim/distributions.ts'
-import type { Call } from '../../sim/sync-link.ts'
+import type { Call, LinkPart } from '../../sim/parts.ts'
 import type { Outcome, Visit } from '../../sim/visit.ts'
 import type { AttemptBooks } from './attempts.ts'
 import { ask, type CallCounts } from './http.ts'
@@ -43,7 +43,7 @@ const unlimited: Policy = {
 }
 
 /** A sync edge in its calling process: the policies of the instances, and HTTP to the other service. */
-export class RealLink {
+export class RealLink implements LinkPart {
   readonly edge: SyncEdge
   /** Nothing passes, in either direction. */
   isCut = false

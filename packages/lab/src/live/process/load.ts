@@ -4,7 +4,6 @@ import { ArmBooks } from '../../sim/arm-books.ts'
 import { attemptsNeeded } from '../../sim/arm-graph.ts'
 import type { Request } from '../../sim/request.ts'
 import { startSource } from '../../sim/source.ts'
-import type { Station } from '../../sim/station.ts'
 import type { Outcome, Visit } from '../../sim/visit.ts'
 import { AttemptBooks } from './attempts.ts'
 import { ask, createAgent, warmUp } from './http.ts'
@@ -54,7 +53,7 @@ class Load implements Part {
     const desk = { time: time.calendar, books: new ArmBooks(0, []), services: 1, needsProcessing: false }
     for (const [index, traffic] of arm.traffic.entries()) {
       const needs = attemptsNeeded(arm, traffic.to)
-      const entry = { index: 0, arrive: (visit: Visit) => this.#send(visit, traffic.to, needs) } as unknown as Station
+      const entry = { index: 0, arrive: (visit: Visit) => this.#send(visit, traffic.to, needs) }
       const seed = seedFor(seedFor(scenario.seed, 0), 'traffic', index)
       startSource({ traffic, entry, needs, desk, untilMs: scenario.durationMs, seed })
     }

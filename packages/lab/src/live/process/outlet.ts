@@ -1,8 +1,8 @@
 import { isFirebreakError } from 'firebreak'
 import type { PlacedDraws } from '../../math/random-streams.ts'
 import type { QueueEdge } from '../../model/scenario.ts'
-import type { ChannelFaults } from '../../sim/channel.ts'
 import { sample } from '../../sim/distributions.ts'
+import type { ChannelFaults, QueuePart } from '../../sim/parts.ts'
 import type { Outcome, Visit } from '../../sim/visit.ts'
 import type { MessageEvent, Payload } from './message.ts'
 import type { PublishedRecord } from './protocol.ts'
@@ -25,7 +25,7 @@ export interface RealOutletOptions {
  *
  * `outbox`: the answer waits for the commit of the service's own database; `direct`: for the log.
  */
-export class RealOutlet {
+export class RealOutlet implements QueuePart {
   readonly edge: QueueEdge
   /** Published, and not yet committed. */
   pending = 0

@@ -9,7 +9,7 @@ import type { Agent, Server } from 'node:http'
 import { PlacedDraws, randomStream, seedFor } from '../../math/random-streams.ts'
 import type { QueueEdge, ServiceModel, SyncEdge } from '../../model/scenario.ts'
 import { groupsOf } from '../../sim/arm-graph.ts'
-import { type ErrandPlan, VisitErrands } from '../../sim/errands.ts'
+import { VisitErrands } from '../../sim/errands.ts'
 import { Station } from '../../sim/station.ts'
 import { toUs } from '../../sim/virtual-time.ts'
 import { type Outcome, Visit } from '../../sim/visit.ts'
@@ -92,9 +92,7 @@ class RealService implements Part {
     this.#life = life
     // The answer waits for the commit of what is published, or for the log: nothing that was answered is lost.
     const plan = { host: station, groups: groupsOf(links), direct: outlets, outbox: [] }
-    // The errands touch nothing else of links and channels.
-    if (links.length + outlets.length > 0)
-      station.errandsOf = (visit) => new VisitErrands(plan as unknown as ErrandPlan, visit)
+    if (links.length + outlets.length > 0) station.errandsOf = (visit) => new VisitErrands(plan, visit)
     setRealFaults(
       this.#setup.arm.faults,
       {
