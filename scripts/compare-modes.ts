@@ -7,10 +7,10 @@
  * The two agree when they rank the arms alike, succeed within 5 points, and have their p50 within 20 %. One seed is not enough
  * for rpc-full: whether the breakers of three of its instances open or of all four is chance, and makes 7 points.
  */
-import { runReal } from '../packages/firebreak/src/lab/live/live.ts'
-import type { LabResult } from '../packages/firebreak/src/lab/model/result.ts'
-import { runScenario } from '../packages/firebreak/src/lab/run.ts'
-import { showdown } from '../packages/firebreak/test/process/lab/real-scene.ts'
+import { runReal } from '../packages/lab/src/live/live.ts'
+import type { LabResult } from '../packages/lab/src/model/result.ts'
+import { runScenario } from '../packages/lab/src/run/run.ts'
+import { showdown } from '../packages/lab/test/process/real-scene.ts'
 
 const [count = '1', ...arms] = process.argv.slice(2)
 const chosen = arms.length === 0 ? {} : { arms }

@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { scenarioJsonSchema } from '../packages/firebreak/src/lab/file/schema/scenario-schema.ts'
+import { scenarioJsonSchema } from '../packages/lab/src/file/schema/scenario-schema.ts'
 
 const repository = join(import.meta.dirname, '..')
 const page = join(repository, 'docs/lab.schema.json')

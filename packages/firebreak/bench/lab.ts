@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { readScenario } from '../src/lab/file/read-scenario.ts'
-import type { Scenario } from '../src/lab/model/scenario.ts'
-import { runScenario } from '../src/lab/run.ts'
-import { Simulation } from '../src/lab/sim/simulation.ts'
-import { type Due, VirtualTime } from '../src/lab/sim/virtual-time.ts'
+import { readScenario } from '../../lab/src/file/read-scenario.ts'
+import type { Scenario } from '../../lab/src/model/scenario.ts'
+import { runScenario } from '../../lab/src/run/run.ts'
+import { Simulation } from '../../lab/src/sim/simulation.ts'
+import { type Due, VirtualTime } from '../../lab/src/sim/virtual-time.ts'
 import type { Attempt, Caller } from '../src/policy/attempt.ts'
 import { policy } from '../src/policy/definition/policy.ts'
 import { Executor } from '../src/policy/executor.ts'
@@ -153,7 +153,7 @@ traffic: {to: desk, rate: 72}
 `
 
 const scenarioNamed = (name: string): Promise<Scenario> =>
-  readText(readFileSync(new URL(`../scenarios/${name}.yaml`, import.meta.url), 'utf8'))
+  readText(readFileSync(new URL(`../../lab/scenarios/${name}.yaml`, import.meta.url), 'utf8'))
 
 async function readText(text: string): Promise<Scenario> {
   const { scenario, problems } = await readScenario(text, { format: 'yaml' })

@@ -1,2 +1,3 @@
 export type { Compression, KafkaOptions, KafkaSasl, KafkaTls } from './kafka/cluster/kafka-options.ts'
+export { type Removable, removeFromKafka } from './kafka/cluster/kafka-remove.ts'
 export { kafkaLog } from './kafka/kafka-log.ts'

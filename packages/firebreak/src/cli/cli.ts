@@ -3,6 +3,7 @@ import { errorMessage, isFirebreakError } from '../contracts/errors.ts'
 import { fieldOf, textOf } from '../contracts/text/text-of.ts'
 import type { Io } from '../node/process.ts'
 import { commands } from './commands.ts'
+import { findLab, type LabCommands } from './lab.ts'
 import { type Arguments, globalOptions, type OptionSpec, readArguments } from './program/args.ts'
 import type { Command } from './program/command.ts'
 import { CommandError, type ExitCode, exit, exitOf, usageError } from './program/exit.ts'
@@ -18,25 +19,55 @@ const shownMax = 16 * 1024
 export async function runCli(argv: readonly string[], io: Io): Promise<ExitCode> {
   const output = outputOf(io, { json: argv.includes('--json'), color: !argv.includes('--no-color') })
   try {
-    return await dispatch(readArguments(argv, everyOption()), io, output)
+    const lab = needsLab(argv) ? await findLab(io, await ownVersion(io)) : { commands: [] }
+    // Before the options are read: without the lab, nobody knows its own.
+    if (lab.problem !== undefined && firstWord(argv) === 'lab') throw lab.problem
+    return await dispatch(readArguments(argv, everyOption(lab)), { io, output, lab })
   } catch (error) {
     report(error, output)
     return exitOf(error)
   }
 }
 
-async function dispatch(args: Arguments, io: Io, output: Output): Promise<ExitCode> {
+const nounsOf = (all: readonly Command[]): readonly string[] => [
+  ...new Set(all.map(({ name }) => name.split(' ')[0] ?? '')),
+]
+
+const firstWord = (argv: readonly string[]): string | undefined =>
+  argv.find((word, i) => !word.startsWith('-') && argv[i - 1] !== '--config')
+
+// Reading it takes time that a command of this package does not need.
+function needsLab(argv: readonly string[]): boolean {
+  return !argv.includes('--version') && !nounsOf(commands).includes(firstWord(argv) ?? '')
+}
+
+async function ownVersion(io: Io): Promise<string> {
+  const manifest: { readonly version: string } = JSON.parse(
+    await io.readFile(join(import.meta.dirname, '../../package.json')),
+  )
+  return manifest.version
+}
+
+interface Program {
+  readonly io: Io
+  readonly output: Output
+  readonly lab: LabCommands
+}
+
+async function dispatch(args: Arguments, { io, output, lab }: Program): Promise<ExitCode> {
   if (args.flag('version')) {
-    const { version } = JSON.parse(await io.readFile(join(import.meta.dirname, '../../package.json'))) as Version
+    const version = await ownVersion(io)
     if (output.json) output.document({ version })
     else output.line(version)
     return exit.ok
   }
   const words = args.operands[0] === 'help' ? args.operands.slice(1) : args.operands
   const wantsHelp = args.flag('help') || args.operands[0] === 'help'
-  const command = commandOf(words)
+  const command = commandOf(words, lab)
   if (typeof command === 'string') {
-    for (const parts of overview(commands, output.style, command)) output.line(...parts)
+    const missing = lab.problem?.hint
+    for (const parts of overview([...commands, ...lab.commands], { style: output.style, noun: command, missing }))
+      output.line(...parts)
     return exit.ok
   }
   if (wantsHelp) {
@@ -44,10 +75,6 @@ async function dispatch(args: Arguments, io: Io, output: Output): Promise<ExitCo
     return exit.ok
   }
   return run(command, args, { io, output })
-}
-
-interface Version {
-  readonly version: string
 }
 
 async function run(command: Command, args: Arguments, at: { io: Io; output: Output }): Promise<ExitCode> {
@@ -77,27 +104,28 @@ async function run(command: Command, args: Arguments, at: { io: Io; output: Outp
 const helpLine = (command: Command): string => `See: firebreak ${command.name} --help`
 
 /** The command that the words begin with; a string is a noun that needs a verb behind it, '' no words at all. */
-function commandOf(words: readonly string[]): Command | string {
+function commandOf(words: readonly string[], lab: LabCommands): Command | string {
   const [first = '', second] = words
-  const found =
-    commands.find(({ name }) => name === `${first} ${second}`) ?? commands.find(({ name }) => name === first)
+  if (first === 'lab' && lab.problem !== undefined) throw lab.problem
+  const all = [...commands, ...lab.commands]
+  const found = all.find(({ name }) => name === `${first} ${second}`) ?? all.find(({ name }) => name === first)
   if (found !== undefined) return found
-  const nouns = [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))]
+  const nouns = nounsOf(all)
   if (first === '' || (nouns.includes(first) && second === undefined)) return first
   if (!nouns.includes(first)) {
     // `replay` alone means `dlq replay`.
-    const owner = commands.find(({ name }) => name.endsWith(` ${first}`))?.name
+    const owner = all.find(({ name }) => name.endsWith(` ${first}`))?.name
     const meant = owner === undefined ? didYouMean(first, [...nouns, 'help']) : ` Did you mean "${owner}"?`
     throw usageError(`There is no command "${first}".${meant}`, 'See: firebreak help')
   }
-  const verbs = commands.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name.split(' ')[1] ?? '')
+  const verbs = all.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name.split(' ')[1] ?? '')
   const meant = didYouMean(second ?? '', verbs, `${first} `)
   throw usageError(`There is no command "${first} ${second}".${meant}`, `See: firebreak ${first} --help`)
 }
 
 // Before the command is known, any option of any command may stand on the line.
-const everyOption = (): Readonly<Record<string, OptionSpec>> =>
-  Object.assign({}, ...commands.map(({ options }) => options), globalOptions)
+const everyOption = (lab: LabCommands): Readonly<Record<string, OptionSpec>> =>
+  Object.assign({}, ...[...commands, ...lab.commands].map(({ options }) => options), globalOptions)
 
 function report(error: unknown, output: Output): void {
   const hint = error instanceof CommandError ? error.hint : isFirebreakError(error) ? error.remedy : undefined

@@ -4,11 +4,6 @@ import { dlqEdit } from './dlq/edit.ts'
 import { dlqList } from './dlq/list.ts'
 import { dlqReplay } from './dlq/replay.ts'
 import { dlqShow } from './dlq/show.ts'
-import { labList } from './lab/list.ts'
-import { labRun } from './lab/run.ts'
-import { labSweep } from './lab/sweep.ts'
-import { labTools } from './lab/tools.ts'
-import { labValidate } from './lab/validate.ts'
 import { outboxDiscard } from './outbox/discard.ts'
 import { outboxEdit } from './outbox/edit.ts'
 import { outboxList } from './outbox/list.ts'
@@ -19,7 +14,7 @@ import { tailCommand } from './tail.ts'
 import { topicsCommand } from './topics.ts'
 import { verifyCommand } from './verify.ts'
 
-/** All commands, in the order of the overview. */
+/** The commands of this package, in the order of the overview. Those of the lab come after them. */
 export const commands: readonly Command[] = [
   dlqList,
   dlqShow,
@@ -35,8 +30,4 @@ export const commands: readonly Command[] = [
   topicsCommand,
   tailCommand,
   describeCommand,
-  labRun(labTools),
-  labSweep(labTools),
-  labList,
-  labValidate,
 ]

@@ -10,6 +10,7 @@ import { textOf } from '../contracts/text/text-of.ts'
 import { visible } from '../contracts/text/visible.ts'
 import { systemClock } from './clock.ts'
 import { systemEntropy } from './entropy.ts'
+import { resolveModule } from './resolve-module.ts'
 
 /** What a command line program gets from the system around it; tests pass their own. */
 export interface Surroundings {
@@ -32,6 +33,8 @@ export interface Surroundings {
   exists(path: string): boolean
   /** The text of a file, or of the standard input for `-`. */
   readFile(path: string): Promise<string>
+  /** The file that `import` of this name leads to, undefined where there is none. */
+  resolve(specifier: string): string | undefined
   /** The exports of a module. */
   load(path: string): Promise<unknown>
 }
@@ -122,6 +125,7 @@ function ioOf(signals: Pick<Io, 'signal' | 'readerGone'>, onInterrupt: () => voi
     },
     exists: existsSync,
     readFile: (path) => (path === '-' ? text(stdin) : readFile(path, 'utf8')),
+    resolve: (specifier) => resolveModule(specifier, process.cwd()),
     load: (path) => import(pathToFileURL(path).href),
   }
 }

@@ -4,7 +4,7 @@
  * I1  Every statement runs in the unit's transaction, and none after its end (`FB_UNIT_ENDED`).
  * I2  The unit alone decides about its transaction: BEGIN, COMMIT and ROLLBACK become savepoints within it.
  */
-import { type PoolClient, Query, type QueryConfig, type QueryResult } from 'pg'
+import { type PoolClient, Query, type QueryConfig, type QueryResult, type Submittable } from 'pg'
 import type { Sql } from '../contracts/database.ts'
 import { checkCount, statementInvalid } from '../contracts/sql/sql-text.ts'
 import type { DriverQuery, Step } from './round-trip.ts'
@@ -25,7 +25,9 @@ import { UnitHandle } from './unit-handle.ts'
 export function pgClient(sql: Sql): PoolClient {
   if (!(sql instanceof UnitHandle))
     throw statementInvalid('it takes the handle of a unit on postgresDatabase', 'pgClient(sql)')
-  return new UnitClient(sql) as unknown as PoolClient
+  // Of a client it has what libraries call that wait for promises.
+  const client: Pick<PoolClient, 'release'> = new UnitClient(sql)
+  return client as PoolClient
 }
 
 type Config = QueryConfig<unknown[]> & { readonly rowMode?: 'array'; readonly queryMode?: 'extended' }
@@ -83,11 +85,16 @@ class UnitClient {
 
   async #run(config: Config, values: readonly unknown[] | undefined, before: readonly Step[]): Promise<QueryResult> {
     let outcome: { readonly error?: Error; readonly result?: QueryResult } | undefined
-    const query = new Query(config, values === undefined ? config.values : [...values], (error, result) => {
-      outcome ??= error ? { error } : { result }
-    })
+    // Its types hide the handlers, which the driver's own connection calls.
+    const query: Submittable = new Query(
+      config,
+      values === undefined ? config.values : [...values],
+      (error, result) => {
+        outcome ??= error ? { error } : { result }
+      },
+    )
     try {
-      await this.#handle.send(before, query as unknown as DriverQuery)
+      await this.#handle.send(before, query as DriverQuery)
     } catch (error) {
       throw statementError(error, config.text)
     }

@@ -78,6 +78,13 @@ describe('the launcher', () => {
     }
   })
 
+  test('finds the lab from any folder', async (t) => {
+    const { folder } = emptyScene(t)
+    const { exit, out } = await start(t, folder, ['lab', 'list', '--json']).ended
+    assert.equal(exit, 0)
+    assert.ok(JSON.parse(out).scenarios.length > 5)
+  })
+
   test('Ctrl-C ends a tail cleanly with 130', async (t) => {
     const scene = emptyScene(t)
     writeConfig(scene.folder)

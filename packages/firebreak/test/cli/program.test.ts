@@ -50,6 +50,63 @@ describe('help', () => {
   })
 })
 
+describe('the lab is a package of its own', () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  const install = `Install it: npm install --save-dev @firebreak/lab@${version}`
+  const missing = { resolve: () => undefined }
+  const found = (manifest: string, load: () => Promise<unknown>) => ({
+    resolve: (name: string) => `/work/${name}`,
+    files: { '/work/@firebreak/lab/package.json': manifest },
+    load,
+  })
+
+  for (const line of [
+    'lab run seed-004 --seed 7',
+    '--config c.ts lab run x',
+    'lab',
+    'lab --help',
+    'help lab run',
+    '--json lab',
+  ])
+    test(`where it is not installed, "${line}" says what to install and ends with 2`, async () => {
+      const { exit, out, err } = await run(scene, line.split(' '), missing)
+      assert.deepEqual([exit, out], [2, ''])
+      assert.match(err, /comes with @firebreak\/lab, which is not installed/)
+      assert.ok(err.includes(install))
+    })
+
+  test('the overview says in one line how to get it, and nothing where it is there', async () => {
+    const without = (await run(scene, [], missing)).out
+    assert.ok(without.includes(`\n  lab             scenarios under load. ${install}\n`))
+    assert.ok(without.split('\n').every((text) => text.length <= 110))
+    assert.ok(!(await run(scene, [])).out.includes('npm install'))
+    assert.ok(!(await run(scene, ['dlq'], missing)).out.includes('npm install'))
+  })
+
+  test('a lab of another version is refused, and not loaded', async () => {
+    const other = found('{ "version": "0.0.9" }', () => assert.fail('loads it'))
+    const { exit, err } = await run(scene, ['lab', 'list'], other)
+    assert.deepEqual(
+      [exit, err],
+      [2, `firebreak: firebreak ${version} needs @firebreak/lab ${version}, and 0.0.9 is installed.\n${install}\n`],
+    )
+    assert.equal((await run(scene, [], other)).exit, 0)
+  })
+
+  test('a lab that cannot be loaded says why, and leaves the other commands alone', async () => {
+    const broken = found(JSON.stringify({ version }), () => Promise.reject(new Error('no such file')))
+    const { exit, err } = await run(scene, ['lab', 'list'], broken)
+    assert.deepEqual([exit, err], [1, `firebreak: @firebreak/lab cannot be loaded: no such file\n${install}\n`])
+    assert.equal((await run(scene, ['help'], broken)).exit, 0)
+  })
+
+  test('commands of this package do not look for it', async () => {
+    const resolve = () => assert.fail('looks for it')
+    for (const line of ['dlq list --help', '--version', '--config c.ts dlq --help'])
+      assert.equal((await run(scene, line.split(' '), { resolve })).exit, 0)
+  })
+})
+
 describe('wrong usage ends with 2 and a suggestion', () => {
   const wrong: readonly [string, RegExp][] = [
     ['dlq lsit', /Did you mean "dlq list"\?/],

@@ -17,6 +17,7 @@ import { type ServiceDefinition, service } from '../../src/define/service.ts'
 import { systemClock } from '../../src/node/clock.ts'
 import { systemEntropy } from '../../src/node/entropy.ts'
 import type { Io } from '../../src/node/process.ts'
+import { resolveModule } from '../../src/node/resolve-module.ts'
 import { createRuntime, type Runtime } from '../../src/runtime/runtime.ts'
 import { sqliteDatabase } from '../../src/sqlite/database/sqlite-database.ts'
 import { sqliteLog } from '../../src/sqlite/sqlite-log.ts'
@@ -193,7 +194,8 @@ export async function run(scene: Scene, argv: readonly string[], setting: Settin
     ask: async () => '',
     exists: (path) => path === '/work/firebreak.config.ts',
     readFile: async (path) => files[path] ?? readFile(path, 'utf8'),
-    load: async () => ({ config: scene.config }),
+    resolve: (specifier) => resolveModule(specifier, import.meta.dirname),
+    load: async (path) => (path.endsWith('/cli.ts') ? import(path) : { config: scene.config }),
     ...changes,
   }
   const exit = await runCli(argv, io)

@@ -38,8 +38,8 @@ const defines = (text: string, name: string): boolean =>
 
 test('every test file that a page names exists', () => {
   const missing = pages.flatMap((page) =>
-    [...readDoc(page).matchAll(/`((?:packages\/firebreak\/)?test\/[\w/.-]+)`/g)]
-      .map(([, path = '']) => path.replace(/^(packages\/firebreak\/)?/, 'packages/firebreak/'))
+    [...readDoc(page).matchAll(/`((?:packages\/\w+\/)?test\/[\w/.-]+)`/g)]
+      .map(([, path = '']) => (path.startsWith('test/') ? `packages/firebreak/${path}` : path))
       .filter((path) => !existsSync(join(repository, path)))
       .map((path) => `${page}: ${path}`),
   )

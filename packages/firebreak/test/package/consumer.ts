@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
 const repository = join(import.meta.dirname, '../../../..')
-const workspace = join(import.meta.dirname, '../..')
+const packages = join(repository, 'packages')
 
 /** What npm says about the tarball that it has just written. */
 export interface Packed {
@@ -17,10 +17,12 @@ export interface Packed {
 /** An empty folder outside the repository, with the packed library installed and nothing else. */
 export interface Consumer {
   readonly packed: Packed
+  /** Packs one more package of the repository, and installs it with copies of packages that it asks for. */
+  add(name: string, peers: readonly string[]): Packed
   write(name: string, text: string): void
   /** Installs a package beside the library, as it stands in the repository. */
   link(name: string): void
-  /** Runs a program in the folder and returns its output; throws with the output when it fails. */
+  /** Runs a program in the folder and returns its output; throws with the output and the `status` when it fails. */
   run(program: string, ...args: readonly string[]): string
   node(...args: readonly string[]): string
   tsc(...args: readonly string[]): string
@@ -32,16 +34,29 @@ export function createConsumer(): Consumer {
   const env = foreignEnv()
   const run = (program: string, ...args: readonly string[]): string =>
     runIn({ program, args, cwd: folder, env }).toString()
+  const pack = (cwd: string, ...options: readonly string[]): Packed => {
+    const args = ['pack', '--json', '--pack-destination', folder, ...options]
+    const answer = runIn({ program: 'npm', args, cwd, env }).toString()
+    const [packed] = Object.values(JSON.parse(answer.slice(answer.search(/^[[{]/m))) as Record<string, Packed>)
+    if (packed === undefined) throw new Error(`npm pack said: ${answer}`)
+    return packed
+  }
+  const install = (...tarballs: readonly Packed[]): void => {
+    const paths = tarballs.map(({ filename }) => join(folder, filename))
+    run('npm', 'install', '--offline', '--no-audit', '--no-fund', ...paths)
+  }
   // npm runs the build first, by `prepack`.
-  const pack = { program: 'npm', args: ['pack', '--json', '--pack-destination', folder], cwd: workspace, env }
-  const answer = runIn(pack).toString()
-  const [packed] = Object.values(JSON.parse(answer.slice(answer.search(/^[[{]/m))) as Record<string, Packed>)
-  if (packed === undefined) throw new Error(`npm pack said: ${answer}`)
+  const packed = pack(join(packages, 'firebreak'))
   const write = (name: string, text: string): void => writeFileSync(join(folder, name), text)
   write('package.json', '{ "name": "consumer", "private": true, "type": "module" }')
-  run('npm', 'install', '--offline', '--no-audit', '--no-fund', join(folder, packed.filename))
+  install(packed)
   return {
     packed,
+    add(name, peers) {
+      const added = pack(join(packages, name))
+      install(added, ...peers.map((peer) => pack(join(repository, 'node_modules', peer), '--ignore-scripts')))
+      return added
+    },
     write,
     link(name) {
       const place = join(folder, 'node_modules', name)
@@ -63,11 +78,17 @@ function foreignEnv(): NodeJS.ProcessEnv {
   return Object.fromEntries(kept)
 }
 
+interface Ended extends Error {
+  readonly stdout?: Buffer
+  readonly stderr?: Buffer
+  readonly status?: number
+}
+
 function runIn(job: { program: string; args: readonly string[]; cwd: string; env: NodeJS.ProcessEnv }): Buffer {
   try {
     return execFileSync(job.program, job.args, { cwd: job.cwd, env: job.env, stdio: 'pipe', timeout: 120_000 })
   } catch (error) {
-    const { stdout, stderr, message } = error as { stdout?: Buffer; stderr?: Buffer; message: string }
-    throw new Error(`${message}\n${stdout}\n${stderr}`)
+    const { stdout, stderr, message, status } = error as Ended
+    throw Object.assign(new Error(`${message}\n${stdout}\n${stderr}`), { status })
   }
 }

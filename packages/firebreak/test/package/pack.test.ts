@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
-import { type Consumer, createConsumer } from './consumer.ts'
+import { after, before, describe, test } from 'node:test'
+import { type Consumer, createConsumer, type Packed } from './consumer.ts'
 
 const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
   readonly version: string
@@ -28,8 +28,7 @@ test('the tarball holds the build, the program and what a reader needs, and noth
   const paths = consumer.packed.files.map(({ path }) => path)
   for (const wanted of ['LICENSE', 'README.md', 'package.json', 'bin/firebreak.js', 'dist/index.js', 'dist/index.d.ts'])
     assert.ok(paths.includes(wanted), `${wanted} is missing`)
-  const allowed =
-    /^(dist\/.+\.(js|d\.ts|css|html|svg|json|woff2)|bin\/[^/]+\.js|scenarios\/[a-z0-9-]+\.yaml|LICENSE|README\.md|package\.json)$/
+  const allowed = /^(dist\/.+\.(js|d\.ts|css|html|svg|json|woff2)|bin\/[^/]+\.js|LICENSE|README\.md|package\.json)$/
   assert.deepEqual(
     paths.filter((path) => !allowed.test(path)),
     [],
@@ -43,7 +42,9 @@ test('the tarball holds the build, the program and what a reader needs, and noth
 test('the tarball stays small', (t) => {
   const { size, unpackedSize, files } = consumer.packed
   t.diagnostic(`${files.length} files, ${Math.round(size / 1024)} KiB packed, ${Math.round(unpackedSize / 1024)} KiB`)
-  assert.ok(size < 680 * 1024, `${size} bytes`)
+  assert.ok(size < 380 * 1024, `${size} bytes`)
+  assert.ok(unpackedSize < 1400 * 1024, `${unpackedSize} bytes`)
+  assert.ok(files.length < 520, `${files.length} files`)
 })
 
 test('the library brings no dependencies', () => assert.equal(manifest.dependencies, undefined))
@@ -95,6 +96,83 @@ test('a mistake of a TypeScript consumer is found', () => {
   consumer.write('tsconfig.mistake.json', JSON.stringify({ compilerOptions: strict, files: ['mistake.ts'] }))
   assert.throws(() => consumer.tsc('-p', 'tsconfig.mistake.json'), /mistake\.ts.*TS2322/)
 })
+
+test('without the lab the program says how to get it, and "firebreak lab" ends with 2', () => {
+  const install = `npm install --save-dev @firebreak/lab@${manifest.version}`
+  assert.ok(consumer.run('npx', '--offline', 'firebreak').includes(`scenarios under load. Install it: ${install}\n`))
+  assert.throws(() => consumer.run('npx', '--offline', 'firebreak', 'lab', 'run', 'seed-004', '--seed', '7'), {
+    status: 2,
+    message: new RegExp(
+      `"firebreak lab" comes with @firebreak/lab, which is not installed\\.\nInstall it: ${install}\n`,
+    ),
+  })
+})
+
+describe('with the lab installed', () => {
+  let packed: Packed
+  before(() => {
+    packed = consumer.add('lab', ['yaml', 'zod'])
+  })
+
+  test('its tarball holds the build, the scenarios and what a reader needs, and nothing else', (t) => {
+    const { size, unpackedSize, files } = packed
+    t.diagnostic(`${files.length} files, ${Math.round(size / 1024)} KiB packed, ${Math.round(unpackedSize / 1024)} KiB`)
+    assert.ok(size < 130 * 1024, `${size} bytes`)
+    const allowed = /^(dist\/.+\.(js|d\.ts)|scenarios\/[a-z0-9-]+\.yaml|LICENSE|README\.md|package\.json)$/
+    const paths = files.map(({ path }) => path)
+    assert.deepEqual(
+      paths.filter((path) => !allowed.test(path) || path.includes('.test.')),
+      [],
+    )
+    for (const wanted of ['LICENSE', 'README.md', 'dist/index.js', 'dist/cli.js', 'scenarios/seed-004.yaml'])
+      assert.ok(paths.includes(wanted), `${wanted} is missing`)
+  })
+
+  test('"firebreak lab" simulates a scenario that comes with it', () => {
+    const out = consumer.run('npx', '--offline', 'firebreak', 'lab', 'run', 'seed-004')
+    assert.match(out, /^seed-004\n/)
+    assert.match(consumer.run('npx', '--offline', 'firebreak'), /^ {2}lab sweep /m)
+  })
+
+  test('"firebreak lab" runs processes of the installed packages', () => {
+    consumer.write('one.yaml', small)
+    const out = consumer.run('npx', '--offline', 'firebreak', 'lab', 'run', 'one.yaml', '--mode', 'real', '--json')
+    assert.equal(JSON.parse(out).arms.one.offered, 20)
+  })
+
+  test('it can be imported, and type-checked by a strict consumer', () => {
+    consumer.write('lab.mjs', labUse)
+    assert.equal(consumer.node('lab.mjs').trim(), '20')
+    consumer.write('lab.ts', labUse)
+    consumer.write('tsconfig.lab.json', JSON.stringify({ compilerOptions: strict, files: ['lab.ts'] }))
+    assert.equal(consumer.tsc('-p', 'tsconfig.lab.json'), '')
+  })
+
+  test('the report with plots says which packages it needs, and is written when they are there', () => {
+    const report = ['--offline', 'firebreak', 'lab', 'run', 'one.yaml', '--out', 'one.html']
+    assert.throws(() => consumer.run('npx', ...report), { status: 1, message: /npm install .*@observablehq\/plot/ })
+    for (const name of ['@observablehq/plot', 'linkedom']) consumer.link(name)
+    consumer.run('npx', ...report)
+  })
+})
+
+const small = `
+version: 1
+duration: 1s
+services: { web: { workers: 1, latency: 1ms } }
+traffic: { to: web, process: deterministic, rate: 20 }
+arms: { one: }
+`
+
+const labUse = `
+import { readScenario, runScenario } from '@firebreak/lab'
+import { readFileSync } from 'node:fs'
+
+const { scenario } = await readScenario(readFileSync('one.yaml', 'utf8'), { format: 'yaml' })
+if (scenario === undefined) throw new Error('no scenario')
+const result = await runScenario(scenario)
+console.log(result.arms['one']?.offered)
+`
 
 const strict = {
   strict: true,

@@ -14,21 +14,20 @@ const floors: Readonly<Record<string, number>> = {
   sqlite: 6,
   kafka: 6,
   postgres: 6,
-  rabbitmq: 6,
-  otel: 6,
   gateway: 7,
-  check: 7,
   testing: 7,
-  console: 7,
-  lab: 8,
-  cli: 9,
+  cli: 8,
 }
-const adapters = new Set(['sqlite', 'kafka', 'postgres', 'rabbitmq', 'otel'])
+const adapters = new Set(['sqlite', 'kafka', 'postgres'])
 // What an adapter adapts, and nobody else touches.
 const peers: Readonly<Record<string, readonly string[]>> = {
   kafka: ['@platformatic/kafka'],
   postgres: ['pg'],
-  lab: ['yaml', 'zod', '@observablehq/plot', 'linkedom'],
+}
+// The same of rooms of other packages.
+const peersOfRooms: Readonly<Record<string, readonly string[]>> = {
+  'packages/lab/src/file': ['yaml', 'zod'],
+  'packages/lab/src/report': ['@observablehq/plot', 'linkedom'],
 }
 const lowest = new Set(['contracts', 'node'])
 // Below the adapters nothing touches the machine but through the platform floor.
@@ -39,7 +38,7 @@ const library = 'packages/firebreak/src/'
 const folderOf = (path: string): string => path.slice(library.length).split('/')[0] ?? ''
 
 export function floorRules(tree: Tree): readonly Violation[] {
-  return [...libraryFloors(tree), ...appWalls(tree), ...entryShape(tree)]
+  return [...libraryFloors(tree), ...packageWalls(tree), ...appWalls(tree), ...entryShape(tree)]
 }
 
 function libraryFloors(tree: Tree): readonly Violation[] {
@@ -77,6 +76,24 @@ function packageProblem(folder: string, from: string): string | undefined {
   return platformFree.has(folder) ? `${folder} touches the machine: ${from}; go through src/node` : undefined
 }
 
+// A package beside the library sees the entries of the library, and its own rooms; those are kept in order by the room rule.
+function packageWalls(tree: Tree): readonly Violation[] {
+  const found: Violation[] = []
+  for (const source of tree.sources.values()) {
+    const [home] = /^packages\/[^/]+\/src\//.exec(source.path) ?? [library]
+    if (home === library) continue
+    const room = source.path.split('/').slice(0, 4).join('/')
+    const may = ({ from }: { from: string }): boolean =>
+      targetOf(source, from)?.startsWith(home) ??
+      (/^(node:.*|firebreak(\/\w+)?)$/.test(from) || peersOfRooms[room]?.includes(from) === true)
+    for (const { from, line } of source.imports.filter((one) => !may(one))) {
+      const says = `imports ${from}: a package uses the entries of firebreak, and what its room adapts`
+      found.push({ rule: 'floors', at: `${source.path}:${line}`, says })
+    }
+  }
+  return found
+}
+
 // An app sees what everybody sees.
 function appWalls(tree: Tree): readonly Violation[] {
   const found: Violation[] = []
@@ -86,7 +103,7 @@ function appWalls(tree: Tree): readonly Violation[] {
     for (const { from, line } of source.imports) {
       const target = targetOf(source, from)
       const leaves = target !== undefined && !target.startsWith(`${home}/`)
-      const isDeep = /^firebreak\/(src|dist)\b/.test(from)
+      const isDeep = /^firebreak\/(src|dist|internal)\b/.test(from)
       if (leaves || isDeep) {
         const says = `imports ${from}: an app uses the public entries of firebreak only`
         found.push({ rule: 'floors', at: `${source.path}:${line}`, says })

@@ -90,6 +90,28 @@ const planted: readonly Planted[] = [
     finds: [/public entries/, /public entries/],
   },
   {
+    name: 'a package that reaches into the library, and one that adapts elsewhere than in its room',
+    rule: floorRules,
+    files: {
+      'packages/lab/src/sim/a.ts': `import 'firebreak'\nimport 'firebreak/internal'\nimport 'firebreak/src/x.ts'\nimport '../math/m.ts'\nimport 'node:fs'`,
+      'packages/lab/src/sim/b.ts': `import '../../../firebreak/src/x/y.ts'\nimport 'zod'`,
+      'packages/lab/src/file/c.ts': `import 'zod'`,
+      'packages/lab/test/d.test.ts': `import '../../firebreak/src/x/y.ts'`,
+      'apps/logiflow/e.ts': `import 'firebreak/internal'`,
+    },
+    finds: [/imports firebreak\/src/, /imports \.\..*firebreak/, /imports zod/, /firebreak\/internal: an app/],
+  },
+  {
+    name: 'a name for other packages that none of them needs',
+    rule: deadExportRule,
+    files: {
+      [`${src}/internal.ts`]: `export { a, b } from './a/a.ts'`,
+      [`${src}/a/a.ts`]: 'export const a = 1\nexport const b = 2',
+      'packages/lab/src/index.ts': `import { a } from 'firebreak/internal'`,
+    },
+    finds: [/internal\.ts:1 nobody imports b/],
+  },
+  {
     name: 'a ring of three, closed by a type',
     rule: cycleRule,
     files: {
@@ -156,6 +178,18 @@ const planted: readonly Planted[] = [
       [`${src}/a/c.ts`]: 'export default 1',
     },
     finds: [/name what is exported/, /import from where/, /give it a name/, /number of the issue/, /give it a name/],
+  },
+  {
+    name: 'casts through unknown in what is shipped',
+    rule: shapeRules,
+    files: {
+      [`${src}/a/a.ts`]: `let a = b as unknown as C\nlet d = (e as unknown) as F\nlet g = h as unknown[] as I\nlet j = k as unknown`,
+      'packages/lab/src/a/a.ts': 'let a =\n  b as unknown\n    as C',
+      'apps/logiflow/a.ts': 'let a = b as never as C',
+      'apps/logiflow/test/a.ts': 'let a = b as unknown as C',
+      'packages/firebreak/test/a.test.ts': 'let a = b as unknown as C',
+    },
+    finds: [/a\.ts:1 .*interface/, /a\.ts:2 .*interface/, /lab\/src\/a\/a\.ts:2/, /apps\/logiflow\/a\.ts:1/],
   },
   {
     name: 'time, chance and the machine in sources',

@@ -20,7 +20,7 @@ export interface Violation {
 const repository: string = join(import.meta.dirname.replaceAll('\\', '/'), '../../../..')
 
 const patterns = [
-  'packages/firebreak/{src,test,bench,torture}/**/*.ts',
+  'packages/*/{src,test,bench,torture}/**/*.ts',
   'apps/logiflow/**/*.ts',
   'scripts/**/*.ts',
   'test/**/*.ts',

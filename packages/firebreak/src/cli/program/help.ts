@@ -26,8 +26,17 @@ export function commandHelp(command: Command, style: Style): Page {
   ]
 }
 
-/** The overview of all commands, or of those that begin with `noun`. */
-export function overview(commands: readonly Command[], style: Style, noun = ''): Page {
+/** What an overview is about. */
+interface Overview {
+  readonly style: Style
+  /** Only commands that begin with it; '' for all. */
+  readonly noun: string
+  /** How to get the lab, where it is not installed. */
+  readonly missing: string | undefined
+}
+
+/** The overview of all commands, or of those that begin with a noun. */
+export function overview(commands: readonly Command[], { style, noun, missing }: Overview): Page {
   const shown = commands.filter(({ name }) => noun === '' || name.startsWith(`${noun} `))
   return [
     [
@@ -38,7 +47,10 @@ export function overview(commands: readonly Command[], style: Style, noun = ''):
     ...section('Examples', examplesOf(shown), style),
     ...section(
       'Commands',
-      shown.map(({ name, summary }) => [name, summary]),
+      [
+        ...shown.map(({ name, summary }): [string, string] => [name, summary]),
+        ...(noun === '' && missing !== undefined ? [['lab', `scenarios under load. ${missing}`] as const] : []),
+      ],
       style,
     ),
     ...section('Options', optionRows(globalOptions), style),

@@ -106,7 +106,9 @@ export class RowReader {
   }
 
   read(from: number, max: number): LogEntry[] {
-    const rows = this.#range.all(from, max) as unknown as Row[]
+    // Arrays, by `setReturnArrays`, of which the types of Node know nothing.
+    const found: unknown = this.#range.all(from, max)
+    const rows = found as Row[]
     const first = rows[0]?.[0] ?? from
     if (first > from) this.#refuseHole(from)
     let expected = first

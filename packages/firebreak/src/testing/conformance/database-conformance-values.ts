@@ -3,6 +3,7 @@ import type { Database, SqlParam, SqlValue } from '../../contracts/database.ts'
 import { type FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
 import { dateAt } from '../../node/clock.ts'
 import { type DatabaseCase, databaseCase, insert, names, plain, rejectsWithCode } from './database-scene.ts'
+import { untyped } from './untyped.ts'
 
 interface Kept {
   readonly type: 'text' | 'bigint' | 'double precision' | 'boolean'
@@ -111,9 +112,9 @@ export const valueCases: readonly DatabaseCase[] = [
   }),
   databaseCase('values that are no array, or one with a hole, are refused', async ({ database }) => {
     const lists = ['ab', null, { 0: 1, 1: 'a', length: 2 }, new Uint8Array(2), () => 1, { $1: 1 }, 7]
-    for (const list of lists as unknown as SqlParam[][]) {
+    for (const list of lists.map((value) => untyped<SqlParam[]>(value))) {
       await rejectsWithCode(database.query(insert, list), 'FB_STATEMENT_INVALID')
-      for (const rows of [list, [[1, 'a'], list]] as unknown as SqlParam[][][]) {
+      for (const rows of [untyped<SqlParam[][]>(list), [[1, 'a'], list]]) {
         const [verdict] = await database.commit([async (sql) => void (await sql.run(insert, rows))])
         assert.ok(verdict?.ok === false && isFirebreakError(verdict.error, 'FB_STATEMENT_INVALID'))
       }

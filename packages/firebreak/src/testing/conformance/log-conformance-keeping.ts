@@ -13,6 +13,7 @@ import {
   take,
   texts,
 } from './log-scene.ts'
+import { untyped } from './untyped.ts'
 
 async function info(scene: LogScene, name: string): Promise<TopicInfo> {
   await scene.harness.retain?.(scene.log)
@@ -90,7 +91,7 @@ export const keepingCases: readonly LogCase[] = [
       { name: 'a b' },
       { name: 'a'.repeat(250) },
       { name: scene.name('none'), partitions: 0 },
-      { name: scene.name('text'), retentionMs: '7d' as unknown as number },
+      { name: scene.name('text'), retentionMs: untyped<number>('7d') },
       { name: scene.name('past'), retentionMs: -1 },
       { name: scene.name('empty'), retentionBytes: 0 },
     ]
