@@ -21,11 +21,11 @@ for (const seed of seeds) {
   const sim = await runScenario(scenario, chosen)
   const real = await runReal(scenario, {
     ...chosen,
-    onProgress: (done, total, arm) => told(`seed ${seed}: ${done}/${total} s, ${arm}`),
+    onProgress: (done, total, arm) => showProgress(`seed ${seed}: ${done}/${total} s, ${arm}`),
   })
   results.push({ sim, real })
 }
-told('')
+showProgress('')
 
 const names = Object.keys(results[0]?.sim.arms ?? {})
 const rows = names.map((name) => ({ arm: name, ...successes(name), ...medians(name), ...checksOf(name) }))
@@ -74,6 +74,6 @@ function checksOf(arm: string) {
   return { checks: bad.length === 0 ? 'ok' : bad.map(({ where }) => where).join('; ') }
 }
 
-function told(text: string): void {
+function showProgress(text: string): void {
   process.stderr.write(`\r\x1b[K${text}`)
 }

@@ -54,7 +54,7 @@ export const labSuite: Suite = {
         hold: '1000 events pending',
         events: 'M/M/8 at 0.9, written on the calendar',
         calls: '200 callers, one after the other each, every part of the default policy, 50 ms',
-        scenario: 'M/M/8 at 0.9, as a scenario, with all its books',
+        scenario: 'M/M/8 at 0.9, as a scenario, with all its stats',
       },
     }
   },

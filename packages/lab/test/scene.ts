@@ -51,7 +51,7 @@ export const call = (from: string, to: string, patch: Partial<SyncEdge> = {}): S
   ...patch,
 })
 
-/** A queue with one consumer that tries for ever, a second between attempts. */
+/** A queue with one consumer that tries forever, a second between attempts. */
 export const queue = (from: string, to: string, patch: Partial<QueueEdge> = {}): QueueEdge => ({
   kind: 'queue',
   id: `${from}=>${to}`,

@@ -1,7 +1,7 @@
 import type { ArmResult, LatencySummary, ServiceResult, WaitSummary, WindowResult } from '../model/result.ts'
 import type { Arm, Scenario } from '../model/scenario.ts'
-import type { ArmBooks, Tally } from '../sim/arm-books.ts'
 import { visitsOf } from '../sim/arm-graph.ts'
+import type { ArmStats, Tally } from '../sim/arm-stats.ts'
 import { latencySummary, type Samples, waitSummary } from '../sim/samples.ts'
 import type { ClosedWindow, Simulation } from '../sim/simulation.ts'
 import type { Station } from '../sim/station.ts'
@@ -11,7 +11,7 @@ import { timeToRecoverMs } from './recovery.ts'
 export interface ArmMeasurements {
   readonly scenario: Scenario
   readonly arm: Arm
-  readonly books: ArmBooks
+  readonly stats: ArmStats
   readonly windows: readonly ClosedWindow[]
   /** By name. */
   readonly services: ArmResult['services']
@@ -21,7 +21,7 @@ export interface ArmMeasurements {
 
 /** What a simulation has measured. */
 export function measurementsOf({ stations, busyMarks, links, channels, ...rest }: Simulation): ArmMeasurements {
-  const { scenario, arm, books, windows } = rest
+  const { scenario, arm, stats, windows } = rest
   const services = stations.map((station, index) => {
     const busyUs = (busyMarks.end[index] ?? 0) - (busyMarks.warmup[index] ?? 0)
     return [station.model.name, serviceResult(station, scenario, busyUs)] as const
@@ -29,7 +29,7 @@ export function measurementsOf({ stations, busyMarks, links, channels, ...rest }
   return {
     scenario,
     arm,
-    books,
+    stats,
     windows,
     services: Object.fromEntries(services),
     breakerOpens: links.reduce((sum, { breakerOpens }) => sum + breakerOpens, 0),
@@ -39,18 +39,18 @@ export function measurementsOf({ stations, busyMarks, links, channels, ...rest }
 
 /** What one replication of an arm came to. */
 export function armResult(measurements: ArmMeasurements): ArmResult {
-  const { books, scenario, arm, services, breakerOpens, deadLetters } = measurements
+  const { stats, scenario, arm, services, breakerOpens, deadLetters } = measurements
   const windows = measurements.windows.map((window) => windowResult(window, arm))
-  const { measured } = books
+  const { measured } = stats
   return {
     ...tallyResult(measured),
-    attempts: books.attempts,
+    attempts: stats.attempts,
     amplification: amplification(measurements),
     timeToRecoverMs: timeToRecoverMs(scenario, arm, windows),
     breakerOpens,
     deadLetters,
-    backlogPeak: books.messagesMax,
-    oldestAgeMaxMs: books.messageAgeMaxUs / 1000,
+    backlogPeak: stats.messagesMax,
+    oldestAgeMaxMs: stats.messageAgeMaxUs / 1000,
     windows,
     services,
     ecdf: ecdf(measured.latencies),
@@ -61,18 +61,18 @@ export function armResult(measurements: ArmMeasurements): ArmResult {
  * Attempts over what the same requests need if nothing fails: over all, or at the service where that is the most. What
  * reaches a service that has traffic of its own cannot be told apart, and counts in the first only.
  */
-function amplification({ books, arm, services }: ArmMeasurements): number {
-  if (books.needed === 0) return 0
+function amplification({ stats, arm, services }: ArmMeasurements): number {
+  if (stats.needed === 0) return 0
   const needed = new Map<string, number>()
   const entries = new Set(arm.traffic.map(({ to }) => to))
   for (const entry of entries) {
-    if (arm.edges.some(({ to }) => to === entry)) return books.attempts / books.needed
+    if (arm.edges.some(({ to }) => to === entry)) return stats.attempts / stats.needed
     for (const [name, visits] of visitsOf(arm, entry, () => true))
       needed.set(name, (needed.get(name) ?? 0) + visits * (services[entry]?.arrivals ?? 0))
   }
   const called = [...needed].filter(([name, count]) => count > 0 && !entries.has(name))
   const ratios = called.map(([name, count]) => (services[name]?.arrivals ?? 0) / count)
-  return Math.max(books.attempts / books.needed, ...ratios)
+  return Math.max(stats.attempts / stats.needed, ...ratios)
 }
 
 /** The part of a result that says what became of the requests of a span. */
@@ -113,12 +113,12 @@ function windowResult({ fromUs, toUs, counts, ...rest }: ClosedWindow, { service
 }
 
 /** What was measured at a service; `busyUs` is the area under its busy workers within the measured time. */
-export function serviceResult({ model, books }: Station, scenario: Scenario, busyUs: number): ServiceResult {
+export function serviceResult({ model, stats }: Station, scenario: Scenario, busyUs: number): ServiceResult {
   const measuredMs = scenario.durationMs - scenario.warmupMs
   const busy = measuredMs > 0 ? busyUs / (measuredMs * 1000) : 0
-  const { arrivals, started, waited, completed, rejected, failed, abandoned, wasted } = books.measured
+  const { arrivals, started, waited, completed, rejected, failed, abandoned, wasted } = stats.measured
   const workers = model.instances * model.concurrency
-  const ended = books.sojourns.size
+  const ended = stats.sojourns.size
   return {
     arrivals,
     started,
@@ -127,11 +127,11 @@ export function serviceResult({ model, books }: Station, scenario: Scenario, bus
     failed,
     abandoned,
     utilization: workers === Number.POSITIVE_INFINITY ? busy : busy / workers,
-    waitMs: waitSummary(books.waits) ?? noWait,
-    serviceMs: { mean: ended === 0 ? 0 : books.serviceUs / ended / 1000 },
-    sojournMs: waitSummary(books.sojourns) ?? noWait,
+    waitMs: waitSummary(stats.waits) ?? noWait,
+    serviceMs: { mean: ended === 0 ? 0 : stats.serviceUs / ended / 1000 },
+    sojournMs: waitSummary(stats.sojourns) ?? noWait,
     waitProbability: started === 0 ? 0 : waited / started,
-    queueMax: books.queueMax,
+    queueMax: stats.queueMax,
     wastedWork: wasted,
   }
 }

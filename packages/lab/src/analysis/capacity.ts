@@ -1,6 +1,6 @@
 import type { ServiceModel } from '../model/scenario.ts'
 import { moments } from '../sim/distributions.ts'
-import { failureProbability, latencyFactor } from '../sim/strain.ts'
+import { failureProbability, latencyFactor } from '../sim/overload.ts'
 
 export interface Capacity {
   /** Pieces of work per second that end well; Infinity where nothing bounds them. */
@@ -11,9 +11,9 @@ export interface Capacity {
 
 /** What a service does when `inService` pieces of work are in service all the time. **Units** per second, ended well */
 function throughputAt(model: ServiceModel, inService: number, share = 1): number {
-  const strain = { inService, capacity: share }
-  const ms = moments(model.latency).mean * latencyFactor(model, strain)
-  const good = 1 - failureProbability(model, strain)
+  const load = { inService, capacity: share }
+  const ms = moments(model.latency).mean * latencyFactor(model, load)
+  const good = 1 - failureProbability(model, load)
   return good === 0 ? 0 : ratePerSec(good * inService, ms)
 }
 

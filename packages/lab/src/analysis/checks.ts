@@ -66,14 +66,14 @@ export function worstOf(checks: readonly Checks[]): Checks {
 const checkOf = ({ size, where }: Deviation, allowed: number): Check => ({ ok: size <= allowed, worst: size, where })
 
 /** **Units** of the deviations: requests, visits, messages */
-function conservation({ books, stations, channels }: Simulation): readonly Deviation[] {
-  const { offered, succeeded, failures } = books.all
+function conservation({ stats, stations, channels }: Simulation): readonly Deviation[] {
+  const { offered, succeeded, failures } = stats.all
   const unsettled = unsettledRequests(stations, channels)
   return [
     deviation('requests', offered, succeeded + failures + unsettled),
-    deviation('open requests', books.open, unsettled),
+    deviation('open requests', stats.open, unsettled),
     ...stations.flatMap((station) => {
-      const { arrivals, completed, failed, rejected, abandoned, started } = station.books.all
+      const { arrivals, completed, failed, rejected, abandoned, started } = station.stats.all
       const { busy, queued } = station.counted
       const { name } = station.model
       return [
@@ -106,23 +106,23 @@ function unsettledRequests(stations: readonly Station[], channels: readonly Chan
 /** Little's law: the area under the number of visits is the sum of their times. **Units** share */
 function little(station: Station): Deviation {
   station.integrate()
-  const { presentArea, sojournUs } = station.books
+  const { presentArea, sojournUs } = station.stats
   const still = station.live.reduce((sum, visit) => sum + station.presentUs(visit), 0)
   const size = presentArea === 0 ? sojournUs + still : Math.abs(presentArea - sojournUs - still) / presentArea
   return { size, where: `Little's law at ${station.model.name}` }
 }
 
 /** How far a service has done more than its workers can, beyond what chance allows. **Units** share */
-function overCapacity({ model, books }: Station, { arm, nowUs }: CheckedRun): Deviation {
+function overCapacity({ model, stats }: Station, { arm, nowUs }: CheckedRun): Deviation {
   const where = `work done by ${model.name}`
   const { mean, second } = moments(model.latency)
   const could = (capacityOf(model).perSec * hasteOf(model.name, arm.faults) * nowUs) / 1e6
   if (!(could > 0 && Number.isFinite(could) && Number.isFinite(second))) return { size: 0, where }
   // The number of renewals of so many workers: four standard deviations, and what they begin with.
   const variation = Math.max(1, second / (mean * mean) - 1)
-  const workers = Math.min(model.instances * model.concurrency, books.all.completed)
+  const workers = Math.min(model.instances * model.concurrency, stats.all.completed)
   const allowed = could + 4 * Math.sqrt(could * variation) + workers * (1 + variation)
-  return { size: Math.max(0, books.all.completed / allowed - 1), where }
+  return { size: Math.max(0, stats.all.completed / allowed - 1), where }
 }
 
 /** By how much faults may speed a service up at most. */

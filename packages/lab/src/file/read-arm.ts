@@ -25,7 +25,7 @@ export const servicesMax = 100
 export const edgesMax = 500
 export const policiesMax = 100
 
-/** Reads an arm as far as it can be read; what is wrong is told, and what cannot be read is not in it. */
+/** Reads an arm as far as it can be read; what is wrong is reported, and what cannot be read is not in it. */
 export function armOf(raw: RawArm, span: Span, problems: Problems): Arm {
   const judging: Judging = { problems, arm: raw.name }
   reportSizes(raw, judging)

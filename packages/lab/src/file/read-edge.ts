@@ -17,7 +17,7 @@ export interface Named {
   readonly soundPolicies: ReadonlyMap<string, Policy>
 }
 
-/** The edges of an arm that can be read; what is wrong is told. */
+/** The edges of an arm that can be read; what is wrong is reported. */
 export function edgesOf(judging: Judging, entries: readonly (Entry & { readonly id: string })[], named: Named): Edge[] {
   const found: Edge[] = []
   const groups = new Map<string, Last>()

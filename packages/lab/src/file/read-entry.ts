@@ -16,7 +16,7 @@ export interface Judging {
   readonly arm?: string
 }
 
-/** How problems of one entry are told: not where its shape is wrong already. */
+/** How problems of one entry are reported: not where its shape is wrong already. */
 export const reportOn =
   ({ problems, arm }: Judging, { places }: Pick<Entry, 'places'>): Report =>
   (rest, finding) => {
@@ -46,7 +46,7 @@ export function reportUnknown(
   report(path, { message: `there is no ${what} ${shown(name)}`, suggestion })
 }
 
-/** An entry in its right shape with its defaults, as far as that is possible; what is wrong is told. */
+/** An entry in its right shape with its defaults, as far as that is possible; what is wrong is reported. */
 export function shaped<T>({ problems, arm }: Judging, schema: z.ZodType<T>, entry: Entry): T | undefined {
   const { data, found } = salvaged(schema, entry.raw)
   for (const { path, ...finding } of found) {

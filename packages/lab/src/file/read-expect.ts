@@ -14,7 +14,7 @@ interface Subjects {
   readonly durationMs: number
 }
 
-/** The expectations of a file that can be read; what is wrong is told. */
+/** The expectations of a file that can be read; what is wrong is reported. */
 export function expectationsOf(
   judging: Judging,
   entries: readonly Entry[],
@@ -57,7 +57,7 @@ function reportMetric(
   arms: readonly string[],
   { subjects, report }: MetricReading,
 ): void {
-  // An arm that is not there is told already.
+  // An arm that is not there is reported already.
   const missing = arms.flatMap((arm) => {
     const services = subjects.arms.get(arm)
     return services === undefined ? [] : (metricFinding(metric, services) ?? [])

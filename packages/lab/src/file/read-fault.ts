@@ -17,7 +17,7 @@ interface Targets {
   readonly endMs: number
 }
 
-/** The faults of an arm that can be read; what is wrong is told. */
+/** The faults of an arm that can be read; what is wrong is reported. */
 export function faultsOf(judging: Judging, entries: readonly Entry[], targets: Targets): readonly Fault[] {
   return entries.flatMap((entry) => {
     const raw = shaped(judging, faultSchema, entry)

@@ -19,12 +19,12 @@ export function cyclesOf(edges: readonly Edge[]): readonly (readonly Edge[])[] {
   return found
 }
 
-/** How a cycle is told, and why it cannot be. */
+/** How a cycle is reported, and why there can be none. */
 export function cycleText(cycle: readonly Edge[]): string {
   const names = [...cycle.map(({ from }) => from), cycle.at(-1)?.to ?? ''].join(' -> ')
   const queued = cycle.find(({ kind }) => kind !== 'sync')
   if (queued === undefined) return `calls go round, ${names}: a request would never end`
-  return `work goes round, ${names}: a message would set off the next one for ever; give the way back a service of its own`
+  return `work goes round, ${names}: a message would set off the next one forever; give the way back a service of its own`
 }
 
 /** What arrives at all services together if nothing fails, over the whole run; a lower bound where clients wait for answers. */

@@ -109,7 +109,7 @@ export function metricFinding(metric: string, services: readonly string[]): Find
 export function partMetricFinding(metric: string): Finding | undefined {
   if (partMetrics.includes(metric)) return undefined
   const known = Object.keys(ofPart).join(', ')
-  return { message: `${shown(metric)} cannot be told of a part of the run, only ${known}` }
+  return { message: `${shown(metric)} is not measured for a part of the run, only ${known}` }
 }
 
 function meant(start: string, typed: string, known: readonly string[]): string | undefined {

@@ -42,7 +42,7 @@ export function withHeaderParams(file: Fields, params: readonly Param[]): Fields
   }
 }
 
-/** The arms with the parameters that are about them; what no arm has is told. */
+/** The arms with the parameters that are about them; what no arm has is reported. */
 export function withArmParams(
   arms: readonly RawArm[],
   params: readonly Param[],

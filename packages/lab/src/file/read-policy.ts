@@ -17,7 +17,7 @@ import { policySchema } from './schema/scenario-policy-schema.ts'
 
 type Backoff = Policy['backoff']
 
-/** A policy of an arm; undefined, and told, where it cannot be read or does not add up. */
+/** A policy of an arm; undefined, and reported, where it cannot be read or does not add up. */
 export function policyOf(judging: Judging, name: string, entry: Entry): Policy | undefined {
   const report = reportOn(judging, entry)
   if (name === 'none') report([], { message: 'none means no policy at all: choose another name' })

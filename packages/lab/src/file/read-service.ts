@@ -8,7 +8,7 @@ import { durationMs } from './schema/read-duration.ts'
 import type { RawService } from './schema/scenario-entry-schemas.ts'
 import { serviceSchema } from './schema/scenario-entry-schemas.ts'
 
-/** A service of an arm; undefined, and told, where it cannot be read. */
+/** A service of an arm; undefined, and reported, where it cannot be read. */
 export function serviceOf(judging: Judging, name: string, entry: Entry): ServiceModel | undefined {
   const raw = shaped(judging, serviceSchema, entry)
   if (raw === undefined) return undefined

@@ -8,7 +8,7 @@ import type { RawSimple, RawTime } from './schema/scenario-time-schema.ts'
 /** Quantile of the normal distribution at 0.99. */
 const z99 = 2.3263478740408408
 
-/** A distribution as the lab draws from it; what is wrong with it is told, and stands for 0 ms. */
+/** A distribution as the lab draws from it; what is wrong with it is reported, and stands for 0 ms. */
 export function timeOf(raw: RawTime, report: Report): Distribution {
   if (typeof raw !== 'object') return { kind: 'constant', ms: durationMs(raw) }
   if (raw.kind !== 'mixture') return simpleOf(raw, report)

@@ -9,7 +9,7 @@ import type { RawRate, RawTraffic } from './schema/scenario-entry-schemas.ts'
 import { trafficSchema } from './schema/scenario-entry-schemas.ts'
 import type { RawDuration } from './schema/scenario-leaves.ts'
 
-/** The sources of traffic of an arm that can be read; what is wrong is told. */
+/** The sources of traffic of an arm that can be read; what is wrong is reported. */
 export function trafficOf(
   judging: Judging,
   entries: readonly Entry[],

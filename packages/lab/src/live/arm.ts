@@ -3,7 +3,7 @@ import { armResult, tallyResult } from '../analysis/arm-result.ts'
 import type { ServiceResult } from '../model/result.ts'
 import type { Scenario } from '../model/scenario.ts'
 import { type ArmRun, nameOf } from '../run/arm-run.ts'
-import type { Span } from '../sim/arm-books.ts'
+import type { Span } from '../sim/arm-stats.ts'
 import { toUs } from '../sim/virtual-time.ts'
 import { realChecks } from './checks.ts'
 import type { Report, Role, Setup, Status } from './process/protocol.ts'
@@ -14,7 +14,7 @@ export interface RealArmOptions {
   readonly setup: Omit<Setup, 'role'>
   readonly spans: readonly Span[]
   readonly signal: AbortSignal
-  /** Told now and then how far the run is. **Units** ms of the scenario */
+  /** Called now and then with how far the run is. **Units** ms of the scenario */
   readonly onElapsed: (ms: number) => void
 }
 
@@ -54,7 +54,7 @@ async function startAll(processes: Processes, setup: Omit<Setup, 'role'>): Promi
       return [worker, await worker.order<number | null>({ kind: 'set-up', setup: { ...setup, role } })]
     }
     const roles = rolesOf(setup)
-    // The log first: whoever opens it before its owner would own it.
+    // The log first: a process that opens it before its owner would own it.
     const [first, ...others] = roles
     const begun = [await begin(first as Role), ...(await Promise.all(others.map(begin)))]
     const named = begun.flatMap(([{ role }, port]) => (role.kind === 'service' ? [[role.service, port]] : []))
@@ -104,7 +104,7 @@ function isQuiet(statuses: readonly Status[]): boolean {
   return sum(({ open }) => open) === 0 && sum(({ published }) => published) === sum(({ settled }) => settled)
 }
 
-/** The owner of the log last; whoever takes too long is killed with all others. */
+/** The owner of the log last; a process that takes too long is killed with all others. */
 async function stopAll(workers: readonly Worker[]): Promise<void> {
   const timer = new AbortController()
   const tooLong = sleep(systemClock, stopWithinMs, timer.signal)
@@ -132,18 +132,18 @@ function runOf({ scenario, arm }: { scenario: Scenario; arm: Setup['arm'] }, end
     if (role.kind === 'service') services.set(role.service, reports[index] as Report)
   const replayed = replay({ scenario, arm, reports, services, endUs, spans })
   const own = [...services].map(([name, { service }]) => [name, service?.result as ServiceResult] as const)
-  const { books, windows } = replayed
+  const { stats, windows } = replayed
   const settled = reports.flatMap((report) => report.settled)
   const result = armResult({
     scenario,
     arm,
-    books,
+    stats,
     windows,
     services: Object.fromEntries(own),
     breakerOpens: reports.reduce((sum, { breakerOpens }) => sum + breakerOpens, 0),
     deadLetters: settled.filter(({ outcome }) => outcome === 'dead-letter').length,
   })
   const checks = realChecks({ arm, reports, services, replayed, isDrained })
-  const parts = new Map(books.tallies.slice(1).map((tally) => [nameOf(tally.span), [tallyResult(tally)]]))
+  const parts = new Map(stats.tallies.slice(1).map((tally) => [nameOf(tally.span), [tallyResult(tally)]]))
   return { arm, results: [result], checks: [checks], parts }
 }

@@ -46,13 +46,13 @@ interface Deviation {
 
 /** **Units** requests, visits, messages */
 function conservation({ arm, reports, services, replayed, isDrained }: CheckOptions): readonly Deviation[] {
-  const { offered, succeeded, failures } = replayed.books.all
+  const { offered, succeeded, failures } = replayed.stats.all
   const records = reports.reduce((sum, { requests }) => sum + requests.length, 0)
   const published = reports.reduce((sum, report) => sum + report.published.length, 0)
   const settled = reports.reduce((sum, report) => sum + report.settled.length, 0)
   return [
     { size: Math.abs(records - offered), where: 'requests sent' },
-    { size: Math.abs(offered - succeeded - failures - replayed.books.open), where: 'requests' },
+    { size: Math.abs(offered - succeeded - failures - replayed.stats.open), where: 'requests' },
     { size: replayed.strays, where: 'messages that ended twice, or that nobody has published' },
     { size: isDrained ? Math.abs(published - settled) : Math.max(0, settled - published), where: 'messages' },
     ...arm.services.flatMap(({ name }) => visitsTo(name, reports, services.get(name)?.service ?? null)),

@@ -14,7 +14,7 @@ import type { LogPlace } from './process/log.ts'
 export interface RealOptions {
   /** Ends the run; it rejects with the signal's reason when all is cleaned up. */
   readonly signal?: AbortSignal
-  /** Told now and then. **Units** of `done` and `total`: seconds of the scenario, over all arms */
+  /** Called now and then. **Units** of `done` and `total`: seconds of the scenario, over all arms */
   readonly onProgress?: (done: number, total: number, what: string) => void
   /** Only these arms; claims about others are left out. */
   readonly arms?: readonly string[]

@@ -1,7 +1,7 @@
 import type { Arm, Scenario } from '../model/scenario.ts'
-import { ArmBooks, type Span } from '../sim/arm-books.ts'
+import { ArmStats, type Span } from '../sim/arm-stats.ts'
 import { Fifo } from '../sim/fifo.ts'
-import { Request, type RequestDesk } from '../sim/request.ts'
+import { Request, type RequestContext } from '../sim/request.ts'
 import type { ClosedWindow } from '../sim/simulation.ts'
 import { toUs, VirtualTime } from '../sim/virtual-time.ts'
 import type { PublishedRecord, Report, RequestRecord, SettledRecord, WindowSample } from './process/protocol.ts'
@@ -20,30 +20,30 @@ export interface ReplayOptions {
 }
 
 export interface Replayed {
-  readonly books: ArmBooks
+  readonly stats: ArmStats
   readonly windows: readonly ClosedWindow[]
   /** Messages that ended twice, or that nobody has published. */
   readonly strays: number
 }
 
 /**
- * Writes the records of all processes into the books of one arm, in the order of their instants: figures of a real run are
+ * Writes the records of all processes into the stats of one arm, in the order of their instants: figures of a real run are
  * drawn up by the code that draws up those of a simulation.
  */
 export function replay(options: ReplayOptions): Replayed {
   const { scenario, reports, spans } = options
   const time = new VirtualTime()
-  const books = new ArmBooks(toUs(scenario.warmupMs), spans)
-  const messages = new Messages(time, books)
+  const stats = new ArmStats(toUs(scenario.warmupMs), spans)
+  const messages = new Messages(time, stats)
   const published = reports.flatMap((report) => report.published)
   const requests = new Map<string, Request>()
   const perRequest = Map.groupBy(published, ({ n, salt }) => `${salt}/${n}`)
   const needsProcessing = options.arm.success === 'processed'
-  const desk = { time, books, services: 1, needsProcessing }
+  const context = { time, stats, services: 1, needsProcessing }
   for (const record of reports.flatMap((report) => report.requests)) {
     const id = `${record.salt}/${record.n}`
     const count = perRequest.get(id)?.length ?? 0
-    at(time, record.arrivedUs, () => requests.set(id, arrive(desk, record, count)))
+    at(time, record.arrivedUs, () => requests.set(id, arrive(context, record, count)))
     const { answeredUs, outcome } = record
     if (answeredUs !== null) at(time, Math.max(answeredUs, record.arrivedUs), () => requests.get(id)?.answered(outcome))
   }
@@ -53,14 +53,14 @@ export function replay(options: ReplayOptions): Replayed {
     reports.flatMap((report) => report.settled),
     requestOf,
   )
-  return { books, windows: windowsOf(options, { time, books, messages }), strays: messages.strays }
+  return { stats, windows: windowsOf(options, { time, stats, messages }), strays: messages.strays }
 }
 
 const at = (time: VirtualTime, us: number, fire: () => void): void => time.at(us, { ticket: 0, fire })
 
 /** All its messages are known from the start: it has succeeded when the last of them is done, whatever the clocks say. */
-function arrive(desk: RequestDesk, { n, salt, key, critical, needs }: RequestRecord, messages: number): Request {
-  const request = new Request(desk, { n, salt, key, critical, needs }, undefined)
+function arrive(context: RequestContext, { n, salt, key, critical, needs }: RequestRecord, messages: number): Request {
+  const request = new Request(context, { n, salt, key, critical, needs }, undefined)
   for (let i = 0; i < messages; i++) request.published()
   return request
 }
@@ -74,13 +74,13 @@ interface Kept {
 class Messages {
   strays = 0
   readonly #time: VirtualTime
-  readonly #books: ArmBooks
+  readonly #stats: ArmStats
   /** Per edge, in the order of publishing; settled ones leave when they are the oldest. */
   readonly #byAge = new Map<string, Fifo<Kept>>()
 
-  constructor(time: VirtualTime, books: ArmBooks) {
+  constructor(time: VirtualTime, stats: ArmStats) {
     this.#time = time
-    this.#books = books
+    this.#stats = stats
   }
 
   get oldestAgeUs(): number {
@@ -109,19 +109,19 @@ class Messages {
   }
 
   noteAge(): void {
-    this.#books.messageAge(this.#time.nowUs, this.oldestAgeUs)
+    this.#stats.messageAge(this.#time.nowUs, this.oldestAgeUs)
   }
 
   #publish(one: Kept): void {
     const line = this.#byAge.get(one.record.edge) ?? new Fifo<Kept>()
     this.#byAge.set(one.record.edge, line)
     line.push(one)
-    this.#books.published(this.#time.nowUs)
+    this.#stats.published(this.#time.nowUs)
   }
 
   #settle(one: Kept): void {
     one.isSettled = true
-    this.#books.messageSettled()
+    this.#stats.messageSettled()
     const line = this.#byAge.get(one.record.edge) as Fifo<Kept>
     for (let oldest = line.peek(); oldest?.isSettled === true; oldest = line.peek()) {
       this.noteAge()
@@ -132,7 +132,7 @@ class Messages {
 
 function windowsOf(
   { scenario, arm, reports, services, endUs }: ReplayOptions,
-  { time, books, messages }: { time: VirtualTime; books: ArmBooks; messages: Messages },
+  { time, stats, messages }: { time: VirtualTime; stats: ArmStats; messages: Messages },
 ): readonly ClosedWindow[] {
   const windows: ClosedWindow[] = []
   const stopUs = toUs(scenario.durationMs + scenario.drainMaxMs)
@@ -144,14 +144,14 @@ function windowsOf(
     const untilUs = Math.min(fromUs + Math.max(1, toUs(scenario.windowMs)), stopUs)
     time.advance(untilUs, Number.POSITIVE_INFINITY)
     const attempts = reports.reduce((sum, report) => sum + (report.attempts[index] ?? 0), 0)
-    for (let i = 0; i < attempts; i++) books.attempted()
+    for (let i = 0; i < attempts; i++) stats.attempted()
     messages.noteAge()
     const there = arm.services.map(({ name }) => sampleOf(name, index))
     windows.push({
       fromUs,
       toUs: untilUs,
-      counts: books.closeWindow(),
-      backlog: books.messages,
+      counts: stats.closeWindow(),
+      backlog: stats.messages,
       oldestAgeUs: messages.oldestAgeUs,
       open: there.reduce((sum, { open }) => sum + open, 0),
       services: there.map(({ busy, queued }) => ({ busy, queued })),

@@ -63,7 +63,7 @@ export interface SyncEdge {
   readonly fallback: boolean
   /** Calls per request, one after the other. */
   readonly calls: number
-  /** One executor per instance of `from`. null: one attempt, no timeout, waits for ever. */
+  /** One executor per instance of `from`. null: one attempt, no timeout, waits forever. */
   readonly policy: Policy | null
   /** Each way. */
   readonly network: Distribution

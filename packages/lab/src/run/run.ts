@@ -9,7 +9,7 @@ import { type ArmRun, armProblems, chosenArms, nameOf, resultOf, spansOf } from 
 export interface RunOptions {
   /** Ends the run; it rejects with the signal's reason. */
   readonly signal?: AbortSignal
-  /** Told now and then, and when it is done. */
+  /** Called now and then, and when it is done. */
   readonly onProgress?: (progress: RunProgress) => void
   /** Only these arms; claims about others are left out. */
   readonly arms?: readonly string[]
@@ -39,29 +39,29 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
   const arms = chosenArms(scenario, options.arms)
   const runs: ArmRun[] = []
   for (const [index, arm] of arms.entries()) {
-    const told = { done: index * scenario.replications, total: arms.length * scenario.replications }
-    runs.push(await runArm(scenario, arm, options, told))
+    const before = { done: index * scenario.replications, total: arms.length * scenario.replications }
+    runs.push(await runArm(scenario, arm, options, before))
   }
   return resultOf('sim', { ...scenario, arms }, runs)
 }
 
-type Told = Pick<RunProgress, 'done' | 'total'>
+type Progress = Pick<RunProgress, 'done' | 'total'>
 
-async function runArm(scenario: Scenario, arm: Arm, options: RunOptions, told: Told): Promise<ArmRun> {
+async function runArm(scenario: Scenario, arm: Arm, options: RunOptions, before: Progress): Promise<ArmRun> {
   const spans = spansOf(scenario.expect)
   const results: ArmResult[] = []
   const checks: Checks[] = []
   const parts = new Map<string, TallyResult[]>(spans.map((span) => [nameOf(span), []]))
   for (let replication = 0; replication < scenario.replications; replication++) {
-    options.onProgress?.({ arm: arm.name, replication, done: told.done + replication, total: told.total })
+    options.onProgress?.({ arm: arm.name, replication, done: before.done + replication, total: before.total })
     const simulation = new Simulation({ scenario, arm, replication, spans })
     await runThrough(simulation, options.signal)
     results.push(armResult(measurementsOf(simulation)))
     checks.push(checkRun(simulation, replication))
-    for (const tally of simulation.books.tallies.slice(1)) parts.get(nameOf(tally.span))?.push(tallyResult(tally))
+    for (const tally of simulation.stats.tallies.slice(1)) parts.get(nameOf(tally.span))?.push(tallyResult(tally))
   }
   const last = { arm: arm.name, replication: scenario.replications - 1 }
-  options.onProgress?.({ ...last, done: told.done + scenario.replications, total: told.total })
+  options.onProgress?.({ ...last, done: before.done + scenario.replications, total: before.total })
   return { arm, results, checks, parts }
 }
 

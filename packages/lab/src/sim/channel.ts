@@ -8,7 +8,7 @@
 import { backoffMs } from 'firebreak/internal'
 import type { PlacedDraws } from '../math/random-streams.ts'
 import type { QueueEdge } from '../model/scenario.ts'
-import type { ArmBooks } from './arm-books.ts'
+import type { ArmStats } from './arm-stats.ts'
 import { type Backlog, type Message, QueueBacklog, StreamBacklog } from './backlog.ts'
 import { sample } from './distributions.ts'
 import { Fifo } from './fifo.ts'
@@ -22,7 +22,7 @@ export interface ChannelOptions {
   readonly to: Station
   readonly time: VirtualTime
   readonly draws: PlacedDraws
-  readonly books: ArmBooks
+  readonly stats: ArmStats
   /** What the time until a message can be seen is drawn with. */
   readonly purpose: number
   /** Chance of the waits between attempts. */
@@ -36,7 +36,7 @@ export class Channel implements OutboxPart, QueuePart {
   readonly #to: Station
   readonly #time: VirtualTime
   readonly #draws: PlacedDraws
-  readonly #books: ArmBooks
+  readonly #stats: ArmStats
   readonly #purpose: number
   readonly #random: () => number
   readonly #backlog: Backlog
@@ -48,16 +48,16 @@ export class Channel implements OutboxPart, QueuePart {
   #unsettled = 0
   #busy = 0
   #faults: ChannelFaults = { isCut: false, isHeld: false, isBrokerDown: false }
-  /** Consumers to look after once whoever is looking after one is done. */
+  /** Consumers to serve once the one being served is done. */
   #wakes: number[] = []
   #isWaking = false
 
-  constructor({ edge, to, time, draws, books, purpose, random }: ChannelOptions) {
+  constructor({ edge, to, time, draws, stats, purpose, random }: ChannelOptions) {
     this.edge = edge
     this.#to = to
     this.#time = time
     this.#draws = draws
-    this.#books = books
+    this.#stats = stats
     this.#purpose = purpose
     this.#random = random
     this.#backlog = edge.kind === 'stream' ? new StreamBacklog(edge.partitions, edge.consumers) : new QueueBacklog()
@@ -97,7 +97,7 @@ export class Channel implements OutboxPart, QueuePart {
     } else this.#send(message, this.#delayUs(visit), undefined)
   }
 
-  /** Before the answer: `done` is told when the broker has it, possibly before this returns. */
+  /** Before the answer: `done` is called when the broker has it, possibly before this returns. */
   publishAndWait(visit: Visit, done: (outcome: Outcome) => void): void {
     if (this.#faults.isBrokerDown) done('broker')
     else this.#send(this.#message(visit), this.#delayUs(visit), done)
@@ -120,7 +120,7 @@ export class Channel implements OutboxPart, QueuePart {
     this.counts.published++
     this.#unsettled++
     this.#byAge.push(message)
-    this.#books.published(this.#time.nowUs)
+    this.#stats.published(this.#time.nowUs)
     request.published()
     return message
   }
@@ -173,7 +173,7 @@ export class Channel implements OutboxPart, QueuePart {
 
   #deliver(consumer: number, message: Message): void {
     message.attempts++
-    this.#books.attempted()
+    this.#stats.attempted()
     const { attemptTimeoutMs } = this.edge
     const visit = (caller: VisitCaller): Visit => {
       return new Visit(message.request, this.#to.index, caller, this.#time.now() + attemptTimeoutMs)
@@ -230,10 +230,10 @@ export class Channel implements OutboxPart, QueuePart {
   #settle(message: Message, outcome: Outcome): void {
     message.isSettled = true
     this.#unsettled--
-    this.#books.messageSettled()
+    this.#stats.messageSettled()
     this.#backlog.settled(message)
     for (let oldest = this.#byAge.peek(); oldest?.isSettled === true; oldest = this.#byAge.peek()) {
-      this.#books.messageAge(this.#time.nowUs, this.oldestAgeUs)
+      this.#stats.messageAge(this.#time.nowUs, this.oldestAgeUs)
       this.#byAge.shift()
     }
     message.request.processed(outcome)

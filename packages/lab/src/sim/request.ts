@@ -1,4 +1,4 @@
-import type { ArmBooks } from './arm-books.ts'
+import type { ArmStats } from './arm-stats.ts'
 import type { VirtualTime } from './virtual-time.ts'
 import type { Origin, Outcome, VisitCaller } from './visit.ts'
 
@@ -13,9 +13,9 @@ export interface RequestDraw {
 }
 
 /** What all requests of a run share. */
-export interface RequestDesk {
+export interface RequestContext {
   readonly time: VirtualTime
-  readonly books: ArmBooks
+  readonly stats: ArmStats
   readonly services: number
   /** Whether a request has succeeded only when all that it set off is done. */
   readonly needsProcessing: boolean
@@ -34,29 +34,29 @@ export class Request implements Origin, VisitCaller {
   readonly arrivedUs: number
   readonly visits: number[]
   isSettled = false
-  readonly #desk: RequestDesk
+  readonly #context: RequestContext
   readonly #onAnswer: (() => void) | undefined
   #isAnswered = false
   #messages = 0
 
-  /** `onAnswer` is told when the entry has answered, well or not. */
-  constructor(desk: RequestDesk, draw: RequestDraw, onAnswer: (() => void) | undefined) {
-    this.#desk = desk
+  /** `onAnswer` is called when the entry has answered, well or not. */
+  constructor(context: RequestContext, draw: RequestDraw, onAnswer: (() => void) | undefined) {
+    this.#context = context
     this.#onAnswer = onAnswer
     this.n = draw.n
     this.salt = draw.salt
     this.key = draw.key
     this.critical = draw.critical
-    this.arrivedUs = desk.time.nowUs
-    this.visits = new Array(desk.services).fill(0)
-    desk.books.arrived(this, draw.needs)
+    this.arrivedUs = context.time.nowUs
+    this.visits = new Array(context.services).fill(0)
+    context.stats.arrived(this, draw.needs)
   }
 
   answered(outcome: Outcome): void {
     if (outcome === undefined) {
       this.#isAnswered = true
-      this.#desk.books.answered(this, this.#desk.time.nowUs)
-      if (this.#messages === 0 || !this.#desk.needsProcessing) this.#settle(undefined)
+      this.#context.stats.answered(this, this.#context.time.nowUs)
+      if (this.#messages === 0 || !this.#context.needsProcessing) this.#settle(undefined)
     } else this.#settle(outcome)
     this.#onAnswer?.()
   }
@@ -67,7 +67,7 @@ export class Request implements Origin, VisitCaller {
 
   processed(outcome: Outcome): void {
     this.#messages--
-    if (!this.#desk.needsProcessing) return
+    if (!this.#context.needsProcessing) return
     if (outcome !== undefined) this.#settle(outcome)
     else if (this.#messages === 0 && this.#isAnswered) this.#settle(undefined)
   }
@@ -75,6 +75,6 @@ export class Request implements Origin, VisitCaller {
   #settle(outcome: Outcome): void {
     if (this.isSettled) return
     this.isSettled = true
-    this.#desk.books.settled(this, outcome, this.#desk.time.nowUs)
+    this.#context.stats.settled(this, outcome, this.#context.time.nowUs)
   }
 }

@@ -1,13 +1,13 @@
 /**
  * One arm, one replication: requests arrive, visit services, call others and set off messages, in virtual time.
  *
- * The way of a request: `Source.send` -> `Station.arrive` -> `Station.worked` -> `VisitErrands` -> `SyncLink.call` (the
+ * The way of a request: `Source.send` -> `Station.arrive` -> `Station.worked` -> `OutgoingCalls` -> `SyncLink.call` (the
  * policy's executor, the same as in production) or `Channel.publish` -> `Station.arrive` of the next service, and back by
  * `answered`. All of it are callbacks of one calendar, `VirtualTime`.
  */
 
 import type { Arm, Scenario } from '../model/scenario.ts'
-import { ArmBooks, type Span, type WindowCounts } from './arm-books.ts'
+import { ArmStats, type Span, type WindowCounts } from './arm-stats.ts'
 import type { Channel } from './channel.ts'
 import type { Station } from './station.ts'
 import type { SyncLink } from './sync-link.ts'
@@ -44,7 +44,7 @@ export class Simulation {
   readonly scenario: Scenario
   readonly arm: Arm
   readonly time: VirtualTime = new VirtualTime()
-  readonly books: ArmBooks
+  readonly stats: ArmStats
   readonly stations: readonly Station[]
   readonly links: readonly SyncLink[]
   readonly channels: readonly Channel[]
@@ -62,13 +62,13 @@ export class Simulation {
     this.#endUs = toUs(scenario.durationMs)
     this.#stopUs = this.#endUs + toUs(scenario.drainMaxMs)
     const measuredFromUs = toUs(scenario.warmupMs)
-    this.books = new ArmBooks(measuredFromUs, spans)
+    this.stats = new ArmStats(measuredFromUs, spans)
     const marks = { warmup: [] as number[], end: [] as number[] }
     this.busyMarks = marks
     // Marks come before whatever else happens at their instant.
     this.#markAt(measuredFromUs, marks.warmup)
     this.#markAt(this.#endUs, marks.end)
-    const wired = wire({ scenario, arm, replication, time: this.time, books: this.books })
+    const wired = wire({ scenario, arm, replication, time: this.time, stats: this.stats })
     this.stations = wired.stations
     this.links = wired.links
     this.channels = wired.channels
@@ -97,18 +97,18 @@ export class Simulation {
     if (nowUs < this.#endUs) return false
     // What is open now, and waits for nothing that could happen, stays open.
     if (this.time.waiting === 0) return true
-    if (this.books.open > 0) return false
-    return this.books.messages === 0 && this.stations.every(({ live }) => live.length === 0)
+    if (this.stats.open > 0) return false
+    return this.stats.messages === 0 && this.stations.every(({ live }) => live.length === 0)
   }
 
   #closeWindow(untilUs: number): void {
     const oldestAgeUs = this.channels.reduce((oldest, { oldestAgeUs }) => Math.max(oldest, oldestAgeUs), 0)
-    this.books.messageAge(untilUs, oldestAgeUs)
+    this.stats.messageAge(untilUs, oldestAgeUs)
     this.windows.push({
       fromUs: this.#windowFromUs,
       toUs: untilUs,
-      counts: this.books.closeWindow(),
-      backlog: this.books.messages,
+      counts: this.stats.closeWindow(),
+      backlog: this.stats.messages,
       oldestAgeUs,
       open: this.links.reduce((sum, { openBreakers }) => sum + openBreakers, 0),
       services: this.stations.map(({ busy, queued }) => ({ busy, queued })),
@@ -119,7 +119,7 @@ export class Simulation {
   #markAt(instantUs: number, areas: number[]): void {
     const fire = (): void => {
       for (const station of this.stations) station.integrate()
-      areas.push(...this.stations.map(({ books }) => books.busyArea))
+      areas.push(...this.stations.map(({ stats }) => stats.busyArea))
     }
     this.time.at(instantUs, { ticket: 0, fire })
   }

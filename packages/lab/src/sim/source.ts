@@ -3,7 +3,7 @@ import type { Arrivals, Traffic } from '../model/scenario.ts'
 import { openArrivals } from './arrivals.ts'
 import { sample } from './distributions.ts'
 import type { Entry } from './parts.ts'
-import { Request, type RequestDesk } from './request.ts'
+import { Request, type RequestContext } from './request.ts'
 import { type Due, toUs } from './virtual-time.ts'
 import { Visit } from './visit.ts'
 
@@ -12,7 +12,7 @@ export interface SourceOptions {
   readonly entry: Entry
   /** Attempts that one request takes if nothing fails. */
   readonly needs: number
-  readonly desk: RequestDesk
+  readonly context: RequestContext
   /** No request comes at or after it. */
   readonly untilMs: number
   /** Of this source in this replication. */
@@ -30,7 +30,7 @@ export function startSource(options: SourceOptions): void {
 
 /** Makes requests and sends them in. */
 class Source {
-  readonly desk: RequestDesk
+  readonly context: RequestContext
   readonly untilUs: number
   readonly draws = new PlacedDraws()
   readonly seed: number
@@ -40,11 +40,11 @@ class Source {
   readonly #salt: number
   readonly #traits: number
 
-  constructor({ traffic, entry, needs, desk, untilMs, seed }: SourceOptions) {
+  constructor({ traffic, entry, needs, context, untilMs, seed }: SourceOptions) {
     this.#traffic = traffic
     this.#entry = entry
     this.#needs = needs
-    this.desk = desk
+    this.context = context
     this.untilUs = toUs(untilMs)
     this.seed = seed
     this.#salt = seedFor(seed, 'salt')
@@ -61,7 +61,7 @@ class Source {
       needs: this.#needs,
       key: keys === 0 ? n : Math.floor(uniform() * keys),
     }
-    const request = new Request(this.desk, draw, onAnswer)
+    const request = new Request(this.context, draw, onAnswer)
     this.#entry.arrive(new Visit(request, this.#entry.index, request, Number.POSITIVE_INFINITY))
   }
 }
@@ -83,7 +83,7 @@ class OpenSource implements Due {
     if (atMs === Number.POSITIVE_INFINITY) return
     // Two arrivals may round to one instant, and the last one up to the end.
     const atUs = Math.min(toUs(atMs), this.#source.untilUs - 1)
-    this.#source.desk.time.at(Math.max(atUs, this.#source.desk.time.nowUs), this)
+    this.#source.context.time.at(Math.max(atUs, this.#source.context.time.nowUs), this)
   }
 
   fire(): void {
@@ -109,7 +109,7 @@ class Client implements Due {
   }
 
   readonly wait = (): void => {
-    const { time } = this.#source.desk
+    const { time } = this.#source.context
     const { uniform } = this.#source.draws.seek(this.#thinking, this.#n, 0)
     const atUs = time.nowUs + toUs(sample(this.#arrivals.think, uniform))
     if (atUs < this.#source.untilUs) time.at(atUs, this)

@@ -9,11 +9,11 @@ import { ServerQueue } from 'firebreak/internal'
 import type { PlacedDraws } from '../math/random-streams.ts'
 import type { ServiceModel } from '../model/scenario.ts'
 import { sample } from './distributions.ts'
+import { failureProbability, latencyFactor } from './overload.ts'
 import type { Entry, Health } from './parts.ts'
-import { StationBooks, type VisitEnd } from './station-books.ts'
-import { failureProbability, latencyFactor } from './strain.ts'
+import { StationStats, type VisitEnd } from './station-stats.ts'
 import { toUs, type VirtualTime } from './virtual-time.ts'
-import type { Errands, Outcome, Visit, VisitHost } from './visit.ts'
+import type { Outcome, OutgoingWork, Visit, VisitHost } from './visit.ts'
 
 export const wellHealth: Health = { isDown: false, isHung: false, capacity: 1, latencyFactor: 1, errors: 0 }
 
@@ -31,9 +31,9 @@ export interface StationOptions {
 export class Station implements Entry, VisitHost {
   readonly model: ServiceModel
   readonly index: number
-  readonly books: StationBooks
-  /** Makes the errands of a visit; undefined: the service calls nobody. */
-  errandsOf: ((visit: Visit) => Errands) | undefined
+  readonly stats: StationStats
+  /** Makes what a visit sends out; undefined: the service calls nobody. */
+  outgoingOf: ((visit: Visit) => OutgoingWork) | undefined
   readonly #time: VirtualTime
   readonly #draws: PlacedDraws
   readonly #purpose: number
@@ -42,13 +42,13 @@ export class Station implements Entry, VisitHost {
   #turn = 0
   #live: Visit[] = []
   #busy = 0
-  /** Came back from their errands while the service hung. */
+  /** Came back from their calls while the service hung. */
   #held: { readonly visit: Visit; readonly outcome: Outcome }[] = []
 
   constructor({ model, index, time, draws, purpose, measuredFromUs }: StationOptions) {
     this.model = model
     this.index = index
-    this.books = new StationBooks(measuredFromUs)
+    this.stats = new StationStats(measuredFromUs)
     this.#time = time
     this.#draws = draws
     this.#purpose = purpose
@@ -84,14 +84,14 @@ export class Station implements Entry, VisitHost {
   }
 
   integrate(): void {
-    this.books.integrate(this.#time.nowUs, this.#live.length, this.#busy)
+    this.stats.integrate(this.#time.nowUs, this.#live.length, this.#busy)
   }
 
   arrive(visit: Visit): void {
     visit.host = this
     visit.arrivedUs = this.#time.nowUs
     this.integrate()
-    this.books.arrived(visit)
+    this.stats.arrived(visit)
     visit.place = this.#live.push(visit) - 1
     const refused = this.#refusal(visit)
     if (refused !== undefined) {
@@ -105,7 +105,7 @@ export class Station implements Entry, VisitHost {
     const answer = queue.offer(this.#time.now(), visit, visit.request.critical)
     if (answer === 'start') this.#start(visit, false)
     else if (answer === 'full') this.#leave(visit, 'full')
-    else this.books.queued(this.#time.nowUs, this.queued)
+    else this.stats.queued(this.#time.nowUs, this.queued)
   }
 
   /** The caller's word that it does not wait any more has arrived. */
@@ -113,18 +113,18 @@ export class Station implements Entry, VisitHost {
     if (this.model.onCancel === 'ignore' || this.#health.isHung) return
     if (visit.state === 'new' || visit.state === 'gone') return
     if (visit.state === 'queued') this.#queueOf(visit).remove(visit)
-    if (visit.state === 'calling') visit.errands?.cancel()
+    if (visit.state === 'calling') visit.outgoing?.cancel()
     this.#leave(visit, 'given-up')
   }
 
   /** Its own work is done. */
   worked(visit: Visit): void {
     if (visit.fails) this.#leave(visit, 'error')
-    else if (this.errandsOf === undefined) this.#leave(visit, undefined)
+    else if (this.outgoingOf === undefined) this.#leave(visit, undefined)
     else {
       visit.state = 'calling'
-      visit.errands = this.errandsOf(visit)
-      visit.errands.begin()
+      visit.outgoing = this.outgoingOf(visit)
+      visit.outgoing.begin()
     }
   }
 
@@ -156,13 +156,13 @@ export class Station implements Entry, VisitHost {
     this.#busy++
     visit.state = 'working'
     visit.startedUs = this.#time.nowUs
-    this.books.started(visit, hadToWait)
-    const strain = { inService: this.#busy, capacity: this.#health.capacity }
+    this.stats.started(visit, hadToWait)
+    const load = { inService: this.#busy, capacity: this.#health.capacity }
     const draws = this.#draws.seek(this.#purpose ^ visit.request.salt, visit.request.n, visit.number)
     // Luck comes first: it is one draw, whatever the distribution of the latency needs.
     const luck = draws.uniform()
-    visit.fails = luck < 1 - (1 - failureProbability(this.model, strain)) * (1 - this.#health.errors)
-    const factor = latencyFactor(this.model, strain) * this.#health.latencyFactor
+    visit.fails = luck < 1 - (1 - failureProbability(this.model, load)) * (1 - this.#health.errors)
+    const factor = latencyFactor(this.model, load) * this.#health.latencyFactor
     visit.leftUs = toUs(sample(this.model.latency, draws.uniform) * factor)
     visit.endsUs = visit.startedUs + visit.leftUs
     if (!this.#health.isHung) this.#time.at(visit.endsUs, visit)
@@ -179,7 +179,7 @@ export class Station implements Entry, VisitHost {
       last.place = visit.place
       this.#live[visit.place] = last
     }
-    this.books.left(visit, endOf(outcome, hadWorker), this.#time.nowUs, hadWorker)
+    this.stats.left(visit, endOf(outcome, hadWorker), this.#time.nowUs, hadWorker)
     if (hadWorker) this.#release(this.#queueOf(visit))
     if (outcome !== 'given-up' && !visit.isGivenUp) visit.caller.answered(outcome)
   }
@@ -204,7 +204,7 @@ export class Station implements Entry, VisitHost {
   #crash(): void {
     for (const visit of this.#live.slice()) {
       if (visit.state === 'queued') this.#queueOf(visit).remove(visit)
-      if (visit.state === 'calling') visit.errands?.cancel()
+      if (visit.state === 'calling') visit.outgoing?.cancel()
       this.#leave(visit, 'crash')
     }
   }

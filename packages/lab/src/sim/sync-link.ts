@@ -9,7 +9,7 @@ import { type Attempt, type AttemptFailure, type Caller, type CallFailure, Execu
 import type { PlacedDraws } from '../math/random-streams.ts'
 import type { FailureReason } from '../model/result.ts'
 import type { SyncEdge } from '../model/scenario.ts'
-import type { ArmBooks } from './arm-books.ts'
+import type { ArmStats } from './arm-stats.ts'
 import { sample } from './distributions.ts'
 import type { Call, LinkPart } from './parts.ts'
 import type { Station } from './station.ts'
@@ -22,7 +22,7 @@ export interface SyncLinkOptions {
   readonly to: Station
   readonly time: VirtualTime
   readonly draws: PlacedDraws
-  readonly books: ArmBooks
+  readonly stats: ArmStats
   /** What the network's delays are drawn with. */
   readonly purpose: number
   /** Chance of the policy of one instance. */
@@ -36,17 +36,17 @@ export class SyncLink implements LinkPart {
   readonly #to: Station
   readonly #time: VirtualTime
   readonly #draws: PlacedDraws
-  readonly #books: ArmBooks
+  readonly #stats: ArmStats
   readonly #purpose: number
   /** One per instance of the calling service; empty without a policy. */
   readonly #executors: readonly Executor[]
 
-  constructor({ edge, from, to, time, draws, books, purpose, randomOf }: SyncLinkOptions) {
+  constructor({ edge, from, to, time, draws, stats, purpose, randomOf }: SyncLinkOptions) {
     this.edge = edge
     this.#to = to
     this.#time = time
     this.#draws = draws
-    this.#books = books
+    this.#stats = stats
     this.#purpose = purpose
     const { policy } = edge
     const instances = policy === null ? 0 : from.model.instances
@@ -67,7 +67,7 @@ export class SyncLink implements LinkPart {
     return this.#executors.reduce((sum, { isOpen }) => sum + (isOpen ? 1 : 0), 0)
   }
 
-  /** `caller` may be told before this returns. */
+  /** `caller` may be notified before this returns. */
   call(visit: Visit, caller: Caller<undefined>): Call {
     const executor = this.#executors[visit.instance]
     if (executor === undefined) return this.#callOnce(visit, caller)
@@ -83,7 +83,7 @@ export class SyncLink implements LinkPart {
   }
 
   #send(from: Visit, attempt: Sent): void {
-    this.#books.attempted()
+    this.#stats.attempted()
     const passage = new Passage(this, from, attempt)
     attempt.onGivenUp = passage.giveUp
     if (this.isCut) return

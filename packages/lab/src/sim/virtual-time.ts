@@ -42,7 +42,7 @@ export class VirtualTime implements Clock {
   /** Rounds up to whole µs, so that nothing comes before its time. */
   schedule(delayMs: number, run: () => void): Timer {
     const alarm = new Alarm(this, run)
-    // A wait for ever is a timer that never fires.
+    // A wait forever is a timer that never fires.
     if (delayMs !== Number.POSITIVE_INFINITY) this.after(Math.ceil(Math.max(0, delayMs) * usPerMs), alarm)
     return alarm
   }

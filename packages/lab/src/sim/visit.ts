@@ -30,13 +30,13 @@ export interface VisitCaller {
 }
 
 /** What a visit does after its own work: calls to others, messages. */
-export interface Errands {
+export interface OutgoingWork {
   begin(): void
-  /** Gives up what is under way. The visit is not told. */
+  /** Gives up what is under way. The visit is not notified. */
   cancel(): void
 }
 
-/** Where a visit is told that its own work, or its errands, are done. */
+/** Notified when a visit's own work is done, and when what it sent out is. */
 export interface VisitHost {
   worked(visit: Visit): void
   returned(visit: Visit, outcome: Outcome): void
@@ -63,7 +63,7 @@ export class Visit implements Due {
   fails = false
   /** Its caller does not wait any more. */
   isGivenUp = false
-  errands: Errands | undefined
+  outgoing: OutgoingWork | undefined
 
   constructor(request: Origin, service: number, caller: VisitCaller, deadlineAtMs: number) {
     this.request = request

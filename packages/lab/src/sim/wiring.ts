@@ -1,11 +1,11 @@
 import { FirebreakError } from 'firebreak/internal'
 import { PlacedDraws, randomStream, seedFor } from '../math/random-streams.ts'
 import type { Arm, QueueEdge, Scenario, SyncEdge } from '../model/scenario.ts'
-import type { ArmBooks } from './arm-books.ts'
 import { attemptsNeeded, groupsOf } from './arm-graph.ts'
+import type { ArmStats } from './arm-stats.ts'
 import { Channel } from './channel.ts'
-import { type ErrandPlan, VisitErrands } from './errands.ts'
 import { setFaults } from './fault-board.ts'
+import { OutgoingCalls, type OutgoingPlan } from './outgoing-calls.ts'
 import { startSource } from './source.ts'
 import { Station } from './station.ts'
 import { SyncLink } from './sync-link.ts'
@@ -16,7 +16,7 @@ export interface WiringOptions {
   readonly arm: Arm
   readonly replication: number
   readonly time: VirtualTime
-  readonly books: ArmBooks
+  readonly stats: ArmStats
 }
 
 export interface Wired {
@@ -61,48 +61,48 @@ function stationsOf(options: WiringOptions): readonly Station[] {
 }
 
 function linksOf(options: WiringOptions, { draws, station }: Parts): ReadonlyMap<string, SyncLink> {
-  const { arm, time, books } = options
+  const { arm, time, stats } = options
   const seed = replicationSeed(options)
   const edges = arm.edges.filter((edge): edge is SyncEdge => edge.kind === 'sync')
   const link = (edge: SyncEdge): SyncLink => {
     const purpose = seedFor(seed, 'network', edge.from, edge.to)
     const randomOf = (instance: number): (() => number) => randomStream(seedFor(seed, 'policy', edge.id, instance))
-    return new SyncLink({ edge, from: station(edge.from), to: station(edge.to), time, draws, books, purpose, randomOf })
+    return new SyncLink({ edge, from: station(edge.from), to: station(edge.to), time, draws, stats, purpose, randomOf })
   }
   return new Map(edges.map((edge) => [edge.id, link(edge)]))
 }
 
 function channelsOf(options: WiringOptions, { draws, station }: Parts): ReadonlyMap<string, Channel> {
-  const { arm, time, books } = options
+  const { arm, time, stats } = options
   const seed = replicationSeed(options)
   const edges = arm.edges.filter((edge): edge is QueueEdge => edge.kind !== 'sync')
   const channel = (edge: QueueEdge): Channel => {
     const purpose = seedFor(seed, 'network', edge.from, edge.to)
     const random = randomStream(seedFor(seed, 'backoff', edge.id))
-    return new Channel({ edge, to: station(edge.to), time, draws, books, purpose, random })
+    return new Channel({ edge, to: station(edge.to), time, draws, stats, purpose, random })
   }
   return new Map(edges.map((edge) => [edge.id, channel(edge)]))
 }
 
 function connect(host: Station, links: readonly SyncLink[], channels: readonly Channel[]): void {
   const own = channels.filter(({ edge }) => edge.from === host.model.name)
-  const plan: ErrandPlan = {
+  const plan: OutgoingPlan = {
     host,
     groups: groupsOf(links.filter(({ edge }) => edge.from === host.model.name)),
     direct: own.filter(({ edge }) => edge.publish === 'direct'),
     outbox: own.filter(({ edge }) => edge.publish === 'outbox'),
   }
-  if (plan.groups.length + own.length > 0) host.errandsOf = (visit) => new VisitErrands(plan, visit)
+  if (plan.groups.length + own.length > 0) host.outgoingOf = (visit) => new OutgoingCalls(plan, visit)
 }
 
 function startTraffic(options: WiringOptions, station: (name: string) => Station): void {
-  const { scenario, arm, time, books } = options
+  const { scenario, arm, time, stats } = options
   const seed = replicationSeed(options)
-  const desk = { time, books, services: arm.services.length, needsProcessing: arm.success === 'processed' }
+  const context = { time, stats, services: arm.services.length, needsProcessing: arm.success === 'processed' }
   for (const [index, traffic] of arm.traffic.entries()) {
     const entry = station(traffic.to)
     const needs = attemptsNeeded(arm, traffic.to)
-    startSource({ traffic, entry, needs, desk, untilMs: scenario.durationMs, seed: seedFor(seed, 'traffic', index) })
+    startSource({ traffic, entry, needs, context, untilMs: scenario.durationMs, seed: seedFor(seed, 'traffic', index) })
   }
 }
 

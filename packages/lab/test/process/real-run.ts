@@ -1,4 +1,4 @@
-/** Runs a scenario for real until it is interrupted, or told to exit; started by a test as a process of its own. */
+/** Runs a scenario for real until it is interrupted, or asked to exit; started by a test as a process of its own. */
 import { runReal } from '../../src/live/live.ts'
 import { arm, model, queue, scenario, steady } from './real-scene.ts'
 

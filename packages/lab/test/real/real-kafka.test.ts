@@ -34,7 +34,7 @@ test('the lab runs queue edges on Kafka, and removes its topics and groups', {
   )
 })
 
-test('brokers that do not answer are told before anything is started', async () => {
+test('brokers that do not answer are reported before anything is started', async () => {
   const one = arm('one', { services: [model('web')], edges: [queue('web', 'web')], traffic: [steady('web', 1)] })
   const started: string[] = []
   const onProgress = (_done: number, _total: number, what: string): void => void started.push(what)

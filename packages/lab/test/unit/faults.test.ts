@@ -56,13 +56,13 @@ test('a share of the workers, and a service without a number of them that is ove
   assert.equal(await busyAt(0.5, { ...slow, instances: 3, concurrency: 1 }), 2)
   assert.equal(await busyAt(0, { ...slow, concurrency: 20 }), 0)
   const overload = { at: 20, latencySlope: 1, failureSlope: 0, failureMax: 1 }
-  const strained = await runArm(
+  const raised = await runArm(
     alone({ latency: constant(100), overload }, [change('capacity', 0.1, 0, 10_000)], {
       traffic: [trafficTo('s', even(40))],
     }),
   )
   // n = 40 * latency / 1000 and latency = 100 * n / 2: it settles where n grows no more, far above the 100 ms of a well one.
-  assert.ok(strained.latencyMs.p50 > 150, `${strained.latencyMs.p50}`)
+  assert.ok(raised.latencyMs.p50 > 150, `${raised.latencyMs.p50}`)
 })
 
 test('what runs goes on when workers are taken away, and what waits starts when they come back', async () => {
@@ -107,7 +107,7 @@ test('a crash within a hang leaves nothing that could go on', async () => {
   assert.equal(result.latencyMs.max, 600)
 })
 
-test('nothing passes an edge that is cut: attempts wait for their time-out, and one without waits for ever', async () => {
+test('nothing passes an edge that is cut: attempts wait for their time-out, and one without waits forever', async () => {
   const cut: Fault = { kind: 'partition', target: 'a->s', atMs: 2000, forMs: 3000 }
   const policy = bare({ attemptTimeoutMs: 100 })
   const calling = (edge: Parameters<typeof call>[2]): Arm =>
@@ -129,7 +129,7 @@ test('a fault of no duration is felt by what is there at its instant only', asyn
   assert.deepEqual([result.failed, result.succeeded], [{ crash: 1 }, 2])
 })
 
-test('a fault that lasts for ever is never over, and one of what is not there is a mistake', async () => {
+test('a fault that lasts forever is never over, and one of what is not there is a mistake', async () => {
   const lasting = await runArm(alone({}, [at('crash', 5000, Number.POSITIVE_INFINITY)]))
   assert.deepEqual(lasting.failed, { refused: 50 })
   const faults: readonly Fault[] = [

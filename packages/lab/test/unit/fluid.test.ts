@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { capacityOf } from '../../src/analysis/capacity.ts'
-import { courseOf, peakOf } from '../../src/analysis/flow.ts'
+import { courseOf, peakOf } from '../../src/analysis/rate-steps.ts'
 import { timeToRecoverMs } from '../../src/analysis/recovery.ts'
 import { erlangB, erlangC, lossWithQueue, waitAtOneWorker } from '../../src/math/queueing.ts'
 import type { FluidResult, WindowResult } from '../../src/model/result.ts'
@@ -65,7 +65,7 @@ test('an even flow fills a backlog, empties it, and leaves as fast as it can', (
   assert.deepEqual(peakOf([course, course]), { backlog: 600, drainMs: 300 })
 })
 
-test('what a full backlog cannot take stays for ever; what an empty one takes never begins', () => {
+test('what a full backlog cannot take stays forever; what an empty one takes never begins', () => {
   const outlet = [{ atMs: 0, bestPerMs: 3, fullPerMs: 1 }]
   const burst = [
     { atMs: 0, perMs: 2 },

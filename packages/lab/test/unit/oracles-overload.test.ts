@@ -64,11 +64,11 @@ test('no work starts after the deadline of the call that it belongs to, on any l
   )
   const simulation = new Simulation({ scenario: scenario([one]), arm: one, replication: 0, spans: [] })
   assert.equal(simulation.advance(1e9), true)
-  const { waits, all } = simulation.stations[2]!.books
+  const { waits, all } = simulation.stations[2]!.stats
   const longestMs = waits.quantileMs(1)
   assert.ok(longestMs <= 200 && longestMs > 150, `${longestMs}`)
   assert.ok(all.rejected > 300, 'what has waited too long is turned away')
-  assert.equal(simulation.stations[1]!.books.all.arrivals, simulation.books.all.offered)
+  assert.equal(simulation.stations[1]!.stats.all.arrivals, simulation.stats.all.offered)
 })
 
 test('a deadline that is already over is not worked for', async () => {

@@ -195,9 +195,9 @@ test('keys of a stream are done in the order in which they were published, in sp
   )
   const simulation = new Simulation({ scenario: scenario([one]), arm: one, replication: 0, spans: [] })
   const done = new Map<number, number[]>()
-  const { books } = simulation
-  const settled = books.settled.bind(books)
-  books.settled = (request, outcome, nowUs): void => {
+  const { stats } = simulation
+  const settled = stats.settled.bind(stats)
+  stats.settled = (request, outcome, nowUs): void => {
     const before = done.get(request.key) ?? []
     done.set(request.key, [...before, request.n])
     settled(request, outcome, nowUs)
@@ -210,7 +210,7 @@ test('keys of a stream are done in the order in which they were published, in sp
       order.toSorted((a, b) => a - b),
       `key ${key}`,
     )
-  assert.ok(simulation.books.attempts > 1.4 * simulation.books.all.offered)
+  assert.ok(simulation.stats.attempts > 1.4 * simulation.stats.all.offered)
 })
 
 test('an event may set off the next one: the request is done when the last of them is', async () => {

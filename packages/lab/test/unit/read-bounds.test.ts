@@ -51,7 +51,7 @@ describe('a file is refused', () => {
       )
     })
 
-  test('with more than a hundred problems, of which the first hundred are told', async () => {
+  test('with more than a hundred problems, of which the first hundred are reported', async () => {
     const messages = await messagesOf(head + repeated(3000, (i) => `x${i}: 1\n`))
     assert.deepEqual([messages.length, messages.at(-1)], [101, 'and 2900 more problems'])
   })

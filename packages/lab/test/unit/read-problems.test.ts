@@ -19,7 +19,7 @@ const textWith = (parts: Readonly<Record<string, string>>): string => Object.val
 
 test('the scenario that the cases change is sound', async () => assert.deepEqual(await problemsOf(textWith({})), []))
 
-test('every mistake is told at once, each with its line', async () => {
+test('every mistake is reported at once, each with its line', async () => {
   const text = `version: 1
 duration: 10sec
 services:
@@ -362,7 +362,7 @@ const cases: readonly (readonly [part: string, line: string, Case])[] = [
   [
     'more',
     'expect: [{ metric: attempts, op: "=", value: 1, within: [1s, 5s] }]',
-    { path: 'expect[0].metric', message: /cannot be told of a part/ },
+    { path: 'expect[0].metric', message: /is not measured for a part/ },
   ],
   [
     'more',

@@ -7,7 +7,7 @@ import { runScenario } from '../../src/run/run.ts'
 import { brokenTexts, type LabText, validTexts } from '../texts.ts'
 
 const seed = Number(process.env['FIREBREAK_SEED'] ?? 1)
-// Small, so that a run that would go on for ever is one that ends soon.
+// Small, so that a run that would go on forever is one that ends soon.
 const eventsMax = 500
 
 /** Paths of values that no result may hold. */

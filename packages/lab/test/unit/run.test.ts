@@ -133,7 +133,7 @@ test('a part of the run counts the arrivals of that part, whenever they succeed'
   )
 })
 
-test('a claim about a metric that is not there is a mistake, told with all others', async () => {
+test('a claim about a metric that is not there is a mistake, reported with all others', async () => {
   const expect = [
     claim({ metric: 'sucessRatio' }),
     claim({ metric: 'latencyMs' }),
@@ -184,7 +184,7 @@ test('a run can be ended from outside, and looks at the event loop while it work
   await assert.rejects(runScenario(long, { signal: AbortSignal.abort(new Error('before')) }), { message: 'before' })
 })
 
-test('progress is told per replication, and chosen arms alone are run', async () => {
+test('progress is reported per replication, and chosen arms alone are run', async () => {
   const told: RunProgress[] = []
   const expect = [claim({}), claim({ arm: 'thrice' }), claim({ arm: 'thrice', value: { arm: 'once', times: 1 } })]
   const what = small({ replications: 2, expect })
@@ -204,7 +204,7 @@ test('progress is told per replication, and chosen arms alone are run', async ()
   })
 })
 
-test('names that are not there are mistakes, told together', async () => {
+test('names that are not there are mistakes, reported together', async () => {
   const one = arm([service('a')], [call('a', 'b'), queue('c', 'a')], { traffic: [trafficTo('d', even(1))] })
   await assert.rejects(runScenario(scenario([one])), {
     code: 'FB_CONFIG',

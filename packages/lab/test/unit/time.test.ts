@@ -117,7 +117,7 @@ test('a timer may be cancelled twice, and after it has fired', () => {
   assert.deepEqual([fired, time.waiting], [1, 0])
 })
 
-test('a wait for ever is a timer that does not fire', () => {
+test('a wait forever is a timer that does not fire', () => {
   const time = new VirtualTime()
   const timer = time.schedule(forEver, () => assert.fail('it fired'))
   assert.equal(time.advance(1e15, forEver), true)

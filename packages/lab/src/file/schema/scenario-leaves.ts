@@ -18,7 +18,7 @@ type Meta = Readonly<Record<string, unknown>>
 /** A value without parts: judged by a function, described to editors by `meta`. */
 export function leaf<T>(meta: Meta, judge: (value: unknown) => Finding | undefined): z.ZodType<T> {
   const schema = z.unknown().superRefine((value, context) => {
-    // What is missing is told by the object around it.
+    // The object around it reports what is missing.
     const found = value === undefined ? undefined : judge(value)
     if (found === undefined) return
     const { message, suggestion } = found

@@ -1,9 +1,9 @@
 import { openLog } from './log.ts'
-import type { Part } from './part.ts'
+import type { ProcessRole } from './process-role.ts'
 import { emptyReport, type Setup } from './protocol.ts'
 
 /** Owns the embedded log from its first moment to its last, so that no other process spends its time on it. */
-export async function openBroker({ place }: Setup): Promise<Part> {
+export async function openBroker({ place }: Setup): Promise<ProcessRole> {
   const log = await openLog(place)
   await log.ensureTopics([])
   return {

@@ -2,12 +2,12 @@
 import { isFirebreakError } from 'firebreak'
 import { errorMessage, systemClock } from 'firebreak/internal'
 import type { QueueEdge, ServiceModel } from '../../model/scenario.ts'
-import type { Part } from './part.ts'
+import type { ProcessRole } from './process-role.ts'
 import type { KnownError, News, Order, Setup } from './protocol.ts'
 import { LiveTime } from './time.ts'
 
 let setup: Setup | undefined
-let part: Part | undefined
+let part: ProcessRole | undefined
 
 // The parent ends this process, or is gone itself; what interrupts the parent's terminal is for the parent alone.
 process.on('disconnect', () => process.exit(0))
@@ -49,7 +49,7 @@ async function follow(order: Order): Promise<unknown> {
 }
 
 // A process loads what it needs for its role: with many of them, the rest would take most of the time of the start.
-async function open(given: Setup): Promise<Part> {
+async function open(given: Setup): Promise<ProcessRole> {
   const { role, arm } = given
   switch (role.kind) {
     case 'load':

@@ -12,15 +12,15 @@ import { mix } from '../../math/random-streams.ts'
 import type { QueueEdge } from '../../model/scenario.ts'
 import type { ChannelFaults } from '../../sim/parts.ts'
 import type { Outcome } from '../../sim/visit.ts'
-import { AttemptBooks } from './attempts.ts'
+import { AttemptStats } from './attempt-stats.ts'
 import { setRealFaults } from './faults.ts'
 import { ask, createAgent, warmUp } from './http.ts'
 import { type FaultyLog, openFaultyLog } from './log.ts'
 import { consumersOf, messageEvent, type Payload, topicOf } from './message.ts'
-import type { Part } from './part.ts'
+import type { ProcessRole } from './process-role.ts'
 import { emptyReport, type Ports, type Report, type SettledRecord, type Setup, type Status } from './protocol.ts'
+import { SlotQueue } from './slot-queue.ts'
 import type { LiveTime } from './time.ts'
-import { Turns } from './turns.ts'
 
 // Handlers of a stream wait for the consumer that owns their partition.
 const streamHandlers = 1000
@@ -28,7 +28,7 @@ const streamHandlers = 1000
 const longerThanAnyRunMs = hours(24)
 
 /** The consumers of a queue edge: firebreak's own runtime, whose handler calls the service at the other end. */
-export async function openConsumer(setup: Setup, edge: QueueEdge): Promise<Part> {
+export async function openConsumer(setup: Setup, edge: QueueEdge): Promise<ProcessRole> {
   const faultyLog = await openFaultyLog(setup.place)
   const consumer = new Consumer(setup, edge, faultyLog)
   await consumer.open()
@@ -38,16 +38,16 @@ export async function openConsumer(setup: Setup, edge: QueueEdge): Promise<Part>
 /** What there is once the run has begun. */
 interface Life {
   readonly time: LiveTime
-  readonly books: AttemptBooks
+  readonly stats: AttemptStats
 }
 
-class Consumer implements Part {
+class Consumer implements ProcessRole {
   readonly port = null
   readonly #setup: Setup
   readonly #edge: QueueEdge
   readonly #faultyLog: FaultyLog
   readonly #agent: Agent = createAgent()
-  readonly #turns: Turns
+  readonly #turns: SlotQueue
   readonly #settled: SettledRecord[] = []
   /** By the id of their event, while they are not settled. */
   readonly #messages = new Map<string, Payload>()
@@ -66,7 +66,7 @@ class Consumer implements Part {
     this.#faultyLog = faultyLog
     const number = arm.edges.indexOf(edge)
     const isStream = edge.kind === 'stream'
-    this.#turns = new Turns(isStream ? { owners: edge.consumers, each: 1 } : { owners: 1, each: edge.consumers })
+    this.#turns = new SlotQueue(isStream ? { owners: edge.consumers, each: 1 } : { owners: 1, each: edge.consumers })
     const event = messageEvent(edge, topicOf(prefix, number))
     const handler = handle(event, (payload, { envelope }) => this.#handle(payload, envelope.id), this.#handlerOptions())
     const handlersMax = isStream ? Math.max(streamHandlers, edge.consumers) : edge.consumers
@@ -95,7 +95,7 @@ class Consumer implements Part {
 
   start(time: LiveTime): void {
     const { arm, scenario } = this.#setup
-    this.#live = { time, books: new AttemptBooks(time, scenario.windowMs) }
+    this.#live = { time, stats: new AttemptStats(time, scenario.windowMs) }
     setRealFaults(arm.faults, { channels: new Map([[this.#edge.id, this]]) }, time.calendar)
     time.start()
   }
@@ -111,8 +111,8 @@ class Consumer implements Part {
   }
 
   report(): Report {
-    const { books } = this.#live ?? {}
-    const counted = books === undefined ? {} : { attempts: books.perWindow, calls: books.calls }
+    const { stats } = this.#live ?? {}
+    const counted = stats === undefined ? {} : { attempts: stats.perWindow, calls: stats.calls }
     return { ...emptyReport, ...counted, settled: this.#settled }
   }
 
@@ -151,8 +151,8 @@ class Consumer implements Part {
   }
 
   #deliver({ n, salt, keyNumber, critical }: Payload): Promise<Outcome> {
-    const { time, books } = this.#live as Life
-    books.attempted()
+    const { time, stats } = this.#live as Life
+    stats.attempted()
     return new Promise((resolve) => {
       const { attemptTimeoutMs, to } = this.#edge
       let giveUp: (() => void) | undefined
@@ -162,9 +162,9 @@ class Consumer implements Part {
       }
       const timer = time.clock.schedule(attemptTimeoutMs, timeOut)
       if (this.#isCut) return
-      const traveller = { n, salt, key: keyNumber, critical }
-      const question = { port: this.#toPort, traveller, remainingMs: attemptTimeoutMs }
-      giveUp = ask(this.#agent, question, books.callsTo(to), (outcome) => {
+      const identity = { n, salt, key: keyNumber, critical }
+      const question = { port: this.#toPort, identity, remainingMs: attemptTimeoutMs }
+      giveUp = ask(this.#agent, question, stats.callsTo(to), (outcome) => {
         if (this.#isCut) return
         timer.cancel()
         resolve(outcome)

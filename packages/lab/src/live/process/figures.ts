@@ -12,10 +12,10 @@ export interface ServiceLife {
   readonly marks: BusyMarks
 }
 
-/** The figures of a service, from its own books. */
+/** The figures of a service, from its own stats. */
 export function serviceReport({ scenario, arm }: Setup, { time, station, marks }: ServiceLife): ServiceReport {
   const { little, capacity } = checkServices([station], { arm, replication: 0, nowUs: time.calendar.nowUs })
-  const { arrivals, completed, failed, rejected, abandoned } = station.books.all
+  const { arrivals, completed, failed, rejected, abandoned } = station.stats.all
   const { busy, queued } = station.counted
   return {
     result: serviceResult(station, scenario, (marks.end[0] ?? 0) - (marks.warmup[0] ?? 0)),

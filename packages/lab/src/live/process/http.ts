@@ -6,7 +6,7 @@ import type { Outcome } from '../../sim/visit.ts'
 const loopback = '127.0.0.1'
 
 /** What travels with a request, on behalf of whom it is sent. */
-export interface Traveller {
+export interface RequestIdentity {
   readonly n: number
   readonly salt: number
   readonly key: number
@@ -15,7 +15,7 @@ export interface Traveller {
 
 export interface Question {
   readonly port: number
-  readonly traveller: Traveller
+  readonly identity: RequestIdentity
   /** Time that is left for it; Infinity: as long as it takes. */
   readonly remainingMs: number
 }
@@ -36,7 +36,7 @@ export interface CallCounts {
 }
 
 /**
- * Sends a request; `done` is told once, unless it is given up before by the function that this returns.
+ * Sends a request; `done` is called once, unless it is given up before by the function that this returns.
  *
  * A connection that is reset says that nobody is there, one that ends without an answer that somebody has gone.
  */
@@ -68,7 +68,7 @@ export function ask(
   }
 }
 
-function headersOf({ traveller: { n, salt, key, critical }, remainingMs }: Question): Record<string, string> {
+function headersOf({ identity: { n, salt, key, critical }, remainingMs }: Question): Record<string, string> {
   const headers: Record<string, string> = { 'x-lab-request': `${n} ${salt} ${key}` }
   if (critical) headers['x-priority'] = 'critical'
   if (remainingMs !== Number.POSITIVE_INFINITY) headers['x-request-timeout-ms'] = remainingMs.toFixed(3)
@@ -95,7 +95,7 @@ const warmWidth = 8
 
 /** What a service sees of a request. */
 export interface Arrival {
-  readonly traveller: Traveller
+  readonly identity: RequestIdentity
   readonly remainingMs: number
   readonly message: IncomingMessage
   readonly response: ServerResponse
@@ -108,7 +108,7 @@ export async function listen(
   const server = createServer((message, response) => {
     response.sendDate = false
     if (message.url === warmPath) response.writeHead(204).end()
-    else arrived({ ...travellerOf(message), message, response })
+    else arrived({ ...identityOf(message), message, response })
   })
   // Callers keep connections for the whole run: one that is closed under a request would look like a failure of the service.
   server.keepAliveTimeout = 0
@@ -135,11 +135,11 @@ export function answer({ message, response }: Arrival, outcome: Outcome): void {
       .end()
 }
 
-function travellerOf({ headers }: IncomingMessage): Pick<Arrival, 'traveller' | 'remainingMs'> {
+function identityOf({ headers }: IncomingMessage): Pick<Arrival, 'identity' | 'remainingMs'> {
   const [n, salt, key] = String(headers['x-lab-request']).split(' ').map(Number) as [number, number, number]
   const remaining = headers['x-request-timeout-ms']
   return {
-    traveller: { n, salt, key, critical: headers['x-priority'] === 'critical' },
+    identity: { n, salt, key, critical: headers['x-priority'] === 'critical' },
     remainingMs: remaining === undefined ? Number.POSITIVE_INFINITY : Number(remaining),
   }
 }

@@ -6,7 +6,7 @@ import type { SyncEdge } from '../../model/scenario.ts'
 import { sample } from '../../sim/distributions.ts'
 import type { Call, LinkPart } from '../../sim/parts.ts'
 import type { Outcome, Visit } from '../../sim/visit.ts'
-import type { AttemptBooks } from './attempts.ts'
+import type { AttemptStats } from './attempt-stats.ts'
 import { ask, type CallCounts } from './http.ts'
 import type { LiveTime } from './time.ts'
 
@@ -17,7 +17,7 @@ export interface RealLinkOptions {
   readonly agent: Agent
   readonly time: LiveTime
   readonly draws: PlacedDraws
-  readonly books: AttemptBooks
+  readonly stats: AttemptStats
   /** What the network's delays are drawn with. */
   readonly purpose: number
   /** Of the calling service; each has a policy of its own. */
@@ -52,10 +52,10 @@ export class RealLink implements LinkPart {
   readonly #executors: readonly Executor[]
 
   constructor(options: RealLinkOptions) {
-    const { edge, instances, time, randomOf, books } = options
+    const { edge, instances, time, randomOf, stats } = options
     this.edge = edge
     this.#options = options
-    this.#counts = books.callsTo(edge.to)
+    this.#counts = stats.callsTo(edge.to)
     this.#executors = Array.from({ length: instances }, (_, instance) => {
       return new Executor(edge.policy ?? unlimited, { name: edge.id, clock: time.clock, random: randomOf(instance) })
     })
@@ -69,22 +69,22 @@ export class RealLink implements LinkPart {
     return this.#executors.reduce((sum, { isOpen }) => sum + (isOpen ? 1 : 0), 0)
   }
 
-  /** `caller` may be told before this returns. */
+  /** `caller` may be notified before this returns. */
   call(visit: Visit, caller: Caller<undefined>): Call {
     const { time } = this.#options
     const executor = this.#executors[visit.instance] as Executor
     // Answers and time-outs come from outside of the calendar.
-    const told: Caller<undefined> = {
+    const entering: Caller<undefined> = {
       succeeded: (value) => time.enter(() => caller.succeeded(value)),
       failed: (failure) => time.enter(() => caller.failed(failure)),
     }
     const send = (attempt: Attempt<undefined>): void => this.#send(visit, attempt)
-    return executor.start(send, told, { deadlineAtMs: visit.deadlineAtMs })
+    return executor.start(send, entering, { deadlineAtMs: visit.deadlineAtMs })
   }
 
   #send(from: Visit, attempt: Attempt<undefined>): void {
-    const { books, draws, purpose, place } = this.#options
-    books.attempted()
+    const { stats, draws, purpose, place } = this.#options
+    stats.attempted()
     if (this.isCut) return
     const { network } = this.edge
     const { request } = from
@@ -106,7 +106,7 @@ export class RealLink implements LinkPart {
     }
     this.#after(thereMs, () => {
       const remainingMs = attempt.deadlineAtMs - time.clock.monotonic()
-      giveUp = ask(agent, { port, traveller: from.request, remainingMs }, this.#counts, answered)
+      giveUp = ask(agent, { port, identity: from.request, remainingMs }, this.#counts, answered)
     })
   }
 

@@ -1,13 +1,13 @@
 import type { Agent } from 'node:http'
 import { seedFor } from '../../math/random-streams.ts'
-import { ArmBooks } from '../../sim/arm-books.ts'
 import { attemptsNeeded } from '../../sim/arm-graph.ts'
+import { ArmStats } from '../../sim/arm-stats.ts'
 import type { Request } from '../../sim/request.ts'
 import { startSource } from '../../sim/source.ts'
 import type { Outcome, Visit } from '../../sim/visit.ts'
-import { AttemptBooks } from './attempts.ts'
+import { AttemptStats } from './attempt-stats.ts'
 import { ask, createAgent, warmUp } from './http.ts'
-import type { Part } from './part.ts'
+import type { ProcessRole } from './process-role.ts'
 import { emptyReport, type Ports, type Report, type RequestRecord, type Setup, type Status } from './protocol.ts'
 import type { LiveTime } from './time.ts'
 
@@ -17,17 +17,17 @@ import type { LiveTime } from './time.ts'
  * It does not wait for answers before it goes on, and a request counts from the instant for which it was planned, however
  * late it was sent.
  */
-export function openLoad(setup: Setup): Part {
+export function openLoad(setup: Setup): ProcessRole {
   return new Load(setup)
 }
 
 /** What there is once the run has begun. */
 interface Life {
   readonly time: LiveTime
-  readonly books: AttemptBooks
+  readonly stats: AttemptStats
 }
 
-class Load implements Part {
+class Load implements ProcessRole {
   readonly port = null
   readonly #setup: Setup
   readonly #agent: Agent = createAgent()
@@ -48,14 +48,14 @@ class Load implements Part {
 
   start(time: LiveTime): void {
     const { scenario, arm } = this.#setup
-    this.#life = { time, books: new AttemptBooks(time, scenario.windowMs) }
+    this.#life = { time, stats: new AttemptStats(time, scenario.windowMs) }
     // What becomes of a request is known only when the records of all processes are together.
-    const desk = { time: time.calendar, books: new ArmBooks(0, []), services: 1, needsProcessing: false }
+    const context = { time: time.calendar, stats: new ArmStats(0, []), services: 1, needsProcessing: false }
     for (const [index, traffic] of arm.traffic.entries()) {
       const needs = attemptsNeeded(arm, traffic.to)
       const entry = { index: 0, arrive: (visit: Visit) => this.#send(visit, traffic.to, needs) }
       const seed = seedFor(seedFor(scenario.seed, 0), 'traffic', index)
-      startSource({ traffic, entry, needs, desk, untilMs: scenario.durationMs, seed })
+      startSource({ traffic, entry, needs, context, untilMs: scenario.durationMs, seed })
     }
     time.start()
   }
@@ -66,7 +66,7 @@ class Load implements Part {
   }
 
   report(): Report {
-    return { ...emptyReport, requests: [...this.#answered, ...this.#open], calls: this.#life?.books.calls ?? {} }
+    return { ...emptyReport, requests: [...this.#answered, ...this.#open], calls: this.#life?.stats.calls ?? {} }
   }
 
   async stop(): Promise<void> {
@@ -75,16 +75,16 @@ class Load implements Part {
   }
 
   #send(visit: Visit, to: string, needs: number): void {
-    const { time, books } = this.#life as Life
+    const { time, stats } = this.#life as Life
     const { n, salt, key, critical, arrivedUs } = visit.request as Request
     const record = { n, salt, key, critical, needs, arrivedUs, answeredUs: null, outcome: undefined }
     this.#open.add(record)
     const question = {
       port: this.#ports[to] as number,
-      traveller: { n, salt, key, critical },
+      identity: { n, salt, key, critical },
       remainingMs: Number.POSITIVE_INFINITY,
     }
-    ask(this.#agent, question, books.callsTo(to), (outcome: Outcome) => {
+    ask(this.#agent, question, stats.callsTo(to), (outcome: Outcome) => {
       time.enter(() => {
         this.#open.delete(record)
         this.#answered.push({ ...record, answeredUs: time.calendar.nowUs, outcome })

@@ -1,5 +1,5 @@
 import type { Origin } from '../../sim/visit.ts'
-import type { Traveller } from './http.ts'
+import type { RequestIdentity } from './http.ts'
 
 /** A request as a process knows it that it only passes through. */
 class RemoteOrigin implements Origin {
@@ -12,7 +12,7 @@ class RemoteOrigin implements Origin {
   readonly visits: number[] = [0]
   readonly isSettled = false
 
-  constructor({ n, salt, key, critical }: Traveller) {
+  constructor({ n, salt, key, critical }: RequestIdentity) {
     this.n = n
     this.salt = salt
     this.key = key
@@ -28,11 +28,11 @@ class RemoteOrigin implements Origin {
 export class Origins {
   readonly #bySource = new Map<number, Map<number, Origin>>()
 
-  of(traveller: Traveller): Origin {
-    const known = this.#bySource.get(traveller.salt) ?? new Map<number, Origin>()
-    if (known.size === 0) this.#bySource.set(traveller.salt, known)
-    const found = known.get(traveller.n) ?? new RemoteOrigin(traveller)
-    known.set(traveller.n, found)
+  of(identity: RequestIdentity): Origin {
+    const known = this.#bySource.get(identity.salt) ?? new Map<number, Origin>()
+    if (known.size === 0) this.#bySource.set(identity.salt, known)
+    const found = known.get(identity.n) ?? new RemoteOrigin(identity)
+    known.set(identity.n, found)
     return found
   }
 }

@@ -43,7 +43,7 @@ export class RealOutlet implements QueuePart {
     this.#options.publisher.faultyLog.setAway(this.edge.id, isBrokerDown)
   }
 
-  /** `done` is told when it is committed, or in the log. */
+  /** `done` is called when it is committed, or in the log. */
   publishAndWait(visit: Visit, done: (outcome: Outcome) => void): void {
     const { time, draws, purpose } = this.#options
     const { request, number } = visit

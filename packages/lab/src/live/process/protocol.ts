@@ -99,7 +99,7 @@ export interface ServiceReport {
   readonly result: ServiceResult
   readonly little: Check
   readonly capacity: Check
-  /** Visits from the start of the run, and how far their books are from adding up. */
+  /** Visits from the start of the run, and how far their stats are from adding up. */
   readonly arrivals: number
   readonly missing: number
 }

@@ -2,25 +2,25 @@
  * A service of the scenario as a process of its own.
  *
  * I1 Every request that arrives is a visit of the station from then on, and is answered once, unless its caller has gone.
- * I2 What the station, its calendar and its errands are told from outside, they are told within `LiveTime.enter`.
+ * I2 Whatever reaches the station, its calendar and its outgoing calls from outside does so within `LiveTime.enter`.
  */
 
 import type { Agent, Server } from 'node:http'
 import { PlacedDraws, randomStream, seedFor } from '../../math/random-streams.ts'
 import type { QueueEdge, ServiceModel, SyncEdge } from '../../model/scenario.ts'
 import { groupsOf } from '../../sim/arm-graph.ts'
-import { VisitErrands } from '../../sim/errands.ts'
+import { OutgoingCalls } from '../../sim/outgoing-calls.ts'
 import { Station } from '../../sim/station.ts'
 import { toUs } from '../../sim/virtual-time.ts'
 import { type Outcome, Visit } from '../../sim/visit.ts'
-import { AttemptBooks } from './attempts.ts'
+import { AttemptStats } from './attempt-stats.ts'
 import { setRealFaults } from './faults.ts'
 import { serviceReport } from './figures.ts'
 import { type Arrival, answer, createAgent, listen, warmUp } from './http.ts'
 import { RealLink } from './link.ts'
 import { Origins } from './origins.ts'
 import { RealOutlet } from './outlet.ts'
-import type { Part } from './part.ts'
+import type { ProcessRole } from './process-role.ts'
 import {
   emptyReport,
   type Ports,
@@ -34,7 +34,7 @@ import type { Publisher } from './publisher.ts'
 import type { LiveTime } from './time.ts'
 
 /** A service of the scenario as a process: HTTP in front, the model of its work inside, calls and messages behind. */
-export async function openService(setup: Setup, model: ServiceModel): Promise<Part> {
+export async function openService(setup: Setup, model: ServiceModel): Promise<ProcessRole> {
   const edges = setup.arm.edges.filter((edge): edge is QueueEdge => edge.kind !== 'sync' && edge.from === model.name)
   // Most services publish nothing, and start sooner without what they would need for it.
   const publisher =
@@ -59,11 +59,11 @@ interface Life {
   readonly station: Station
   readonly links: readonly RealLink[]
   readonly outlets: readonly RealOutlet[]
-  readonly books: AttemptBooks
+  readonly stats: AttemptStats
   readonly marks: { readonly warmup: number[]; readonly end: number[] }
 }
 
-class RealService implements Part {
+class RealService implements ProcessRole {
   readonly port: number
   readonly #setup: Setup
   readonly #parts: Parts
@@ -92,7 +92,7 @@ class RealService implements Part {
     this.#life = life
     // The answer waits for the commit of what is published, or for the log: nothing that was answered is lost.
     const plan = { host: station, groups: groupsOf(links), direct: outlets, outbox: [] }
-    if (links.length + outlets.length > 0) station.errandsOf = (visit) => new VisitErrands(plan, visit)
+    if (links.length + outlets.length > 0) station.outgoingOf = (visit) => new OutgoingCalls(plan, visit)
     setRealFaults(
       this.#setup.arm.faults,
       {
@@ -116,7 +116,7 @@ class RealService implements Part {
     time.enter(() => {
       const caller = { answered: (outcome: Outcome) => answer(arrival, outcome) }
       const deadlineAtMs = time.calendar.now() + arrival.remainingMs
-      const visit = new Visit(this.#origins.of(arrival.traveller), 0, caller, deadlineAtMs)
+      const visit = new Visit(this.#origins.of(arrival.identity), 0, caller, deadlineAtMs)
       arrival.response.on('close', () => {
         if (arrival.response.writableFinished || visit.state === 'gone') return
         visit.isGivenUp = true
@@ -139,8 +139,8 @@ class RealService implements Part {
     return {
       ...emptyReport,
       published: this.#published,
-      attempts: life.books.perWindow,
-      calls: life.books.calls,
+      attempts: life.stats.perWindow,
+      calls: life.stats.calls,
       samples: this.#samples,
       breakerOpens: life.links.reduce((sum, { breakerOpens }) => sum + breakerOpens, 0),
       service: serviceReport(this.#setup, life),
@@ -164,7 +164,7 @@ class RealService implements Part {
     const { scenario, arm } = this.#setup
     const { model, publisher } = this.#parts
     const seed = seedFor(scenario.seed, 0)
-    const books = new AttemptBooks(time, scenario.windowMs)
+    const stats = new AttemptStats(time, scenario.windowMs)
     const station = new Station({
       model,
       index: 0,
@@ -182,7 +182,7 @@ class RealService implements Part {
         ...way,
         time,
         draws,
-        books,
+        stats,
         purpose: purposeOf(edge),
         instances: model.instances,
         randomOf,
@@ -193,7 +193,7 @@ class RealService implements Part {
       const own = { edge, publisher: publisher as Publisher, purpose: purposeOf(edge), records: this.#published }
       return new RealOutlet({ ...own, time, draws })
     })
-    return { time, station, links, outlets, books, marks: { warmup: [], end: [] } }
+    return { time, station, links, outlets, stats, marks: { warmup: [], end: [] } }
   }
 
   /** Marks the areas under its busy workers, and looks at itself at the end of every window. */
@@ -202,7 +202,7 @@ class RealService implements Part {
     const mark = (ms: number, areas: number[]): void => {
       const fire = (): void => {
         station.integrate()
-        areas.push(station.books.busyArea)
+        areas.push(station.stats.busyArea)
       }
       calendar.at(toUs(ms), { ticket: 0, fire })
     }

@@ -26,6 +26,6 @@ export function sidesOf(scenario: Scenario, outcome: Outcome): readonly Side[] {
 
 export const queueEdges = (arm: Arm): readonly QueueEdge[] => arm.edges.filter((edge) => edge.kind !== 'sync')
 
-/** Messages that a queue edge can have in its consumers' hands at once. */
+/** Messages that the consumers of a queue edge can work on at once. */
 export const consumersOf = (edge: QueueEdge): number =>
   edge.kind === 'stream' ? Math.min(edge.consumers, edge.partitions) : edge.consumers

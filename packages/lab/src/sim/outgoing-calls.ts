@@ -2,10 +2,10 @@ import type { Caller, CallFailure } from 'firebreak/internal'
 import type { LinkGroup } from './arm-graph.ts'
 import type { Call, LinkPart, OutboxPart, QueuePart } from './parts.ts'
 import { reasonOf } from './sync-link.ts'
-import type { Errands, Outcome, Visit, VisitHost } from './visit.ts'
+import type { Outcome, OutgoingWork, Visit, VisitHost } from './visit.ts'
 
 /** What every visit to a service does after its own work. */
-export interface ErrandPlan {
+export interface OutgoingPlan {
   readonly host: VisitHost
   /** One group after the other. Members of a parallel one are called at the same time. */
   readonly groups: readonly LinkGroup<LinkPart>[]
@@ -16,20 +16,20 @@ export interface ErrandPlan {
 }
 
 /**
- * The errands of one visit: calls, then messages, then the answer.
+ * What one visit sends out: calls, then messages, then the answer.
  *
- * I1 The host is told once, unless the errands were cancelled. After that no call of theirs is under way.
+ * I1 The host is notified once, unless the calls were cancelled. After that none of them is under way.
  */
-export class VisitErrands implements Errands {
+export class OutgoingCalls implements OutgoingWork {
   readonly visit: Visit
-  readonly #plan: ErrandPlan
+  readonly #plan: OutgoingPlan
   #group = -1
-  #underWay: Leg[] = []
+  #underWay: CallGroupMember[] = []
   #left = 0
   #published = 0
   #isOver = false
 
-  constructor(plan: ErrandPlan, visit: Visit) {
+  constructor(plan: OutgoingPlan, visit: Visit) {
     this.#plan = plan
     this.visit = visit
   }
@@ -40,19 +40,19 @@ export class VisitErrands implements Errands {
 
   cancel(): void {
     this.#isOver = true
-    for (const leg of this.#underWay) leg.cancel()
+    for (const member of this.#underWay) member.cancel()
   }
 
-  /** All calls of a leg are done. */
-  legDone(): void {
+  /** All calls of a member are done. */
+  memberDone(): void {
     if (this.#isOver || --this.#left > 0) return
     const group = this.#plan.groups[this.#group]
     const following = group?.links[this.#underWay.length]
     if (following === undefined) this.#nextGroup()
-    else this.#startLegs([following])
+    else this.#startMembers([following])
   }
 
-  legFailed(outcome: Outcome): void {
+  memberFailed(outcome: Outcome): void {
     if (this.#isOver) return
     this.cancel()
     this.#plan.host.returned(this.visit, outcome)
@@ -62,15 +62,15 @@ export class VisitErrands implements Errands {
     const group = this.#plan.groups[++this.#group]
     this.#underWay = []
     if (group === undefined) this.#publish()
-    else this.#startLegs(group.isParallel ? group.links : group.links.slice(0, 1))
+    else this.#startMembers(group.isParallel ? group.links : group.links.slice(0, 1))
   }
 
-  #startLegs(links: readonly LinkPart[]): void {
-    const legs = links.map((link) => new Leg(this, link))
-    this.#underWay.push(...legs)
-    this.#left = legs.length
-    // A leg that fails at once ends the errands before the next one has started.
-    for (const leg of legs) if (!this.#isOver) leg.start()
+  #startMembers(links: readonly LinkPart[]): void {
+    const members = links.map((link) => new CallGroupMember(this, link))
+    this.#underWay.push(...members)
+    this.#left = members.length
+    // A member that fails at once ends all of it before the next one has started.
+    for (const member of members) if (!this.#isOver) member.start()
   }
 
   #publish(): void {
@@ -83,26 +83,26 @@ export class VisitErrands implements Errands {
     channel.publishAndWait(this.visit, (outcome) => {
       if (this.#isOver) return
       if (outcome === undefined) this.#publish()
-      else this.legFailed(outcome)
+      else this.memberFailed(outcome)
     })
   }
 }
 
 /** One member of a group: its calls, one after the other. */
-class Leg implements Caller<undefined> {
-  readonly #errands: VisitErrands
+class CallGroupMember implements Caller<undefined> {
+  readonly #outgoing: OutgoingCalls
   readonly #link: LinkPart
   #call: Call | undefined
   #started = 0
 
-  constructor(errands: VisitErrands, link: LinkPart) {
-    this.#errands = errands
+  constructor(outgoing: OutgoingCalls, link: LinkPart) {
+    this.#outgoing = outgoing
     this.#link = link
   }
 
   start(): void {
     const number = ++this.#started
-    const call = this.#link.call(this.#errands.visit, this)
+    const call = this.#link.call(this.#outgoing.visit, this)
     // It may be over by now, and another one under way.
     if (number === this.#started) this.#call = call
   }
@@ -113,12 +113,12 @@ class Leg implements Caller<undefined> {
 
   succeeded(): void {
     if (this.#started < this.#link.edge.calls) this.start()
-    else this.#errands.legDone()
+    else this.#outgoing.memberDone()
   }
 
   failed(failure: CallFailure): void {
     const { optional, fallback } = this.#link.edge
     if (optional || fallback) this.succeeded()
-    else this.#errands.legFailed(reasonOf(failure))
+    else this.#outgoing.memberFailed(reasonOf(failure))
   }
 }

@@ -2,7 +2,7 @@ import type { CallCounts } from './http.ts'
 import type { LiveTime } from './time.ts'
 
 /** Calls and deliveries that one process has started, and how its calls ended. */
-export class AttemptBooks {
+export class AttemptStats {
   /** Per window. */
   readonly perWindow: number[] = []
   /** By the service called. */

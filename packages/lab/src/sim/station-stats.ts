@@ -23,7 +23,7 @@ const noCounts = (): Counts => ({
  * I1 arrivals = completed + failed + rejected + abandoned + those that are there.
  * I2 The area under the number of visits that are there is the sum of their times there, to the µs (Little's law).
  */
-export class StationBooks {
+export class StationStats {
   /** From the start. */
   readonly all: Counts = noCounts()
   /** Of the visits that arrived within the measured time. */

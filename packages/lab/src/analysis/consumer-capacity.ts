@@ -2,25 +2,25 @@ import type { Arm, Fault, QueueEdge, ServiceModel } from '../model/scenario.ts'
 import { visitsOf } from '../sim/arm-graph.ts'
 import { moments } from '../sim/distributions.ts'
 import { healthUnder } from '../sim/fault-board.ts'
-import { failureProbability, latencyFactor } from '../sim/strain.ts'
-import type { Outlet } from './flow.ts'
+import { failureProbability, latencyFactor } from '../sim/overload.ts'
+import type { Outlet } from './rate-steps.ts'
 
 /** Consumers with the same part of what comes. */
-export interface Crew {
+export interface ConsumerGroup {
   /** Part of the messages that comes to it, of 1. */
   readonly share: number
   /** What it can settle, over time: overload, retries and faults included. */
   readonly outlets: readonly Outlet[]
 }
 
-/** All consumers of a queue edge are one crew; those of a stream are two where some own a partition more. */
-export function crewsOf(arm: Arm, edge: QueueEdge): readonly Crew[] {
+/** All consumers of a queue edge are one group; those of a stream are two where some own a partition more. */
+export function consumerGroupsOf(arm: Arm, edge: QueueEdge): readonly ConsumerGroup[] {
   const instants = new Set([0, ...arm.faults.flatMap(({ atMs, forMs }) => [atMs, atMs + forMs])])
   const times = [...instants].filter(Number.isFinite).toSorted((a, b) => a - b)
-  return handsOf(edge).map(({ hands, share }) => {
+  return workersOf(edge).map(({ workers, share }) => {
     const outlets = times.map((atMs) => {
       const holding = arm.faults.filter((fault) => fault.atMs <= atMs && atMs < fault.atMs + fault.forMs)
-      return { atMs, ...outletUnder(arm, edge, { holding, hands }) }
+      return { atMs, ...outletUnder(arm, edge, { holding, workers }) }
     })
     return { share, outlets }
   })
@@ -29,30 +29,30 @@ export function crewsOf(arm: Arm, edge: QueueEdge): readonly Crew[] {
 function outletUnder(
   arm: Arm,
   edge: QueueEdge,
-  { holding, hands }: { readonly holding: readonly Fault[]; readonly hands: number },
+  { holding, workers }: { readonly holding: readonly Fault[]; readonly workers: number },
 ): Omit<Outlet, 'atMs'> {
   const model = arm.services.find(({ name }) => name === edge.to)
   if (model === undefined || holding.some((fault) => stopsEdge(fault, edge))) return { bestPerMs: 0, fullPerMs: 0 }
   const faults = holding.filter(({ target }) => target === edge.to)
   const working = arm.edges.filter((one): one is QueueEdge => one.kind !== 'sync' && one.to === edge.to)
-  const all = working.flatMap(handsOf).reduce((sum, one) => sum + one.hands, 0)
-  const rate = (atWork: number): number => settledPerMs(arm, edge, { model, faults, hands: atWork })
+  const all = working.flatMap(workersOf).reduce((sum, one) => sum + one.workers, 0)
+  const rate = (atWork: number): number => settledPerMs(arm, edge, { model, faults, workers: atWork })
   let best = 0
   for (let atWork = 1; atWork <= all; atWork++) best = Math.max(best, rate(atWork))
-  return { bestPerMs: (best * hands) / all, fullPerMs: (rate(all) * hands) / all }
+  return { bestPerMs: (best * workers) / all, fullPerMs: (rate(all) * workers) / all }
 }
 
 /** Messages under way at the same time, at most, and the part of all messages that they come from. */
-function handsOf(edge: QueueEdge): readonly { readonly hands: number; readonly share: number }[] {
+function workersOf(edge: QueueEdge): readonly { readonly workers: number; readonly share: number }[] {
   const { kind, consumers, partitions } = edge
-  if (kind === 'queue') return [{ hands: consumers, share: 1 }]
+  if (kind === 'queue') return [{ workers: consumers, share: 1 }]
   const working = Math.min(consumers, partitions)
   const fewer = Math.floor(partitions / working)
   const withMore = partitions % working
   return [
-    { hands: withMore, share: (withMore * (fewer + 1)) / partitions },
-    { hands: working - withMore, share: ((working - withMore) * fewer) / partitions },
-  ].filter(({ hands }) => hands > 0)
+    { workers: withMore, share: (withMore * (fewer + 1)) / partitions },
+    { workers: working - withMore, share: ((working - withMore) * fewer) / partitions },
+  ].filter(({ workers }) => workers > 0)
 }
 
 function stopsEdge({ kind, target }: Fault, { id, to }: QueueEdge): boolean {
@@ -65,18 +65,18 @@ interface Work {
   readonly model: ServiceModel
   readonly faults: readonly Fault[]
   /** Messages under way at the service. */
-  readonly hands: number
+  readonly workers: number
 }
 
-/** Messages that are done or given up per ms, with all hands busy. */
-function settledPerMs(arm: Arm, edge: QueueEdge, { model, faults, hands }: Work): number {
+/** Messages that are done or given up per ms, with all workers busy. */
+function settledPerMs(arm: Arm, edge: QueueEdge, { model, faults, workers }: Work): number {
   const { capacity, latencyFactor: slowness, errors } = healthUnder(faults)
   if (capacity === 0) return 0
-  const inService = Math.min(hands, model.instances * model.concurrency * capacity)
-  const strain = { inService, capacity }
-  const ownMs = moments(model.latency).mean * latencyFactor(model, strain) * slowness
+  const inService = Math.min(workers, model.instances * model.concurrency * capacity)
+  const load = { inService, capacity }
+  const ownMs = moments(model.latency).mean * latencyFactor(model, load) * slowness
   const called = calledBy(arm, model.name)
-  const failing = 1 - (1 - failureProbability(model, strain)) * (1 - errors) * called.sound
+  const failing = 1 - (1 - failureProbability(model, load)) * (1 - errors) * called.sound
   // A message that fails every time comes attemptsMax times.
   let attempts = 0
   let again = 1

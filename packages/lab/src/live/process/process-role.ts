@@ -2,7 +2,7 @@ import type { Ports, Report, Status } from './protocol.ts'
 import type { LiveTime } from './time.ts'
 
 /** What one process does in a run. Called in this order; `status` as often as one likes. */
-export interface Part {
+export interface ProcessRole {
   /** Where it listens; null: nowhere. */
   readonly port: number | null
   /** All services listen. */

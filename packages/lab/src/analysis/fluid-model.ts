@@ -3,8 +3,8 @@ import type { Arm, Edge, QueueEdge, Scenario } from '../model/scenario.ts'
 import { visitsOf } from '../sim/arm-graph.ts'
 import { capacityOf } from './capacity.ts'
 import { closedForms } from './closed-forms.ts'
-import { type Course, courseOf, type Flow, peakOf, sumOf } from './flow.ts'
-import { crewsOf } from './outlets.ts'
+import { consumerGroupsOf } from './consumer-capacity.ts'
+import { type Course, courseOf, type Flow, peakOf, sumOf } from './rate-steps.ts'
 
 /** What arithmetic says about an arm. */
 export function fluidOf(scenario: Scenario, arm: Arm, result: ArmResult): FluidResult {
@@ -113,7 +113,7 @@ function backlogOf(
 }
 
 function coursesOf(arm: Arm, edge: QueueEdge, inflow: Parameters<typeof sumOf>[0]): readonly Course[] {
-  return crewsOf(arm, edge).map(({ share, outlets }) => {
+  return consumerGroupsOf(arm, edge).map(({ share, outlets }) => {
     return courseOf(sumOf(inflow.map(({ flow, times }) => ({ flow, times: times * share }))), outlets)
   })
 }

@@ -54,7 +54,7 @@ export interface WindowCounts {
 
 const noCounts = (): WindowCounts => ({ offered: 0, succeeded: 0, failed: 0, attempts: 0 })
 
-export class ArmBooks {
+export class ArmStats {
   /** Every request, from the start. */
   readonly all: Tally = new Tally({ fromUs: 0, toUs: Number.POSITIVE_INFINITY })
   readonly measured: Tally

@@ -1,12 +1,12 @@
 /**
  * Who may go next: so many at a time per owner, in the order of asking.
  *
- * I1 An owner has at most `each` turns that are taken; whoever has one gives it back once.
+ * I1 An owner has at most `each` turns that are taken, and each is given back once.
  * I2 While the gate is shut, no turn begins; those that are taken go on.
  */
 import { Fifo } from '../../sim/fifo.ts'
 
-export class Turns {
+export class SlotQueue {
   readonly #each: number
   readonly #lines: readonly { taken: number; readonly waiting: Fifo<() => void> }[]
   #isShut = false
