@@ -185,13 +185,13 @@ test('tracking tells a new arrival when a truck falls behind by more than a quar
       ...{ type: 'PositionReported' as const, truckId: route.truckId, reportedAt: at, receivedAt: at, geo, headingDeg },
       ...{ speedKmh, odometerM, seq, ignition: true, accuracyM: 8 },
     }
-    return app.runtime('tracking').transaction((sql, publish) => observePosition(sql, publish, position, new Map()))
+    return app.runtime('tracking').transaction((tx) => observePosition(tx, position, new Map()))
   }
   const [pickup] = route.stops
   assert.ok(pickup)
   const { shipmentId, place, depart: at } = pickup
   const scan = { shipmentId, kind: 'pickup', at, geo: place.geo, receiverInitials: '' } as const
-  assert.ok(await app.runtime('tracking').transaction((sql, publish) => observeScan(sql, publish, scan)))
+  assert.ok(await app.runtime('tracking').transaction((tx) => observeScan(tx, scan)))
   await report(0, 1)
   await app.settle()
   assert.equal((await app.published(EtaRevised)).length, 0, 'on time is no news')
@@ -218,7 +218,7 @@ test('the portal shows a shipment from order to invoice, whatever arrives first'
     ['delivery', delivery],
   ] as const) {
     const scan = { kind, shipmentId: stop.shipmentId, at: stop.arrive, geo: stop.place.geo, receiverInitials: 'JVM' }
-    const isKnown = await app.runtime('tracking').transaction((sql, publish) => observeScan(sql, publish, scan))
+    const isKnown = await app.runtime('tracking').transaction((tx) => observeScan(tx, scan))
     assert.ok(isKnown)
   }
   await app.settle()

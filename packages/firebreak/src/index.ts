@@ -51,6 +51,7 @@ export type {
 export { havingStored, storedOf } from './contracts/log.ts'
 export type { Original, OriginalHeader } from './contracts/original.ts'
 export type { Schema } from './contracts/schema.ts'
+export type { Transaction } from './contracts/transaction.ts'
 export { type AsyncApi, type AsyncApiInfo, asyncApiOf } from './define/asyncapi.ts'
 export {
   type AnyCall,

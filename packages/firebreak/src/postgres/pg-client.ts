@@ -7,6 +7,7 @@
 import { type PoolClient, Query, type QueryConfig, type QueryResult } from 'pg'
 import type { Sql } from '../contracts/database.ts'
 import { checkCount, statementInvalid } from '../contracts/sql/sql-text.ts'
+import { TransactionHandle } from '../contracts/transaction.ts'
 import type { DriverQuery, Step } from './round-trip.ts'
 import { readWithinUnit } from './statement.ts'
 import { statementError } from './statement-errors.ts'
@@ -23,9 +24,10 @@ import { UnitHandle } from './unit-handle.ts'
  * for what `sql.query` refuses in a text.
  */
 export function pgClient(sql: Sql): PoolClient {
-  if (!(sql instanceof UnitHandle))
+  const handle = TransactionHandle.sqlOf(sql)
+  if (!(handle instanceof UnitHandle))
     throw statementInvalid('it takes the handle of a unit on postgresDatabase', 'pgClient(sql)')
-  return new UnitClient(sql) as unknown as PoolClient
+  return new UnitClient(handle) as unknown as PoolClient
 }
 
 type Config = QueryConfig<unknown[]> & { readonly rowMode?: 'array'; readonly queryMode?: 'extended' }

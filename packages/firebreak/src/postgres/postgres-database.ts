@@ -11,12 +11,14 @@ import type {
   CommitOptions,
   Database,
   DatabaseCapabilities,
+  Sql,
   SqlParam,
   SqlRow,
   SqlUnit,
   Verdict,
 } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
+import { inTransaction } from '../contracts/sql/in-transaction.ts'
 import { isInsideUnit } from '../node/open-units.ts'
 import { catalogueVersion } from './catalogue.ts'
 import { settleDoubt } from './commit-fate.ts'
@@ -108,6 +110,10 @@ class PostgresDatabase implements Database {
       if (doubt !== undefined) await settleDoubt(doubt, connections)
       return verdicts
     })
+  }
+
+  transaction<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
+    return inTransaction(this, body)
   }
 
   // Savepoints cost a quarter of a commit of small units, and hardly a unit ever needs one: where one has failed, or has

@@ -1,22 +1,19 @@
 import type { AnyCallSignature, CallOptions, CallRequest, CallResponse } from '../contracts/call.ts'
-import type { Sql } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
-import type { AnyEvent, PayloadInput, Publish, TombstoneEvent, TombstoneKey } from '../contracts/event.ts'
-import type { LogRecord } from '../contracts/log.ts'
+import type { AnyEvent, PayloadInput, TombstoneEvent, TombstoneKey } from '../contracts/event.ts'
 import { filled, optionProblems } from '../contracts/option.ts'
-import { statementInvalid } from '../contracts/sql/sql-text.ts'
+import type { Transaction } from '../contracts/transaction.ts'
 import { topicsOf } from '../define/topics-of.ts'
 import { ledgerId } from '../ledger/ledger-id.ts'
 import { inLedger } from '../ledger/ledger-place.ts'
 import { openLedger } from '../ledger/schema.ts'
 import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
-import { inContextOfNow, isInsideUnit, outsideUnits } from '../node/open-units.ts'
+import { outsideUnits } from '../node/open-units.ts'
 import { nextTurn } from '../node/turn.ts'
 import { DeadlineWatch } from '../policy/deadline-watch.ts'
 import { CallGate } from './calls/call-gate.ts'
 import { Committer } from './commit/committer.ts'
-import { bareUnit } from './commit/unit.ts'
 import { deliver } from './delivery/deliver.ts'
 import { Lanes } from './delivery/lanes.ts'
 import { Parking } from './delivery/parking.ts'
@@ -38,9 +35,9 @@ import { TopicSettings } from './message/topic-settings.ts'
 import { type LetterDesk, letterDesk } from './operator/letter-desk.ts'
 import { type OutboxDesk, outboxDesk } from './operator/outbox-desk.ts'
 import { Relay } from './outbox/relay.ts'
+import { outsideTransaction } from './outside-transaction.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
 import { quietly } from './user-code/quietly.ts'
-import { resultOf } from './user-code/thenable.ts'
 
 /** A running service: the composition root of its parts. Does not own the log and the database: close them after it. */
 export interface Runtime {
@@ -67,7 +64,7 @@ export interface Runtime {
   /** A tombstone: a record without a value, for events that declare it. */
   publish<E extends TombstoneEvent>(event: E, payload: null, at: TombstoneKey & Partial<Cause>): Promise<string>
   /** SQL and events in one commit, from outside a handler: an HTTP request, a script. */
-  transaction<T>(body: (sql: Sql, publish: Publish) => Promise<T>, cause?: Partial<Cause>): Promise<T>
+  transaction<T>(body: (tx: Transaction) => Promise<T>, cause?: Partial<Cause>): Promise<T>
   /**
    * Makes a call that the service declares, from outside a handler.
    *
@@ -164,6 +161,7 @@ class ServiceRuntime implements Runtime {
       service: options.service,
       log: options.log,
       database: inLedger(database),
+      ownDatabase: database,
       clock,
       entropy,
       limits,
@@ -275,36 +273,9 @@ class ServiceRuntime implements Runtime {
     return record.headers['ce_id'] as string
   }
 
-  async transaction<T>(body: (sql: Sql, publish: Publish) => Promise<T>, cause?: Partial<Cause>): Promise<T> {
+  async transaction<T>(body: (tx: Transaction) => Promise<T>, cause?: Partial<Cause>): Promise<T> {
     this.#refuseWhenStopped()
-    if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'runtime.transaction' })
-    if (typeof body !== 'function') throw statementInvalid('its body is no function', 'runtime.transaction(body)')
-    const { committer, publisher, limits } = this.#engine
-    if (this.#relay.pending >= limits.outboxMax)
-      throw new FirebreakError('FB_OUTBOX_FULL', { rows: this.#relay.pending })
-    const records: (LogRecord | Promise<LogRecord>)[] = []
-    let taken = false
-    const publish: Publish = (event: AnyEvent, payload: unknown, at?: TombstoneKey) => {
-      if (taken) throw new FirebreakError('FB_UNIT_ENDED', { what: 'this transaction' })
-      const made = publisher.record(event, payload, causeOf(event, cause), { at })
-      // What it comes to is asked for at the commit, which may never be reached.
-      if (made instanceof Promise) made.catch(() => undefined)
-      records.push(made)
-    }
-    const take = (): Promise<LogRecord[]> => {
-      taken = true
-      return Promise.all(records)
-    }
-    let result: { value: T } | undefined
-    const inContext = inContextOfNow(async (sql: Sql) => ({ value: await resultOf(body(sql, publish)) }))
-    const run = async (sql: Sql): Promise<void> => {
-      taken = false
-      records.length = 0
-      result = await inContext(sql)
-    }
-    const outcome = await committer.commit({ ...bareUnit, body: run, records: take })
-    if (typeof outcome === 'object') throw outcome.failed
-    return (result as unknown as { value: T }).value
+    return outsideTransaction(this.#engine, { body, cause, outboxPending: this.#relay.pending })
   }
 
   async call<C extends AnyCallSignature>(

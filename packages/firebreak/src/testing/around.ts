@@ -1,6 +1,7 @@
 import type { CommitOptions, Database, Sql, SqlUnit, Verdict } from '../contracts/database.ts'
 import type { FirebreakError } from '../contracts/errors.ts'
 import type { Cursor, Log, LogRecord } from '../contracts/log.ts'
+import { inTransaction } from '../contracts/sql/in-transaction.ts'
 
 /** One call that the code under test makes on a port. */
 export interface PortCall {
@@ -53,9 +54,9 @@ export function aroundDatabase(database: Database, around: Around): Database {
       around.statement?.(text)
       return sql.query(text, params)
     },
-    run: (text, rows) => {
+    batch: (text, rows) => {
       around.statement?.(text)
-      return sql.run(text, rows)
+      return sql.batch(text, rows)
     },
   })
   const seen = <T>(unit: SqlUnit<T>): SqlUnit<T> =>
@@ -63,7 +64,7 @@ export function aroundDatabase(database: Database, around: Around): Database {
       ? unit
       : (sql, commit) =>
           unit(told(sql), { before: commit.before, require: () => commit.require(), ledger: told(commit.ledger) })
-  return {
+  const wrapped: Database = {
     capabilities: database.capabilities,
     query: (sql, params) => {
       around.statement?.(sql)
@@ -85,6 +86,8 @@ export function aroundDatabase(database: Database, around: Around): Database {
       }
       return around.call({ port: 'database', method: 'commit', failInside }, run)
     },
+    transaction: (body) => inTransaction(wrapped, body),
     close: () => via('close', () => database.close()),
   }
+  return wrapped
 }

@@ -23,6 +23,7 @@ async function twoServices(fill: (database: Database, at: number) => Promise<voi
     const counted: Database = {
       capabilities: database.capabilities,
       commit: (units, options) => database.commit(units, options),
+      transaction: (body) => database.transaction(body),
       close: async () => {},
       async query(text, params) {
         const rows = await database.query(text, params)

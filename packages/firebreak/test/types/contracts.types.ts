@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Context } from '../../src/contracts/context.ts'
 import type { Database, SqlRow } from '../../src/contracts/database.ts'
 import type { Payload, PayloadInput, Publish } from '../../src/contracts/event.ts'
+import type { Transaction } from '../../src/contracts/transaction.ts'
 import { event } from '../../src/define/event.ts'
 import { handle } from '../../src/define/handle.ts'
 import type { Runtime } from '../../src/runtime/runtime.ts'
@@ -54,8 +55,24 @@ handle(Moved, async (payload, ctx) => {
   holds<Same<typeof ctx, Context>>()
   // @ts-expect-error a field that the payload does not have
   payload.miles
-  const rows = await ctx.transaction(async (sql) => sql.query<{ n: number }>('select 1 as n'))
+  const rows = await ctx.transaction(async (tx) => tx.query<{ n: number }>('select 1 as n'))
   holds<Same<typeof rows, readonly { n: number }[]>>()
+  const read = await ctx.query<{ n: number }>('select 1 as n')
+  holds<Same<typeof read, readonly { n: number }[]>>()
+})
+
+// One body serves a handler and what is outside of it.
+void ((ctx: Context, runtime: Runtime, database: Database): void => {
+  const body = async (tx: Transaction): Promise<number> => {
+    tx.publish(Moved, { truckId: 't', km: 1, at: '1' })
+    // @ts-expect-error a payload that lacks a field
+    tx.publish(Moved, { truckId: 't', km: 1 })
+    return tx.batch('insert into trucks values ($1)', [['t']])
+  }
+  void ctx.transaction(body)
+  void runtime.transaction(body)
+  // @ts-expect-error a database alone publishes nothing
+  void database.transaction(body)
 })
 
 void ((ctx: Context, publish: Publish, app: TestRuntime): void => {

@@ -18,6 +18,8 @@ export interface Engine {
   readonly service: ServiceDefinition
   readonly log: Log
   readonly database: Database
+  /** The same for the statements of users. */
+  readonly ownDatabase: Pick<Database, 'query'>
   readonly clock: Clock
   readonly entropy: Entropy
   readonly limits: Limits

@@ -91,7 +91,10 @@ export async function becomeOwner(
   const { durability, pageCountMax } = options
   const workerData: OwnerThreadData = { files, durability, pageCountMax, port: port2 }
   // Under type stripping this file and the thread's entry are .ts, in the published package both are .js.
-  const entry = new URL(`../owner/log-owner-worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url)
+  const entry = new URL(
+    `../owner/log-owner-worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`,
+    import.meta.url,
+  )
   const worker = new Worker(entry, { workerData, transferList: [port2], execArgv: [], name: 'firebreak-log' })
   let ready = false
   const gone = new Promise<void>((ended) => {

@@ -12,10 +12,19 @@
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Clock, sleep } from '../../contracts/clock.ts'
-import type { Database, DatabaseCapabilities, SqlParam, SqlRow, SqlUnit, Verdict } from '../../contracts/database.ts'
+import type {
+  Database,
+  DatabaseCapabilities,
+  Sql,
+  SqlParam,
+  SqlRow,
+  SqlUnit,
+  Verdict,
+} from '../../contracts/database.ts'
 import type { Entropy } from '../../contracts/entropy.ts'
 import { FirebreakError } from '../../contracts/errors.ts'
 import { choice, filled, ms, type OptionTable, optionProblems, other, pathProblems } from '../../contracts/option.ts'
+import { inTransaction } from '../../contracts/sql/in-transaction.ts'
 import type { SqlText } from '../../contracts/sql/sql-text.ts'
 import { systemClock } from '../../node/clock.ts'
 import { systemEntropy } from '../../node/entropy.ts'
@@ -119,6 +128,10 @@ class SqliteDatabase implements Database {
         if (writer.raw.isTransaction) this.#abandon(writer)
       }
     })
+  }
+
+  transaction<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
+    return inTransaction(this, body)
   }
 
   close(): Promise<void> {

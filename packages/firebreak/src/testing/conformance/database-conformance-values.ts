@@ -97,7 +97,7 @@ export const valueCases: readonly DatabaseCase[] = [
         [4, 'd'],
         [5, 'e'],
       ] as const
-      const [verdict] = await database.commit([async (sql) => void (await sql.run(insert, rows))])
+      const [verdict] = await database.commit([async (sql) => void (await sql.batch(insert, rows))])
       assert.ok(verdict?.ok === false && isFirebreakError(verdict.error, 'FB_STATEMENT_INVALID'))
       assert.match(verdict.error.message, /row 3, value 2 is /)
     }
@@ -114,7 +114,7 @@ export const valueCases: readonly DatabaseCase[] = [
     for (const list of lists as unknown as SqlParam[][]) {
       await rejectsWithCode(database.query(insert, list), 'FB_STATEMENT_INVALID')
       for (const rows of [list, [[1, 'a'], list]] as unknown as SqlParam[][][]) {
-        const [verdict] = await database.commit([async (sql) => void (await sql.run(insert, rows))])
+        const [verdict] = await database.commit([async (sql) => void (await sql.batch(insert, rows))])
         assert.ok(verdict?.ok === false && isFirebreakError(verdict.error, 'FB_STATEMENT_INVALID'))
       }
     }
@@ -143,7 +143,7 @@ export const valueCases: readonly DatabaseCase[] = [
         bytes.fill(4)
         writing.push(sql.query(text, [bytes.subarray(1), 2]))
         bytes.fill(9)
-        const batch = sql.run(text, [[bytes, 3]])
+        const batch = sql.batch(text, [[bytes, 3]])
         bytes.fill(5)
         await batch
       },

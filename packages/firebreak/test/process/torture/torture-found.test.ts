@@ -63,7 +63,7 @@ test('events of one key leave in commit order, whichever of two instances on one
     return runtime
   }
   const publish = (runtime: Runtime, seq: number): Promise<void> =>
-    runtime.transaction(async (_, send) => send(OrderPlaced, { uid: `k:${seq}`, key: 'k', seq }))
+    runtime.transaction(async (tx) => tx.publish(OrderPlaced, { uid: `k:${seq}`, key: 'k', seq }))
   const [relaying, other, log] = [open(), open(), sqliteLog({ path: folder })]
   t.after(() => log.close())
   await relaying.start()

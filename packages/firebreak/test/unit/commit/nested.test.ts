@@ -19,6 +19,7 @@ const add = "insert into effects (key) values ('inner')"
 const nestings: Readonly<Record<string, (app: TestRuntime, others: Context) => Promise<unknown>>> = {
   'a transaction of the runtime': (app) => app.runtime('one').transaction((sql) => sql.query(add)),
   'the transaction of another delivery': (_, others) => others.transaction((sql) => sql.query(add)),
+  'a transaction of the database': (app) => app.database('one').transaction((tx) => tx.query(add)),
   'a write through the database': (app) => app.database('one').query(add),
   'a commit on the database': (app) => app.database('one').commit([async (sql) => void (await sql.query(add))]),
 }

@@ -234,8 +234,8 @@ test('an event that is published while a failed attempt ends is published by the
 test('an event published through an outside transaction that has ended is refused', async () => {
   const { app } = await scene([raw(() => {})])
   let kept: ((n: number) => void) | undefined
-  await app.runtime('one').transaction(async (_sql, publish) => {
-    kept = (n) => publish(Followed, { id: 'k', n })
+  await app.runtime('one').transaction(async (tx) => {
+    kept = (n) => tx.publish(Followed, { id: 'k', n })
     kept(1)
   })
   assert.throws(() => kept!(2), /has already ended/)

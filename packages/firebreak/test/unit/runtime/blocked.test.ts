@@ -54,8 +54,8 @@ async function sickScene(options: Parameters<typeof scene>[1] = {}): Promise<Sce
 type Out = readonly [definition: typeof Followed, id: string, n: number]
 
 const commit = ({ app }: Scene, events: readonly Out[]): Promise<void> =>
-  app.runtime('one').transaction(async (_sql, publish) => {
-    for (const [definition, id, n] of events) publish(definition, { id, n })
+  app.runtime('one').transaction(async (tx) => {
+    for (const [definition, id, n] of events) tx.publish(definition, { id, n })
   })
 
 const nsOf = async ({ app }: Scene, definition: typeof Followed): Promise<number[]> =>
@@ -353,7 +353,7 @@ test('a transaction refuses what its topic does not take, and takes it when the 
   await runtime.start()
   const id = 'x'.repeat(400)
   const publish = (definition: typeof Large): Promise<void> =>
-    runtime.transaction(async (_sql, out) => out(definition, { id, n: 1 }))
+    runtime.transaction(async (tx) => tx.publish(definition, { id, n: 1 }))
   await publish(Followed)
   await clock.settle()
   await assert.rejects(publish(Large), (error) => isFirebreakError(error, 'FB_RECORD_TOO_LARGE'))

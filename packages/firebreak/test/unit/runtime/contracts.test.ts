@@ -168,7 +168,7 @@ test('a record that fits its limit and not the log is refused too: it would bloc
   const { app } = await scene([service({ name: 'one', publishes: [Text] })])
   const runtime = app.runtime('one')
   const say = (length: number): Promise<unknown> =>
-    runtime.transaction(async (_sql, publish) => publish(Text, { id: 'k', text: 'x'.repeat(length) }))
+    runtime.transaction(async (tx) => tx.publish(Text, { id: 'k', text: 'x'.repeat(length) }))
   const refused = await say(1024 * 1024 - 60).catch((error) => error)
   assert.ok(isFirebreakError(refused, 'FB_RECORD_TOO_LARGE'), String(refused))
   await say(10)

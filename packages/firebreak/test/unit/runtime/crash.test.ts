@@ -307,7 +307,7 @@ test('a stop ends although the log does not answer, and the database is away', a
   const { app } = await scene([writer('one', undefined, { publishes: Followed })], { around })
   const call = around.call.bind(around)
   around.call = (at, run) => (at.method === 'append' ? new Promise(() => {}) : call(at, run))
-  await app.runtime('one').transaction(async (_sql, publish) => publish(Followed, { id: 'k', n: 1 }))
+  await app.runtime('one').transaction(async (tx) => tx.publish(Followed, { id: 'k', n: 1 }))
   await publishAll(app, [['k', 1]])
   around.databaseAway = true
   await publishAll(app, [['k', 2]])

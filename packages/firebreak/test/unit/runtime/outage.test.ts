@@ -171,7 +171,7 @@ test('a log that is away lets the outbox grow; when it is back, it drains in ord
   around.logAway = true
   const runtime = app.runtime('one')
   for (let n = 20; n < 40; n++) {
-    await runtime.transaction(async (_sql, publish) => publish(Followed, { id: `k${n % 5}`, n }))
+    await runtime.transaction(async (tx) => tx.publish(Followed, { id: `k${n % 5}`, n }))
   }
   await app.advance(10_000)
   assert.equal((await app.ledger('one')).outbox, 20)
@@ -195,8 +195,8 @@ test('a full outbox refuses transactions and pauses intake, and both go on when 
   let refused: unknown
   for (let round = 0; round < 20 && refused === undefined; round++) {
     try {
-      await runtime.transaction(async (_sql, publish) => {
-        for (const n of many) publish(Followed, { id: `k${n % 50}`, n: round * 1000 + n })
+      await runtime.transaction(async (tx) => {
+        for (const n of many) tx.publish(Followed, { id: `k${n % 50}`, n: round * 1000 + n })
       })
     } catch (error) {
       refused = error
@@ -219,7 +219,7 @@ test('events committed while the outbox is read again leave in commit order', as
   const { app } = await scene([writer('one', undefined, { publishes: Followed })], { around })
   await app.crash('one')
   const publish = (n: number): Promise<void> =>
-    app.runtime('one').transaction(async (_sql, out) => out(Followed, { id: 'k', n }))
+    app.runtime('one').transaction(async (tx) => tx.publish(Followed, { id: 'k', n }))
   await app.restart('one')
   around.logAway = true
   await publish(1)
@@ -255,8 +255,8 @@ test('a key stops at its first failed send and other keys go on', async () => {
   // Only the first event of the key is refused: the one behind it must wait all the same.
   around.refuses = ({ value }) => new TextDecoder().decode(value!) === '{"id":"bad","n":0}'
   const keys = ['bad', 'good', 'bad', 'good']
-  await instance.transaction(async (_sql, publish) => {
-    for (const [n, id] of keys.entries()) publish(Followed, { id, n })
+  await instance.transaction(async (tx) => {
+    for (const [n, id] of keys.entries()) tx.publish(Followed, { id, n })
   })
   await app.advance(5000)
   const before = (await app.published(Followed)).map(({ payload }) => payload.id)

@@ -52,8 +52,8 @@ test('events that go in many small calls to a slow log go only while the lease l
   // Every second one is refused, so that bundles are divided until each goes alone.
   around.refuses = ({ key }) => key?.startsWith('bad') === true
   around.takesMs = ({ records }) => (records === undefined ? 0 : 300)
-  await app.runtime('one').transaction(async (_sql, publish) => {
-    for (const n of numbers(40)) publish(Followed, { id: n % 2 === 0 ? `bad${n}` : `k${n % 4}`, n })
+  await app.runtime('one').transaction(async (tx) => {
+    for (const n of numbers(40)) tx.publish(Followed, { id: n % 2 === 0 ? `bad${n}` : `k${n % 4}`, n })
   })
   await app.advance(60_000)
   assert.ok(around.agesMs.length > 40)
@@ -71,11 +71,11 @@ test('events that go in many small calls to a slow log go only while the lease l
 test('a process that froze while it read the outbox asks for its shards again before it sends', async () => {
   const { around, set } = await leasedScene()
   const { app } = set
-  await app.runtime('one').transaction(async (_sql, publish) => publish(Followed, { id: 'k', n: 1 }))
+  await app.runtime('one').transaction(async (tx) => tx.publish(Followed, { id: 'k', n: 1 }))
   await app.crash('one')
   around.appendAway = true
   await app.restart('one')
-  await app.runtime('one').transaction(async (_sql, publish) => publish(Followed, { id: 'k', n: 2 }))
+  await app.runtime('one').transaction(async (tx) => tx.publish(Followed, { id: 'k', n: 2 }))
   await app.crash('one')
   around.appendAway = false
   around.agesMs.length = 0
@@ -102,8 +102,8 @@ test('a log that goes away among events that go one by one is asked once, not fo
     }
     return call(at, run)
   }
-  await app.runtime('one').transaction(async (_sql, publish) => {
-    for (const n of numbers(40)) publish(Followed, { id: n === 39 ? 'bad' : `k${n}`, n })
+  await app.runtime('one').transaction(async (tx) => {
+    for (const n of numbers(40)) tx.publish(Followed, { id: n === 39 ? 'bad' : `k${n}`, n })
   })
   await app.settle()
   assert.equal(appends, 1)
@@ -146,8 +146,8 @@ test('a look at the outbox that fails in one shard brings nothing that was sent 
   const around = new Outage()
   const { app } = await scene([writer('one', undefined, { publishes: Followed })], { around })
   around.appendAway = true
-  await app.runtime('one').transaction(async (_sql, publish) => {
-    for (const n of numbers(40)) publish(Followed, { id: `k${n}`, n })
+  await app.runtime('one').transaction(async (tx) => {
+    for (const n of numbers(40)) tx.publish(Followed, { id: `k${n}`, n })
   })
   await app.crash('one')
   around.appendAway = false
@@ -163,7 +163,7 @@ test('a look at the outbox that fails in one shard brings nothing that was sent 
   }
   await app.restart('one')
   await app.advance(60_000)
-  await app.runtime('one').transaction(async (_sql, publish) => publish(Followed, { id: 'k', n: 40 }))
+  await app.runtime('one').transaction(async (tx) => tx.publish(Followed, { id: 'k', n: 40 }))
   await app.advance(10_000)
   assert.ok(looks > 8)
   const ns = (await app.published(Followed)).map(({ payload }) => payload.n)

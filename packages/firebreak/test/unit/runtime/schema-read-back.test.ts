@@ -138,7 +138,7 @@ test('a key that is missing, no text, or lost by the schema, is refused in every
   const renamed = judging(() => ({ value: { other: 1 } }))
   const ways: ((runtime: Runtime, one: AnyEvent, payload: never) => Promise<unknown>)[] = [
     (runtime, one, payload) => runtime.publish(one, payload),
-    (runtime, one, payload) => runtime.transaction(async (_, publish) => publish(one, payload)),
+    (runtime, one, payload) => runtime.transaction(async (tx) => tx.publish(one, payload)),
   ]
   for (const key of [undefined, null, 5, Number.NaN, true, {}, ['a'], 'a\0b', 'half \ud800', Symbol('k')]) {
     for (const way of ways) {

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { isFirebreakError } from '../../../src/contracts/errors.ts'
 import type { EventDefinition } from '../../../src/contracts/event.ts'
 import type { Schema } from '../../../src/contracts/schema.ts'
+import type { Transaction } from '../../../src/contracts/transaction.ts'
 import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
@@ -47,8 +48,7 @@ test('outside of a handler a publish waits for its schema for half a minute, and
   const ended: string[] = []
   const said = (what: string) => (error: { code?: string }) => void ended.push(`${what} ${error.code}`)
   app.runtime('one').publish(Hanging, { id: 'k', n: 1 }).catch(said('publish'))
-  const body = async (_: unknown, publish: (one: typeof Hanging, payload: Thing) => void): Promise<void> =>
-    publish(Hanging, { id: 'k', n: 1 })
+  const body = async (tx: Transaction): Promise<void> => tx.publish(Hanging, { id: 'k', n: 1 })
   app.runtime('one').transaction(body).catch(said('transaction'))
   await app.advance(29_000)
   assert.deepEqual(ended, ['transaction FB_TRANSACTION_TIMEOUT'])

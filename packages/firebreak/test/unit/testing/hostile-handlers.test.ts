@@ -117,8 +117,8 @@ test('an event whose asynchronous schema refuses it ends no process when the tra
   })
   const one = service({ name: 'one', publishes: [Late] })
   const { app } = await scene([one])
-  const failing = app.runtime('one').transaction(async (_, publish) => {
-    publish(Late, { id: 'k', n: 1 })
+  const failing = app.runtime('one').transaction(async (tx) => {
+    tx.publish(Late, { id: 'k', n: 1 })
     throw new Error('the body failed first')
   })
   await assert.rejects(failing, /the body failed first/)
@@ -321,7 +321,7 @@ test('a cause that no header can carry is a contract error, and no failure of th
       const cause = odd[it.id as 'a'] as never
       const runtime = set.app.runtime('one')
       if (it.n === 1) return runtime.publish(Followed, it, cause)
-      return runtime.transaction(async (_, publish) => publish(Followed, it), cause)
+      return runtime.transaction(async (tx) => tx.publish(Followed, it), cause)
     }),
   ])
   await publishAll(set.app, [
