@@ -1,4 +1,4 @@
-import { type EventDefinition, event, hours } from 'firebreak'
+import { type EventDefinition, event, hours, topic } from 'firebreak'
 import { z } from 'zod'
 import { upcastInvoiceGenerated } from './invoice-generated-v1.ts'
 import * as payloads from './payloads.ts'
@@ -40,10 +40,9 @@ export const RouteCalculated: Definition<payloads.RouteCalculated> = event({
 
 export const PositionReported: Definition<payloads.PositionReported> = event({
   type: 'position.reported',
-  topic: 'tracking.positions',
+  topic: topic('tracking.positions', { retentionMs: hours(24) }),
   key: 'truckId',
   schema: exact(payloads.positionReported),
-  channel: { retentionMs: hours(24) },
   description: 'Where a truck was seen.',
 })
 

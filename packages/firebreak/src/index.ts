@@ -63,7 +63,7 @@ export {
 } from './define/call.ts'
 export { type EventSpec, event } from './define/event.ts'
 export type { FinalAnswers } from './define/final-answers.ts'
-export { type Handler, type HandlerOptions, handle } from './define/handle.ts'
+export { type Handler, type HandlerOptions, type HandlerRun, type HandlerSpec, handle } from './define/handle.ts'
 export {
   type Manifest,
   type ManifestCall,
@@ -74,6 +74,7 @@ export {
   manifestOf,
 } from './define/manifest-of.ts'
 export { type ServiceDefinition, type ServiceSpec, service } from './define/service.ts'
+export { type TopicDefinition, type TopicSettings, topic } from './define/topic.ts'
 export type { BlockedAction, BlockedEvent, BlockedFilter, BlockedPage, BlockedState } from './ledger/blocked-events.ts'
 export type { DeadLetter, LetterAction, LetterFilter, LetterPage, LetterState } from './ledger/letters.ts'
 export { type LedgerReport, type LogView, type PartitionLedger, verifyLedger } from './ledger/verify/verify.ts'

@@ -2,10 +2,12 @@
  * Random records, as other programs write them, in virtual time: any key, any headers, any value. Each ends once, and takes
  * nobody along: the good records between them are done, in the order of their keys.
  */
+
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { event, handle, type Schema, service } from 'firebreak'
 import { createTestRuntime, type TestRuntime } from 'firebreak/testing'
+import { topic } from '../src/define/topic.ts'
 import { drawOddRecord } from '../src/testing/hostile/records.ts'
 import { seededEntropy } from '../src/testing/virtual-time/seeded-entropy.ts'
 
@@ -43,8 +45,8 @@ const schema: Schema<Good> = {
   '~standard': { version: 1, vendor: 'records', validate: (value) => ({ value: value as Good }) },
 }
 // Kept for a minute of virtual time: what this run measures is what the runtime keeps.
-const channel = { retentionMs: 60_000, partitions: 3 }
-const Foreign = event({ type: 'record.good', topic: 'records', key: 'id', schema, channel })
+const foreign = topic('records', { retentionMs: 60_000, partitions: 3 })
+const Foreign = event({ type: 'record.good', topic: foreign, key: 'id', schema })
 const name = 'records'
 const retry = { attemptsMax: 2, baseMs: 10, capMs: 10, ageMaxMs: 1000, laneWaitMaxMs: 50 } as const
 const batch = 500

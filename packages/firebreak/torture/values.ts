@@ -2,10 +2,12 @@
  * Random values in virtual time: thrown, returned, bound to SQL, and made by schemas, one a record. What halts, stays or grows is
  * a fault, and so is an event that is read as something else than was published.
  */
+
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type Context, event, handle, type Schema, service } from 'firebreak'
 import { createTestRuntime, type TestRuntime } from 'firebreak/testing'
+import { topic } from '../src/define/topic.ts'
 import { drawOddValue } from '../src/testing/hostile/values.ts'
 import { seededEntropy } from '../src/testing/virtual-time/seeded-entropy.ts'
 import { type Said, SchemaValues } from './schema-values.ts'
@@ -45,8 +47,8 @@ interface Try {
 }
 
 // Kept for a minute of virtual time: what this run measures is what the runtime keeps.
-const channel = { retentionMs: 60_000 }
-const tried = { type: 'value.tried', topic: 'values', key: 'id', channel } as const
+const topicOfValues = topic('values', { retentionMs: 60_000 })
+const tried = { type: 'value.tried', topic: topicOfValues, key: 'id' } as const
 const name = 'values'
 const reader = 'reader'
 const retry = { attemptsMax: 2, baseMs: 10, capMs: 10, ageMaxMs: 1000, laneWaitMaxMs: 50 } as const
@@ -136,7 +138,7 @@ async function feed(app: TestRuntime, from: number, count: number): Promise<void
 
 function recordOf(n: number): Parameters<TestRuntime['log']['append']>[0][number] {
   return {
-    topic: tried.topic,
+    topic: topicOfValues.name,
     key: `k${n % 97}`,
     value: Buffer.from(JSON.stringify({ id: `k${n % 97}`, n })),
     headers: { ce_id: `v-${n}`, ce_type: tried.type, ce_source: '/values', ce_specversion: '1.0' },

@@ -23,9 +23,9 @@ export const invoicingService = (
     // One PDF at a time: after an outage the backlog is drained at a pace that cannot cause the next one.
     handlersMax: 1,
     handlers: [
-      handle(
-        RouteCalculated,
-        async (route, ctx) => {
+      handle(RouteCalculated, {
+        deadlineMs: minutes(1),
+        run: async (route, ctx) => {
           const billingKey = billingKeyOf(route)
           if (route.billing.length === 0 || (await isInvoiced(ctx, billingKey))) return
           const draft = await draftInvoice(options.database(), { billingKey, route }, options).catch(withoutRetry)
@@ -34,8 +34,7 @@ export const invoicingService = (
             tx.publish(InvoiceGenerated, draft.invoice)
           })
         },
-        { deadlineMs: minutes(1) },
-      ),
+      }),
       handle(TariffPublished, async (tariff, ctx) => {
         await ctx.transaction((tx) => nameTariff(tx, tariff.tariffId, tariff.basedOn))
       }),

@@ -127,6 +127,19 @@ void ((ctx: Context, publish: Publish, app: TestRuntime, runtime: Runtime): void
   })
 })
 
+handle(Moved, {
+  deadlineMs: 5,
+  run: async (payload, ctx) => {
+    holds<Same<typeof payload.km, number>>()
+    holds<Same<typeof ctx, Context>>()
+    // @ts-expect-error a field that the payload does not have
+    payload.miles
+  },
+})
+// @ts-expect-error options without a function
+handle(Moved, { deadlineMs: 5 })
+// @ts-expect-error a retry policy with an unknown field
+handle(Moved, { retry: { attempts: 3 }, run: () => {} })
 // @ts-expect-error a retry policy with an unknown field
 handle(Moved, () => {}, { retry: { attempts: 3 } })
 // @ts-expect-error an outcome that does not exist

@@ -12,6 +12,7 @@ import { call } from '../../../src/define/call.ts'
 import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
+import { topic } from '../../../src/define/topic.ts'
 import { createAdmission } from '../../../src/gateway/admission.ts'
 import { settingsOf } from '../../../src/kafka/cluster/kafka-options.ts'
 import { policy } from '../../../src/policy/definition/policy.ts'
@@ -65,7 +66,7 @@ const fetchNothing = { endpoints: { ping: 'http://ping' }, fetch: never }
 /** How something is given at each place. */
 const places: Readonly<Record<string, (given: Given) => unknown>> = {
   'event({ … })': (given) => event({ type: 'a', topic: 'a', key: 'id', schema, ...given }),
-  'event({ channel: { … } })': (channel) => event({ type: 'a', topic: 'a', key: 'id', schema, channel }),
+  'topic(name, { … })': (given) => topic('a', given),
   'log.ensureTopics([{ … }])': (given) => memoryLog().ensureTopics([{ name: 'a', ...given }]),
   'handle(event, run, { … })': (given) => handle(Ordered, () => {}, given),
   'handle(event, run, { retry: { … } })': (given) =>

@@ -1,6 +1,7 @@
 import type { EventDefinition } from '../../../contracts/event.ts'
 import type { Schema } from '../../../contracts/schema.ts'
 import { event } from '../../../define/event.ts'
+import { topic as defineTopic } from '../../../define/topic.ts'
 import type { QueueEdge } from '../../model/scenario.ts'
 
 /** What travels over a queue edge. */
@@ -34,5 +35,5 @@ export const consumersOf = (prefix: string, edge: number): string => `${prefix}-
 /** The event of a queue edge. `topic` is its own in this run. */
 export function messageEvent(edge: QueueEdge, topic: string): MessageEvent {
   const partitions = edge.kind === 'stream' ? edge.partitions : partitionsOfQueue
-  return event({ type: 'lab.message', topic, key: 'key', schema: asItIs, channel: { partitions } })
+  return event({ type: 'lab.message', topic: defineTopic(topic, { partitions }), key: 'key', schema: asItIs })
 }
