@@ -59,7 +59,7 @@ export const optionAreas: readonly OptionArea[] = [
   area('createRuntime({ limits: { … } })', 'Limits', limitOptions),
   area('createRuntime({ startFrom: { … } })', 'StartFrom', startOptions),
   area('runtime.stop({ … })', 'Runtime', stopOptions),
-  area('runtime.letters.list({ … })', 'LetterPage', letterFilterOptions),
+  area('runtime.deadLetters.list({ … })', 'DeadLetterPage', letterFilterOptions),
   area('runtime.outbox.list({ … })', 'BlockedPage', blockedFilterOptions),
   area('call({ … })', 'CallSpec', callOptions),
   area('caller.call(call, request, { … })', 'CallOptions', { deadlineMs: callTime }),

@@ -76,7 +76,13 @@ export {
 export { type ServiceDefinition, type ServiceSpec, service } from './define/service.ts'
 export { type TopicDefinition, type TopicSettings, topic } from './define/topic.ts'
 export type { BlockedAction, BlockedEvent, BlockedFilter, BlockedPage, BlockedState } from './ledger/blocked-events.ts'
-export type { DeadLetter, LetterAction, LetterFilter, LetterPage, LetterState } from './ledger/letters.ts'
+export type {
+  DeadLetter,
+  DeadLetterAction,
+  DeadLetterFilter,
+  DeadLetterPage,
+  DeadLetterState,
+} from './ledger/letters.ts'
 export { type LedgerReport, type LogView, type PartitionLedger, verifyLedger } from './ledger/verify/verify.ts'
 export type { Fetch } from './node/fetch.ts'
 export { policy } from './policy/definition/policy.ts'
@@ -94,8 +100,8 @@ export { type Caller, type CallerOptions, createCaller } from './runtime/calls/c
 export type { DependencyState, Endpoint } from './runtime/calls/dependencies.ts'
 export type { Limits } from './runtime/instance/limits.ts'
 export type { RuntimeOptions } from './runtime/instance/runtime-options.ts'
-export type { Decision, LetterDesk } from './runtime/operator/letter-desk.ts'
-export type { OutboxDesk } from './runtime/operator/outbox-desk.ts'
+export type { BlockedEvents } from './runtime/operator/blocked-events.ts'
+export type { DeadLetters, Decision } from './runtime/operator/dead-letters.ts'
 export { createRuntime, type Runtime } from './runtime/runtime.ts'
 export type { RuntimeStats } from './runtime/stats.ts'
 export { type SqliteDatabaseOptions, sqliteDatabase } from './sqlite/database/sqlite-database.ts'

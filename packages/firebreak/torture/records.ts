@@ -5,9 +5,8 @@
 
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { event, handle, type Schema, service } from 'firebreak'
-import { createTestRuntime, type TestRuntime } from 'firebreak/testing'
-import { topic } from '../src/define/topic.ts'
+import { event, handle, type Schema, service, topic } from 'firebreak'
+import { createTestRuntime, type TestRuntime, type TestService } from 'firebreak/testing'
 import { drawOddRecord } from '../src/testing/hostile/records.ts'
 import { seededEntropy } from '../src/testing/virtual-time/seeded-entropy.ts'
 
@@ -77,6 +76,7 @@ export async function tryRecords({ records, seed, onProgress }: RecordsOptions):
       if (kind === 'halted') counts.halts++
     },
   })
+  const one = app.service(reading)
   let neighbours = 0
   let ledgerImbalance = 0
   let heapEarlyMiB = 0
@@ -88,8 +88,8 @@ export async function tryRecords({ records, seed, onProgress }: RecordsOptions):
     })
     await app.log.append(sent)
     await app.advance(settleMs)
-    ledgerImbalance += (await app.ledger(name)).imbalance
-    await forget(app)
+    ledgerImbalance += (await one.ledger()).imbalance
+    await forget(one)
     if (heapEarlyMiB === 0 && n >= records / 10) heapEarlyMiB = heapMiB()
     onProgress?.(
       `${n + count} records, ${counts.done} done, ${counts.deadLettered} dead letters, ${counts.halts} halts`,
@@ -126,8 +126,7 @@ function goodRecord(n: number): Parameters<TestRuntime['log']['append']>[0][numb
 }
 
 /** What is decided would fill the memory that this run measures; its accounts go with it. */
-async function forget(app: TestRuntime): Promise<void> {
-  const database = app.database(name)
+async function forget({ database }: TestService): Promise<void> {
   await database.query('delete from fb_dead_letters')
   await database.query('update fb_partitions set done = done + dead, dead = 0')
   await database.query(

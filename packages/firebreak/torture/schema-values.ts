@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Context, type EventDefinition, event, type Schema } from 'firebreak'
-import { topic } from '../src/define/topic.ts'
+import { type Context, type EventDefinition, event, type Schema, topic } from 'firebreak'
 import { drawOddValue, oddThenables } from '../src/testing/hostile/values.ts'
 
 export interface Said {

@@ -5,9 +5,8 @@
 
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { type Context, event, handle, type Schema, service } from 'firebreak'
+import { type Context, event, handle, type Schema, service, topic } from 'firebreak'
 import { createTestRuntime, type TestRuntime } from 'firebreak/testing'
-import { topic } from '../src/define/topic.ts'
 import { drawOddValue } from '../src/testing/hostile/values.ts'
 import { seededEntropy } from '../src/testing/virtual-time/seeded-entropy.ts'
 import { type Said, SchemaValues } from './schema-values.ts'
@@ -132,8 +131,9 @@ async function feed(app: TestRuntime, from: number, count: number): Promise<void
   for (let i = 0; i < count; i++) void app.log.append([recordOf(from + i)])
   await app.advance(settleMs)
   // What is decided would fill the memory that this run measures.
-  for (const table of ['fb_dead_letters', 'fb_inbox', 'bound']) await app.database(name).query(`delete from ${table}`)
-  await app.database(reader).query('delete from fb_inbox')
+  const [tries, reads] = app.services
+  for (const table of ['fb_dead_letters', 'fb_inbox', 'bound']) await tries?.database.query(`delete from ${table}`)
+  await reads?.database.query('delete from fb_inbox')
 }
 
 function recordOf(n: number): Parameters<TestRuntime['log']['append']>[0][number] {

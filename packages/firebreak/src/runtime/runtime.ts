@@ -32,8 +32,8 @@ import type { Delivery } from './message/message.ts'
 import { mirrorTopic } from './message/mirror.ts'
 import { Publisher } from './message/publisher.ts'
 import { TopicSettings } from './message/topic-settings.ts'
-import { type LetterDesk, letterDesk } from './operator/letter-desk.ts'
-import { type OutboxDesk, outboxDesk } from './operator/outbox-desk.ts'
+import { type BlockedEvents, blockedEvents } from './operator/blocked-events.ts'
+import { type DeadLetters, deadLetters } from './operator/dead-letters.ts'
 import { Relay } from './outbox/relay.ts'
 import { outsideTransaction } from './outside-transaction.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
@@ -75,9 +75,10 @@ export interface Runtime {
     request: CallRequest<C>,
     options?: CallOptions,
   ): Promise<CallResponse<C>>
-  readonly letters: LetterDesk
+  /** Records that this service could not handle. */
+  readonly deadLetters: DeadLetters
   /** Events that the log has refused. */
-  readonly outbox: OutboxDesk
+  readonly outbox: BlockedEvents
   stats(): RuntimeStats
   /** Resolves when the runtime has stopped, rejects when it had to halt. */
   readonly done: Promise<void>
@@ -97,8 +98,8 @@ class ServiceRuntime implements Runtime {
   readonly #lanes: Lanes
   readonly #consumer: Consumer
   readonly #watch: ChangeWatch
-  readonly letters: LetterDesk
-  readonly outbox: OutboxDesk
+  readonly deadLetters: DeadLetters
+  readonly outbox: BlockedEvents
   readonly done: Promise<void>
   readonly #stopped = new AbortController()
   #settleDone: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} }
@@ -138,8 +139,8 @@ class ServiceRuntime implements Runtime {
     })
     const { database, service, clock, entropy } = engine
     const deps = { database, service, clock, entropy, onChange: () => this.#reload() }
-    this.letters = letterDesk(deps)
-    this.outbox = outboxDesk(deps)
+    this.deadLetters = deadLetters(deps)
+    this.outbox = blockedEvents(deps)
     this.done = new Promise((resolve, reject) => {
       this.#settleDone = { resolve, reject }
     })

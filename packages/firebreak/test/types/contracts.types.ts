@@ -140,6 +140,11 @@ handle(Moved, {
 handle(Moved, { deadlineMs: 5 })
 // @ts-expect-error a retry policy with an unknown field
 handle(Moved, { retry: { attempts: 3 }, run: () => {} })
+void ((app: TestRuntime): void => {
+  // @ts-expect-error a service by its name
+  app.service('billing')
+})
+
 // @ts-expect-error a retry policy with an unknown field
 handle(Moved, () => {}, { retry: { attempts: 3 } })
 // @ts-expect-error an outcome that does not exist

@@ -143,7 +143,7 @@ async function sameInMirror(scene: {
   readonly mirror: string
 }): Promise<void> {
   const inspection = scene.log.inspect()
-  const letters = await scene.runtime.letters.list({ max: 50 })
+  const letters = await scene.runtime.deadLetters.list({ max: 50 })
   const [mirror] = await inspection.topics([scene.mirror])
   const copies = new Map<string | undefined, ReturnType<typeof exactOf>>()
   for (const { partition, first, next } of mirror?.ends ?? [])

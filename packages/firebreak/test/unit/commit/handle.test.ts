@@ -8,6 +8,7 @@ import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
 import { sqliteDatabase } from '../../../src/sqlite/database/sqlite-database.ts'
 import { createTestRuntime } from '../../../src/testing/test-runtime.ts'
+import { named } from '../../named.ts'
 import { Followed, Happened, Outage, publishAll, type Scene, scene, type Thing } from '../../thing-scene.ts'
 
 const one = (run: (it: Thing, ctx: Context) => Promise<void>): ReturnType<typeof service> =>
@@ -24,9 +25,8 @@ const ways: Readonly<Record<string, (body: (tx: Transaction) => Promise<void>) =
   },
   'runtime.transaction': async (body) => {
     const made = await scene([one(async () => {})])
-    await made.app
-      .runtime('one')
-      .transaction(body)
+    await named(made.app, 'one')
+      .runtime.transaction(body)
       .catch(() => undefined)
     await made.app.settle()
     return made
@@ -101,12 +101,12 @@ test('what a body began before it had to run again publishes nothing through its
       await database.query('create table children (parent integer references parents deferrable initially deferred)')
     },
   })
-  await app.crash('one')
+  await named(app, 'one').crash()
   await publishAll(app, [
     ['again', 1],
     ['bad', 1],
   ])
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(60_000)
   assert.equal(handles.length, 2)
   assert.ok(isFirebreakError(refused, 'FB_UNIT_ENDED'))
@@ -164,7 +164,7 @@ test('ctx.query reads whatever a statement says within its quotes, and refuses o
     ...reads.map((_, n): [string, number] => [`r${n}`, -n - 1]),
     ...writes.map((_, n): [string, number] => [`w${n}`, n]),
   ])
-  const letters = await app.letters('one').list()
+  const letters = await named(app, 'one').deadLetters.list()
   assert.deepEqual(
     letters.map(({ entry }) => entry.key).toSorted(),
     writes.map((_, n) => `w${n}`),
