@@ -34,7 +34,7 @@ export type {
   TombstoneEvent,
   TombstoneKey,
 } from './contracts/event.ts'
-export type { Fact, Observer } from './contracts/journal.ts'
+export type { Fact, FactListener, Observer } from './contracts/journal.ts'
 export type {
   Cursor,
   GroupMember,
@@ -85,7 +85,7 @@ export type {
 } from './ledger/letters.ts'
 export { type LedgerReport, type LogView, type PartitionLedger, verifyLedger } from './ledger/verify/verify.ts'
 export type { Fetch } from './node/fetch.ts'
-export { policy } from './policy/definition/policy.ts'
+export { policy, policyDefaults } from './policy/definition/policy.ts'
 export type {
   BreakerSpec,
   BudgetSpec,
@@ -95,13 +95,15 @@ export type {
   Policy,
   PolicySpec,
 } from './policy/definition/policy-spec.ts'
-export type { RetryPolicy, RetryTime } from './policy/definition/retry.ts'
+export { type RetryPolicy, type RetryTime, retryDefaults } from './policy/definition/retry.ts'
 export { type Caller, type CallerOptions, createCaller } from './runtime/calls/caller.ts'
 export type { DependencyState, Endpoint } from './runtime/calls/dependencies.ts'
-export type { Limits } from './runtime/instance/limits.ts'
+export type { Health } from './runtime/instance/health.ts'
+export { type Limits, limitDefaults } from './runtime/instance/limits.ts'
 export type { RuntimeOptions } from './runtime/instance/runtime-options.ts'
 export type { BlockedEvents } from './runtime/operator/blocked-events.ts'
 export type { DeadLetters, Decision } from './runtime/operator/dead-letters.ts'
+export { type Logger, logTo } from './runtime/operator/log-to.ts'
 export { createRuntime, type Runtime } from './runtime/runtime.ts'
 export type { RuntimeStats } from './runtime/stats.ts'
 export { type SqliteDatabaseOptions, sqliteDatabase } from './sqlite/database/sqlite-database.ts'

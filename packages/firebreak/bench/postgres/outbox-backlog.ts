@@ -92,6 +92,7 @@ function overheard(database: Database, looks: Look[]): Database {
     commit: (units) => database.commit(units),
     transaction: (body) => database.transaction(body),
     close: () => database.close(),
+    [Symbol.asyncDispose]: () => database.close(),
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * An adapter is done when it passes `databaseConformance` of `firebreak/testing`.
  */
-export interface Database {
+export interface Database extends AsyncDisposable {
   readonly capabilities: DatabaseCapabilities
   /**
    * One statement on its own, committed when it resolves.

@@ -98,6 +98,10 @@ class KafkaLog implements Log {
     return kafkaInspection(this.#cluster)
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

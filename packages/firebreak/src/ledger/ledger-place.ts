@@ -28,6 +28,7 @@ export function inLedger(database: Database): Database {
       ),
     transaction: (body) => inTransaction(placed, body),
     close: () => database.close(),
+    [Symbol.asyncDispose]: () => database.close(),
   }
   return placed
 }

@@ -159,6 +159,10 @@ class PostgresDatabase implements Database {
     if (place !== undefined && isInsideUnit(place)) throw new FirebreakError('FB_TRANSACTION_NESTED', { what })
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
   close(): Promise<void> {
     this.#closing ??= Promise.allSettled(this.#underWay).then(() => this.#connections.close())
     return this.#closing

@@ -1,6 +1,7 @@
 import type { AnyCallSignature, CallOptions, CallRequest, CallResponse } from '../contracts/call.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, PayloadInput, TombstoneEvent, TombstoneKey } from '../contracts/event.ts'
+import type { Fact, FactListener, RaisedFact } from '../contracts/journal.ts'
 import { filled, optionProblems } from '../contracts/option.ts'
 import type { Transaction } from '../contracts/transaction.ts'
 import { topicsOf } from '../define/topics-of.ts'
@@ -19,6 +20,8 @@ import { Lanes } from './delivery/lanes.ts'
 import { Parking } from './delivery/parking.ts'
 import { bootProblems, waitUntilAlone } from './instance/boot-checks.ts'
 import type { Engine } from './instance/engine.ts'
+import { Facts } from './instance/facts.ts'
+import { type Health, healthOf } from './instance/health.ts'
 import { limitDefaults, stopOptions } from './instance/limits.ts'
 import { noDatabase } from './instance/no-database.ts'
 import { type RuntimeOptions, refuseWithoutParts } from './instance/runtime-options.ts'
@@ -37,10 +40,9 @@ import { type DeadLetters, deadLetters } from './operator/dead-letters.ts'
 import { Relay } from './outbox/relay.ts'
 import { outsideTransaction } from './outside-transaction.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
-import { quietly } from './user-code/quietly.ts'
 
 /** A running service: the composition root of its parts. Does not own the log and the database: close them after it. */
-export interface Runtime {
+export interface Runtime extends AsyncDisposable {
   /**
    * Checks the set-up, creates topics and ledger, joins the group. Once; a runtime that could not start is stopped.
    *
@@ -49,7 +51,7 @@ export interface Runtime {
   start(): Promise<void>
   /**
    * Stops intake, lets running handlers end within `drainMs` (default from limits), sends the outbox, leaves the group.
-   * Idempotent. What did not end is redelivered by the next start. **Errors** `FB_CONFIG` for a `drainMs` that is none.
+   * Idempotent; `await using` does it at the end of a block. What did not end is redelivered by the next start. **Errors** `FB_CONFIG` for a `drainMs` that is none.
    *
    * **Guarantee** Resolves within `drainMs` and 2 s, also when the database or the log does not answer.
    */
@@ -80,6 +82,13 @@ export interface Runtime {
   /** Events that the log has refused. */
   readonly outbox: BlockedEvents
   stats(): RuntimeStats
+  /** Whether it can work, and why not: for the liveness and readiness routes of a service. Asks nobody, so it is cheap. */
+  health(): Health
+  /**
+   * Hears the facts of one kind: `runtime.on('dead-lettered', ({ error }) => …)`. Returns what ends it. `observe` hears all, and
+   * earlier: what is listened to from here on misses what has been.
+   */
+  on<K extends Fact['kind']>(kind: K, listener: FactListener<K>): () => void
   /** Resolves when the runtime has stopped, rejects when it had to halt. */
   readonly done: Promise<void>
 }
@@ -98,6 +107,7 @@ class ServiceRuntime implements Runtime {
   readonly #lanes: Lanes
   readonly #consumer: Consumer
   readonly #watch: ChangeWatch
+  readonly #facts: Facts
   readonly deadLetters: DeadLetters
   readonly outbox: BlockedEvents
   readonly done: Promise<void>
@@ -108,6 +118,8 @@ class ServiceRuntime implements Runtime {
 
   constructor(options: RuntimeOptions) {
     this.#options = options
+    const clock = options.clock ?? systemClock
+    this.#facts = new Facts(options.service.name, options.observe, () => clock.monotonic())
     const engine = this.#build(options)
     this.#engine = engine
     const deliverOne = (delivery: Delivery): ReturnType<typeof deliver> => deliver(engine, delivery)
@@ -137,7 +149,7 @@ class ServiceRuntime implements Runtime {
         await this.#relay.decided()
       },
     })
-    const { database, service, clock, entropy } = engine
+    const { database, service, entropy } = engine
     const deps = { database, service, clock, entropy, onChange: () => this.#reload() }
     this.deadLetters = deadLetters(deps)
     this.outbox = blockedEvents(deps)
@@ -151,9 +163,10 @@ class ServiceRuntime implements Runtime {
     const entropy = options.entropy ?? systemEntropy
     // A default must fit the log; what is asked for and does not fit is told at the start.
     const payloadBytesMax = Math.min(limitDefaults.payloadBytesMax, options.log.capabilities.recordBytesMax)
-    const limits = filled({ ...limitDefaults, payloadBytesMax }, options.limits)
+    const { handlersMax } = options.service
+    const limits = filled({ ...limitDefaults, payloadBytesMax, handlersMax }, options.limits)
     const database = options.database ?? noDatabase
-    const tell = options.observe === undefined ? undefined : quietly(options.observe)
+    const tell = (fact: RaisedFact): void => this.#facts.tell(fact)
     const topics = new TopicSettings(options.log)
     const readBack = options.readBack ?? 'when-changed'
     const sizes = { payload: limits.payloadBytesMax, topics }
@@ -176,10 +189,10 @@ class ServiceRuntime implements Runtime {
         clock,
         inboxWindowMs: limits.inboxWindowMs,
         random: entropy.random,
-        onTrouble: (error) => tell?.({ kind: 'trouble', where: 'database', error }),
+        onTrouble: (error) => tell({ kind: 'trouble', where: 'database', error }),
         onOutbox,
       }),
-      slots: new Slots(options.service.handlersMax),
+      slots: new Slots(limits.handlersMax),
       caller: options.caller,
       gate: new CallGate(options.service, options.caller?.dependencies, entropy.random),
       watch: new DeadlineWatch(clock),
@@ -289,6 +302,21 @@ class ServiceRuntime implements Runtime {
     const isDeclared = [...service.calls].some((one) => one === (definition as unknown))
     if (isDeclared && caller !== undefined) return caller.call(definition, request, options)
     throw new FirebreakError('FB_NOT_CALLABLE', { who: `service ${service.name}`, call: definition.name })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  on<K extends Fact['kind']>(kind: K, listener: FactListener<K>): () => void {
+    return this.#facts.on(kind, listener)
+  }
+
+  health(): Health {
+    const { limits, clock } = this.#engine
+    const isStopping = this.#stopping !== undefined || this.#stopped.signal.aborted
+    const outbox = { pending: this.#relay.pending, max: limits.outboxMax }
+    return healthOf({ facts: this.#facts, isStopping, outbox, nowMs: clock.monotonic() })
   }
 
   stats(): RuntimeStats {

@@ -24,7 +24,7 @@ export interface Around {
 /** A log whose every asynchronous call goes through `around`. */
 export function aroundLog(log: Log, around: Around): Log {
   const via = <T>(method: string, run: () => Promise<T>): Promise<T> => around.call({ port: 'log', method }, run)
-  return {
+  const wrapped: Log = {
     capabilities: log.capabilities,
     ensureTopics: (topics) => via('ensureTopics', () => log.ensureTopics(topics)),
     append: (records) => around.call({ port: 'log', method: 'append', records }, () => log.append(records)),
@@ -32,7 +32,9 @@ export function aroundLog(log: Log, around: Around): Log {
       via('open', async () => aroundCursor(await log.open(group, topics, options), around)),
     inspect: () => log.inspect(),
     close: () => via('close', () => log.close()),
+    [Symbol.asyncDispose]: () => wrapped.close(),
   }
+  return wrapped
 }
 
 function aroundCursor(cursor: Cursor, around: Around): Cursor {
@@ -88,6 +90,7 @@ export function aroundDatabase(database: Database, around: Around): Database {
     },
     transaction: (body) => inTransaction(wrapped, body),
     close: () => via('close', () => database.close()),
+    [Symbol.asyncDispose]: () => wrapped.close(),
   }
   return wrapped
 }

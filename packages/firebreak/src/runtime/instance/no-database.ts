@@ -13,4 +13,5 @@ export const noDatabase: Database = {
   commit: refuse,
   transaction: refuse,
   close: () => Promise.resolve(),
+  [Symbol.asyncDispose]: () => Promise.resolve(),
 }

@@ -134,6 +134,10 @@ class SqliteDatabase implements Database {
     return inTransaction(this, body)
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#alone(async () => this.#shut())
     return this.#closing

@@ -108,6 +108,7 @@ test('the log learns of progress that was made while it was told of earlier prog
     open: async (group, topics, options) => slowlyTold(await log.open(group, topics, options)),
     inspect: () => log.inspect(),
     close: () => log.close(),
+    [Symbol.asyncDispose]: () => log.close(),
   }
   const runtime = createRuntime({ service: definition, log: tardy, database, observe })
   t.after(() => ending(runtime, log, database))

@@ -65,6 +65,7 @@ async function stage(shared: boolean): Promise<Stage> {
     commit: (units) => file.commit(units),
     transaction: (body) => file.transaction(body),
     close: () => file.close(),
+    [Symbol.asyncDispose]: () => file.close(),
   }
   return {
     clock,
