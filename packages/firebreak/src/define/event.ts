@@ -54,6 +54,19 @@ const typePattern = /^[A-Za-z0-9][A-Za-z0-9._/:#-]{0,199}$/
  * transform.
  *
  * **Errors** `FB_CONFIG` with every mistake at once.
+ *
+ * @example
+ * ```ts
+ * import { event } from 'firebreak'
+ * import { z } from 'zod'
+ *
+ * export const OrderPlaced = event({
+ *   type: 'order.placed',
+ *   topic: 'orders',
+ *   key: 'orderId',
+ *   schema: z.object({ orderId: z.string(), amountMinor: z.int() }),
+ * })
+ * ```
  */
 export function event<S extends Schema, const T extends boolean = false>(spec: EventSpec<S, T>): EventDefinition<S, T> {
   const problems = problemsOf(spec)

@@ -50,6 +50,10 @@ export interface HandlerSpec<E extends AnyEvent> extends HandlerOptions {
 /**
  * Defines the handler of an event.
  *
+ * **Guarantee** Runs at least once per event and one after the other per key; what it does inside its unit of work takes
+ * effect once within the inbox window. **Errors** `FB_CONFIG`.
+ *
+ * @example
  * ```ts
  * import { event, handle, minutes } from 'firebreak'
  * import { z } from 'zod'
@@ -66,9 +70,6 @@ export interface HandlerSpec<E extends AnyEvent> extends HandlerOptions {
  *   run: (order, ctx) => fetch(`https://example.com/${order.orderId}`, { signal: ctx.signal }).then(() => undefined),
  * })
  * ```
- *
- * **Guarantee** Runs at least once per event and one after the other per key; what it does inside its unit of work takes
- * effect once within the inbox window. **Errors** `FB_CONFIG`.
  */
 export function handle<E extends AnyEvent>(
   event: E,

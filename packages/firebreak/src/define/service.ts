@@ -63,7 +63,25 @@ export interface ServiceDefinition {
   readonly description: string
 }
 
-/** Defines a service. **Errors** `FB_CONFIG` with every mistake at once. */
+/**
+ * Defines a service. **Errors** `FB_CONFIG` with every mistake at once.
+ *
+ * @example
+ * ```ts
+ * import { event, handle, service } from 'firebreak'
+ * import { z } from 'zod'
+ *
+ * const schema = z.object({ orderId: z.string() })
+ * const OrderPlaced = event({ type: 'order.placed', topic: 'orders', key: 'orderId', schema })
+ * const OrderBilled = event({ type: 'order.billed', topic: 'bills', key: 'orderId', schema })
+ *
+ * export const billing = service({
+ *   name: 'billing',
+ *   publishes: [OrderBilled],
+ *   handlers: [handle(OrderPlaced, (order, ctx) => ctx.publish(OrderBilled, order))],
+ * })
+ * ```
+ */
 export function service(spec: ServiceSpec): ServiceDefinition {
   const refused = shapeProblems(spec)
   const { name, handlers: given = [], publishes = [], calls: own = [] } = refused.length > 0 ? readable(spec) : spec

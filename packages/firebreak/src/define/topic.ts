@@ -33,6 +33,9 @@ export const topicDefaults: Required<TopicSettings> = defaultsOf<Required<TopicS
 /**
  * Defines a topic once, for all events that go to it.
  *
+ * **Errors** `FB_CONFIG` with every mistake at once.
+ *
+ * @example
  * ```ts
  * import { event, hours, topic } from 'firebreak'
  * import { z } from 'zod'
@@ -42,8 +45,6 @@ export const topicDefaults: Required<TopicSettings> = defaultsOf<Required<TopicS
  * export const OrderPlaced = event({ type: 'order.placed', topic: orders, key: 'orderId', schema })
  * export const OrderCancelled = event({ type: 'order.cancelled', topic: orders, key: 'orderId', schema })
  * ```
- *
- * **Errors** `FB_CONFIG` with every mistake at once.
  */
 export function topic(name: string, settings: TopicSettings = {}): TopicDefinition {
   const problems = [

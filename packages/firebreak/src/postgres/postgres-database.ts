@@ -37,6 +37,13 @@ import { type Committed, Outdated, RunAgain, Transaction } from './transaction.t
  * 0; bytea as Uint8Array; everything else (numeric, json, dates and times, arrays) as the text that the server writes.
  * **Errors** `FB_CONFIG` at once; on use `FB_DATABASE_UNAVAILABLE`, `FB_DATABASE_BUSY`, `FB_DATABASE_FULL`,
  * `FB_DATABASE_READONLY`, `FB_DATABASE_REFUSED`, and `FB_COMMIT_UNKNOWN` from `commit` alone.
+ *
+ * @example
+ * ```ts
+ * import { postgresDatabase } from 'firebreak/postgres'
+ *
+ * export const database = postgresDatabase({ url: 'postgresql://billing@db.internal/billing', poolMax: 10 })
+ * ```
  */
 export function postgresDatabase(options: PostgresDatabaseOptions): Database {
   return new PostgresDatabase(connectionSettings(options))

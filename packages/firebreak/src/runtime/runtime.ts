@@ -93,7 +93,22 @@ export interface Runtime extends AsyncDisposable {
   readonly done: Promise<void>
 }
 
-/** Builds the runtime of one service instance; nothing happens before `start()`. **Errors** `FB_CONFIG` without its parts. */
+/**
+ * Builds the runtime of one service instance; nothing happens before `start()`. **Errors** `FB_CONFIG` without its parts.
+ *
+ * @example
+ * ```ts
+ * import { createRuntime, logTo, type ServiceDefinition, sqliteDatabase, sqliteLog } from 'firebreak'
+ *
+ * export async function run(billing: ServiceDefinition, stop: Promise<void>): Promise<void> {
+ *   await using log = sqliteLog({ path: 'data' })
+ *   await using database = sqliteDatabase({ path: 'data/billing.db' })
+ *   await using runtime = createRuntime({ service: billing, log, database, observe: logTo(console) })
+ *   await runtime.start()
+ *   await Promise.race([stop, runtime.done])
+ * }
+ * ```
+ */
 export function createRuntime(options: RuntimeOptions): Runtime {
   refuseWithoutParts(options)
   return new ServiceRuntime(options)

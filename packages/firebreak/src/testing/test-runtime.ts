@@ -89,6 +89,9 @@ export interface TestRuntime {
 /**
  * Starts services for a test, without network, disk or real time.
  *
+ * **Errors** those of `Runtime.start`; `FB_CONFIG` for options that cannot be.
+ *
+ * @example
  * ```ts
  * import assert from 'node:assert/strict'
  * import { event, handle, service } from 'firebreak'
@@ -110,8 +113,6 @@ export interface TestRuntime {
  * assert.ok((await app.service(billing).ledger()).ok)
  * await app.stop()
  * ```
- *
- * **Errors** those of `Runtime.start`; `FB_CONFIG` for options that cannot be.
  */
 export async function createTestRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
   const problems = [

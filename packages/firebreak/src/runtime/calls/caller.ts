@@ -64,7 +64,18 @@ export interface Caller {
   readonly dependencies: Dependencies
 }
 
-/** Makes a caller; nothing is sent before the first call. **Errors** `FB_CONFIG`. */
+/**
+ * Makes a caller; nothing is sent before the first call. **Errors** `FB_CONFIG`.
+ *
+ * @example
+ * ```ts
+ * import { call, createCaller } from 'firebreak'
+ *
+ * const ping = call({ name: 'pricing.ping', to: 'pricing', method: 'GET', path: '/ping' })
+ * const caller = createCaller({ endpoints: { pricing: 'http://127.0.0.1:4001' } })
+ * export const answer = caller.call(ping, {}, { deadlineMs: 500 })
+ * ```
+ */
 export function createCaller(options: CallerOptions): Caller {
   const problems = optionProblems(callerOptions, options)
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })

@@ -41,15 +41,16 @@ const levels: Readonly<Record<Fact['kind'], Level | null>> = {
 /**
  * An observer that logs what people have to know, one line a fact, with its fields beside the message.
  *
+ * **Shape** `info`: starts, stops, partitions, parked records. `warn`: failed attempts, trouble with the log or the database,
+ * breakers. `error`: dead letters, blocked events, halts. What went well is not logged: count it with `runtime.on('done', …)`.
+ * **Guarantee** Text of others has no control characters, and no credentials that can be recognised.
+ *
+ * @example
  * ```ts
  * import { createRuntime, logTo, type RuntimeOptions } from 'firebreak'
  *
  * export const start = (parts: RuntimeOptions) => createRuntime({ ...parts, observe: logTo(console) })
  * ```
- *
- * **Shape** `info`: starts, stops, partitions, parked records. `warn`: failed attempts, trouble with the log or the database,
- * breakers. `error`: dead letters, blocked events, halts. What went well is not logged: count it with `runtime.on('done', …)`.
- * **Guarantee** Text of others has no control characters, and no credentials that can be recognised.
  */
 export function logTo(logger: Logger): (fact: Fact, service?: string) => void {
   return (fact, service) => {

@@ -67,6 +67,15 @@ export const sqliteDatabaseOptions: OptionTable<SqliteDatabaseOptions> = {
  * **Shape** Integers are read as numbers wherever a number holds them exactly and as bigint beyond 2^53; a whole number is
  * bound as an INTEGER, any other as a REAL. Blobs are read as Uint8Array.
  * **Errors** `FB_CONFIG` at once; the others on first use: `FB_DATABASE_READONLY`, `FB_DATABASE_CORRUPT`.
+ *
+ * @example
+ * ```ts
+ * import { sqliteDatabase } from 'firebreak'
+ *
+ * await using database = sqliteDatabase({ path: 'data/billing.db' })
+ * await database.query('CREATE TABLE IF NOT EXISTS invoices (order_id TEXT PRIMARY KEY, amount_minor BIGINT NOT NULL)')
+ * await database.transaction((tx) => tx.query('INSERT INTO invoices VALUES ($1, $2)', ['4711', 12_900]))
+ * ```
  */
 export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
   const place = 'sqliteDatabase: '
