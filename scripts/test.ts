@@ -33,7 +33,7 @@ interface Outcome {
 const ownFigures = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /
 
 const startedAtMs = performance.now()
-const checks = words.length === 0 ? ['biome check --error-on-warnings', 'tsc --noEmit'] : []
+const checks = words.length === 0 ? ['biome check --error-on-warnings', 'tsc --noEmit', 'tsc -p apps/logiflow'] : []
 // The tests run all the same: one look shows everything that is wrong.
 const broken = checks.filter((step) => !holds(step))
 const files = globSync(['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts'], { cwd: repository })
