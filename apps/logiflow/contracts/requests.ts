@@ -7,4 +7,3 @@ export type DispatchRequest = z.infer<typeof dispatchRequest>
 
 /** On-board units report in batches. */
 export const positionBatch = z.object({ positions: z.array(positionReported).min(1).max(100).readonly() })
-export type PositionBatch = z.infer<typeof positionBatch>

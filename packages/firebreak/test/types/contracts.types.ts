@@ -5,6 +5,7 @@ import type { Payload, PayloadInput, Publish } from '../../src/contracts/event.t
 import type { Transaction } from '../../src/contracts/transaction.ts'
 import { event } from '../../src/define/event.ts'
 import { handle } from '../../src/define/handle.ts'
+import { topic } from '../../src/define/topic.ts'
 import type { Runtime } from '../../src/runtime/runtime.ts'
 import type { TestRuntime } from '../../src/testing/test-runtime.ts'
 
@@ -140,6 +141,29 @@ handle(Moved, {
 handle(Moved, { deadlineMs: 5 })
 // @ts-expect-error a retry policy with an unknown field
 handle(Moved, { retry: { attempts: 3 }, run: () => {} })
+void (async (runtime: Runtime, database: Database): Promise<void> => {
+  const end = runtime.on('failed', (fact) => {
+    holds<Same<typeof fact.error, Error>>()
+    holds<Same<typeof fact.attempt, number>>()
+    // @ts-expect-error a field of another kind
+    fact.letterId
+  })
+  holds<Same<typeof end, () => void>>()
+  runtime.on('done', ({ kind }) => holds<Same<typeof kind, 'done'>>())
+  // @ts-expect-error a kind that no fact has
+  runtime.on('finished', () => {})
+  holds<Same<ReturnType<Runtime['health']>['reasons'], readonly string[]>>()
+  await using closing = database
+  void closing
+})
+
+// Topics are defined or named.
+event({ type: 'truck.moved', topic: topic('truck.events', { partitions: 12 }), key: 'truckId', schema })
+// @ts-expect-error settings beside the topic
+event({ type: 'truck.moved', topic: 'truck.events', key: 'truckId', schema, channel: { partitions: 12 } })
+// @ts-expect-error a setting that no topic has
+topic('truck.events', { partition: 12 })
+
 void ((app: TestRuntime): void => {
   // @ts-expect-error a service by its name
   app.service('billing')
