@@ -3,9 +3,10 @@ import { callTime } from '../packages/firebreak/src/contracts/call-time.ts'
 import type { Option } from '../packages/firebreak/src/contracts/option.ts'
 import { topicOptions } from '../packages/firebreak/src/contracts/topic-options.ts'
 import { callOptions } from '../packages/firebreak/src/define/call.ts'
-import { channelOptions, eventOptions } from '../packages/firebreak/src/define/event.ts'
+import { eventOptions } from '../packages/firebreak/src/define/event.ts'
 import { handlerOptions } from '../packages/firebreak/src/define/handle.ts'
 import { serviceOptions } from '../packages/firebreak/src/define/service.ts'
+import { topicSettings } from '../packages/firebreak/src/define/topic.ts'
 import { admissionOptions, codelOptions } from '../packages/firebreak/src/gateway/admission.ts'
 import { kafkaFetchOptions, kafkaOptions } from '../packages/firebreak/src/kafka/cluster/kafka-options.ts'
 import { blockedFilterOptions, letterFilterOptions } from '../packages/firebreak/src/ledger/list-options.ts'
@@ -49,7 +50,7 @@ const area = (place: string, shapes: string, table: object): OptionArea => ({
 
 export const optionAreas: readonly OptionArea[] = [
   area('event({ … })', 'EventSpec', eventOptions),
-  area('event({ channel: { … } })', 'EventSpec', channelOptions),
+  area('topic(name, { … })', 'TopicSettings', topicSettings),
   area('log.ensureTopics([{ … }])', 'TopicSpec', topicOptions),
   area('handle(event, run, { … })', 'HandlerOptions', handlerOptions),
   area('handle(event, run, { retry: { … } })', 'RetryPolicy Backoff', retryOptions),
@@ -58,7 +59,7 @@ export const optionAreas: readonly OptionArea[] = [
   area('createRuntime({ limits: { … } })', 'Limits', limitOptions),
   area('createRuntime({ startFrom: { … } })', 'StartFrom', startOptions),
   area('runtime.stop({ … })', 'Runtime', stopOptions),
-  area('runtime.letters.list({ … })', 'LetterPage', letterFilterOptions),
+  area('runtime.deadLetters.list({ … })', 'DeadLetterPage', letterFilterOptions),
   area('runtime.outbox.list({ … })', 'BlockedPage', blockedFilterOptions),
   area('call({ … })', 'CallSpec', callOptions),
   area('caller.call(call, request, { … })', 'CallOptions', { deadlineMs: callTime }),

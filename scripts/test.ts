@@ -35,7 +35,12 @@ const ownFigures = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms)
 const startedAtMs = performance.now()
 const checks =
   words.length === 0
-    ? ['biome check --error-on-warnings', 'tsc --noEmit', 'tsc --noEmit -p packages/firebreak/tsconfig.build.json']
+    ? [
+        'biome check --error-on-warnings',
+        'tsc --noEmit',
+        'tsc --noEmit -p packages/firebreak/tsconfig.build.json',
+        'tsc -p apps/logiflow',
+      ]
     : []
 // The tests run all the same: one look shows everything that is wrong.
 const broken = checks.filter((step) => !holds(step))

@@ -1,88 +1,15 @@
 import { z } from 'zod'
-import type { InvoiceFacts } from '../domain/invoice/invoice.ts'
-import type { EtaReason } from '../domain/roads/eta.ts'
-import type { Billing, Route, RouteStop } from '../domain/roads/route.ts'
-import type { Order } from '../domain/trade/orders.ts'
-import type { Geo, Instant, LdmCm, Metres, Money, Place, Seconds, TimeWindow } from '../domain/values/units.ts'
 
 /** Payloads of the events: each carries its own type, so that the wire value can be read without the envelope. */
-type Of<Type extends string, Fields> = { readonly type: Type } & Readonly<Fields>
-
-export type OrderPlaced = Of<'OrderPlaced', Order>
-export type RouteCalculated = Of<'RouteCalculated', Route>
-export type PositionReported = Of<
-  'PositionReported',
-  {
-    truckId: string
-    reportedAt: Instant
-    receivedAt: Instant
-    geo: Geo
-    speedKmh: number
-    headingDeg: number
-    odometerM: Metres
-    seq: number
-    ignition: boolean
-    accuracyM: Metres
-  }
->
-export type RouteDeviationDetected = Of<
-  'RouteDeviationDetected',
-  {
-    deviationId: string
-    truckId: string
-    routeId: string
-    revision: number
-    at: Instant
-    geo: Geo
-    offCorridorM: Metres
-  }
->
-export type EtaRevised = Of<
-  'EtaRevised',
-  {
-    shipmentId: string
-    orderId: string
-    previousEta: Instant
-    eta: Instant
-    reason: EtaReason
-    p90S: Seconds
-    basedOnPositionAt: Instant
-  }
->
-export type ShipmentPickedUp = Of<
-  'ShipmentPickedUp',
-  {
-    shipmentId: string
-    orderId: string
-    truckId: string
-    pickedUpAt: Instant
-    geo: Geo
-    pallets: number
-    ldmCm: LdmCm
-    lateS: Seconds
-  }
->
-export type ShipmentDelivered = Of<
-  'ShipmentDelivered',
-  { shipmentId: string; orderId: string; deliveredAt: Instant; geo: Geo; receiverInitials: string; lateS: Seconds }
->
-export type InvoicePdf = {
-  readonly key: string
-  readonly sha256: string
-  readonly bytes: number
-  readonly pages: number
-}
-export type InvoiceGenerated = Of<'InvoiceGenerated', InvoiceFacts & { readonly pdf: InvoicePdf }>
-
 const id = z.string().min(1)
 const instant = z.iso.datetime({ precision: 3 })
 const date = z.iso.date()
 const natural = z.int().nonnegative()
 
-const money: z.ZodType<Money> = z.object({ minor: z.int(), currency: z.string().regex(/^[A-Z]{3}$/) })
-const geo: z.ZodType<Geo> = z.object({ lat: z.number().min(-90).max(90), lon: z.number().min(-180).max(180) })
-const timeWindow: z.ZodType<TimeWindow> = z.object({ from: instant, to: instant, zone: z.string() })
-const place: z.ZodType<Place> = z.object({
+const money = z.object({ minor: z.int(), currency: z.string().regex(/^[A-Z]{3}$/) })
+const geo = z.object({ lat: z.number().min(-90).max(90), lon: z.number().min(-180).max(180) })
+const timeWindow = z.object({ from: instant, to: instant, zone: z.string() })
+const place = z.object({
   placeId: id,
   name: z.string(),
   country: z.string().length(2),
@@ -92,7 +19,7 @@ const place: z.ZodType<Place> = z.object({
 
 const orderStop = z.object({ place, window: timeWindow, serviceS: natural })
 
-export const orderPlaced: z.ZodType<OrderPlaced> = z.object({
+export const orderPlaced = z.object({
   type: z.literal('OrderPlaced'),
   orderId: id,
   orderNumber: z.string().regex(/^LF-\d{4}-\d{6}$/),
@@ -110,15 +37,17 @@ export const orderPlaced: z.ZodType<OrderPlaced> = z.object({
         weightG: natural,
         ldmCm: natural,
         adr: z.exactOptional(z.string().regex(/^UN\d{4}$/)),
-        tempC: z.exactOptional(z.tuple([z.int(), z.int()])),
+        tempC: z.exactOptional(z.tuple([z.int(), z.int()]).readonly()),
       }),
     )
-    .min(1),
+    .min(1)
+    .readonly(),
   quote: z.object({ quoteId: id, tariffId: id, net: money, distanceM: natural, validUntil: instant }),
   payment: z.object({ method: z.enum(['card', 'account']), token: z.string() }),
 })
+export type OrderPlaced = z.infer<typeof orderPlaced>
 
-const routeStop: z.ZodType<RouteStop> = z.object({
+const routeStop = z.object({
   seq: z.int().positive(),
   orderId: id,
   shipmentId: id,
@@ -132,9 +61,9 @@ const routeStop: z.ZodType<RouteStop> = z.object({
   loadAfterG: natural,
   ldmAfterCm: natural,
 })
-const billing: z.ZodType<Billing> = z.object({ payerCustomerId: id, tariffId: id, chargeableM: natural })
+const billing = z.object({ payerCustomerId: id, tariffId: id, chargeableM: natural })
 
-export const routeCalculated: z.ZodType<RouteCalculated> = z.object({
+export const routeCalculated = z.object({
   type: z.literal('RouteCalculated'),
   truckId: id,
   eta: instant,
@@ -150,8 +79,8 @@ export const routeCalculated: z.ZodType<RouteCalculated> = z.object({
   drivingS: natural,
   breakS: natural,
   serviceS: natural,
-  stops: z.array(routeStop),
-  geometry: z.object({ encoding: z.literal('corridor-node-ids'), ids: z.array(z.int()) }),
+  stops: z.array(routeStop).readonly(),
+  geometry: z.object({ encoding: z.literal('corridor-node-ids'), ids: z.array(z.int()).readonly() }),
   solver: z.object({
     name: z.literal('savings+sisr'),
     seed: z.int(),
@@ -160,10 +89,11 @@ export const routeCalculated: z.ZodType<RouteCalculated> = z.object({
     costM: natural,
     bestBoundM: z.null(),
   }),
-  billing: z.array(billing),
+  billing: z.array(billing).readonly(),
 })
+export type RouteCalculated = z.infer<typeof routeCalculated>
 
-export const positionReported: z.ZodType<PositionReported> = z.object({
+export const positionReported = z.object({
   type: z.literal('PositionReported'),
   truckId: id,
   reportedAt: instant,
@@ -176,8 +106,9 @@ export const positionReported: z.ZodType<PositionReported> = z.object({
   ignition: z.boolean(),
   accuracyM: natural,
 })
+export type PositionReported = z.infer<typeof positionReported>
 
-export const routeDeviationDetected: z.ZodType<RouteDeviationDetected> = z.object({
+export const routeDeviationDetected = z.object({
   type: z.literal('RouteDeviationDetected'),
   deviationId: id,
   truckId: id,
@@ -187,8 +118,9 @@ export const routeDeviationDetected: z.ZodType<RouteDeviationDetected> = z.objec
   geo,
   offCorridorM: natural,
 })
+export type RouteDeviationDetected = z.infer<typeof routeDeviationDetected>
 
-export const etaRevised: z.ZodType<EtaRevised> = z.object({
+export const etaRevised = z.object({
   type: z.literal('EtaRevised'),
   shipmentId: id,
   orderId: id,
@@ -198,8 +130,9 @@ export const etaRevised: z.ZodType<EtaRevised> = z.object({
   p90S: natural,
   basedOnPositionAt: instant,
 })
+export type EtaRevised = z.infer<typeof etaRevised>
 
-export const shipmentPickedUp: z.ZodType<ShipmentPickedUp> = z.object({
+export const shipmentPickedUp = z.object({
   type: z.literal('ShipmentPickedUp'),
   shipmentId: id,
   orderId: id,
@@ -210,8 +143,9 @@ export const shipmentPickedUp: z.ZodType<ShipmentPickedUp> = z.object({
   ldmCm: natural,
   lateS: natural,
 })
+export type ShipmentPickedUp = z.infer<typeof shipmentPickedUp>
 
-export const shipmentDelivered: z.ZodType<ShipmentDelivered> = z.object({
+export const shipmentDelivered = z.object({
   type: z.literal('ShipmentDelivered'),
   shipmentId: id,
   orderId: id,
@@ -220,10 +154,19 @@ export const shipmentDelivered: z.ZodType<ShipmentDelivered> = z.object({
   receiverInitials: z.string(),
   lateS: natural,
 })
+export type ShipmentDelivered = z.infer<typeof shipmentDelivered>
+
+const invoicePdf = z.object({
+  key: id,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  bytes: natural,
+  pages: z.int().positive(),
+})
+export type InvoicePdf = z.infer<typeof invoicePdf>
 
 const vatCategory = z.enum(['S', 'AE'])
 
-export const invoiceGenerated: z.ZodType<InvoiceGenerated> = z.object({
+export const invoiceGenerated = z.object({
   type: z.literal('InvoiceGenerated'),
   invoiceId: id,
   invoiceNumber: z.string().regex(/^[A-Z]{2}-\d{4}-\d{6}$/),
@@ -237,29 +180,34 @@ export const invoiceGenerated: z.ZodType<InvoiceGenerated> = z.object({
   sellerVatId: id,
   buyerVatId: z.string().nullable(),
   currency: z.string().length(3),
-  lines: z.array(
-    z.object({
-      lineNo: z.int().positive(),
-      text: z.string(),
-      quantity: z.int().positive(),
-      unit: z.enum(['KMT', 'C62']),
-      unitPrice: money,
-      net: money,
-      vatCategory,
-      vatRateBp: natural,
-    }),
-  ),
-  vat: z.array(
-    z.object({
-      category: vatCategory,
-      rateBp: natural,
-      taxable: money,
-      tax: money,
-      exemptionReason: z.exactOptional(z.string()),
-    }),
-  ),
+  lines: z
+    .array(
+      z.object({
+        lineNo: z.int().positive(),
+        text: z.string(),
+        quantity: z.int().positive(),
+        unit: z.enum(['KMT', 'C62']),
+        unitPrice: money,
+        net: money,
+        vatCategory,
+        vatRateBp: natural,
+      }),
+    )
+    .readonly(),
+  vat: z
+    .array(
+      z.object({
+        category: vatCategory,
+        rateBp: natural,
+        taxable: money,
+        tax: money,
+        exemptionReason: z.exactOptional(z.string()),
+      }),
+    )
+    .readonly(),
   net: money,
   tax: money,
   gross: money,
-  pdf: z.object({ key: id, sha256: z.string().regex(/^[0-9a-f]{64}$/), bytes: natural, pages: z.int().positive() }),
+  pdf: invoicePdf,
 })
+export type InvoiceGenerated = z.infer<typeof invoiceGenerated>

@@ -1,12 +1,9 @@
 import { z } from 'zod'
-import { type OrderPlaced, orderPlaced, type PositionReported, positionReported } from './payloads.ts'
+import { orderPlaced, positionReported } from './payloads.ts'
 
 /** A dispatcher sends a truck off with an order. */
-export type DispatchRequest = { readonly order: OrderPlaced; readonly truckId: string }
-export const dispatchRequest: z.ZodType<DispatchRequest> = z.object({ order: orderPlaced, truckId: z.string().min(1) })
+export const dispatchRequest = z.object({ order: orderPlaced, truckId: z.string().min(1) })
+export type DispatchRequest = z.infer<typeof dispatchRequest>
 
 /** On-board units report in batches. */
-export type PositionBatch = { readonly positions: readonly PositionReported[] }
-export const positionBatch: z.ZodType<PositionBatch> = z.object({
-  positions: z.array(positionReported).min(1).max(100),
-})
+export const positionBatch = z.object({ positions: z.array(positionReported).min(1).max(100).readonly() })

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { type Database, type Log, type Sql, sqliteDatabase, sqliteLog } from 'firebreak'
+import { type Database, type Log, sqliteDatabase, sqliteLog } from 'firebreak'
 import { databaseNameOf, type EngineSettings } from './engine-settings.ts'
 import { namespacedLog } from './namespaced-log.ts'
 
@@ -62,24 +62,9 @@ const postgresIn = async (settings: EngineSettings): Promise<Engines['openDataba
 
 export const pdfDirOf = ({ settings }: Engines): string => join(settings.dataDir, 'pdf')
 
-/** One unit of work outside a runtime; throws what the unit threw. */
-export const inTransaction = async <T>(
-  database: Pick<Database, 'commit'>,
-  body: (sql: Sql) => Promise<T>,
-): Promise<T> => {
-  const results: T[] = []
-  const [verdict] = await database.commit([
-    async (sql) => {
-      results[0] = await body(sql)
-    },
-  ])
-  if (verdict?.ok === false) throw verdict.error
-  return results[0] as T
-}
-
 export const createTables = (database: Database, statements: readonly string[]): Promise<void> =>
-  inTransaction(database, async (sql) => {
+  database.transaction(async (tx) => {
     // "If not exists" looks first and creates then: two instances that do it at the same time would get in each other's way.
-    if (database.capabilities.dialect === 'postgres') await sql.query(`SELECT pg_advisory_xact_lock(${TABLES_TURN})`)
-    for (const statement of statements) await sql.query(statement)
+    if (database.capabilities.dialect === 'postgres') await tx.query(`SELECT pg_advisory_xact_lock(${TABLES_TURN})`)
+    for (const statement of statements) await tx.query(statement)
   })

@@ -42,5 +42,6 @@ export const namespacedLog = (log: Log, namespace: string): Log => {
     open: async (group, topics, options) => cursorOf(await log.open(long(group), topics.map(long), options)),
     inspect: () => inspectionOf(log.inspect()),
     close: () => log.close(),
+    [Symbol.asyncDispose]: () => log.close(),
   }
 }

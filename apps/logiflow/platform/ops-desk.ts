@@ -1,4 +1,4 @@
-import { createRuntime, type Database, type LetterDesk, type Log } from 'firebreak'
+import { createRuntime, type Database, type DeadLetters, type Log } from 'firebreak'
 import type { SystemPart } from '../system.ts'
 import type { LetterSummary } from './messages.ts'
 
@@ -6,7 +6,7 @@ type Desk = {
   readonly name: string
   readonly topics: readonly string[]
   readonly database: Database
-  readonly letters: LetterDesk
+  readonly letters: DeadLetters
   readonly mendOf: NonNullable<SystemPart['mendOf']>
 }
 
@@ -25,7 +25,7 @@ export class OpsDesk {
         name: service.name,
         topics: service.topics,
         database,
-        letters: createRuntime({ service, log, database }).letters,
+        letters: createRuntime({ service, log, database }).deadLetters,
         mendOf,
       }
     })

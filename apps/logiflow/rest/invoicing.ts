@@ -1,7 +1,7 @@
 import { routeCalculated } from '../contracts/payloads.ts'
 import { renderInvoicePdf } from '../domain/invoice/invoice-pdf.ts'
 import { renderInvoicePdf as renderLeaking } from '../domain/invoice/invoice-pdf-leaky.ts'
-import { inTransaction, pdfDirOf } from '../platform/engines.ts'
+import { pdfDirOf } from '../platform/engines.ts'
 import { env, newId } from '../platform/machine.ts'
 import { draftInvoice, type InvoicingOptions, saveInvoice } from '../services/invoicing/issue.ts'
 import { pdfFiles } from '../services/invoicing/pdf-files.ts'
@@ -25,7 +25,7 @@ await runRest('invoicing', invoicingTables, ({ pool, engines }) => {
       const draft = await pool.use((database) =>
         inLine(async () => {
           const drafted = await draftInvoice(database, { billingKey: newId(), route }, options)
-          await inTransaction(database, (sql) => saveInvoice(sql, drafted))
+          await database.transaction((sql) => saveInvoice(sql, drafted))
           return drafted
         }),
       )

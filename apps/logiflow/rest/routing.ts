@@ -1,7 +1,6 @@
 import { dispatchRequest } from '../contracts/requests.ts'
 import { truckOf } from '../domain/roads/fleet.ts'
 import { plusSeconds } from '../domain/values/time.ts'
-import { inTransaction } from '../platform/engines.ts'
 import { Problem } from '../platform/http.ts'
 import { newId } from '../platform/machine.ts'
 import { READY_S } from '../services/routing/handlers.ts'
@@ -17,7 +16,7 @@ await runRest('routing', routingTables, ({ pool, ask, url, isHardened }) => ({
       const departAt = plusSeconds(order.placedAt, READY_S)
       const dispatch = { routeId: newId(), truck: truckOf(truckId), departAt, calculatedAt: order.placedAt }
       const route = planOrder(order, dispatch)
-      await inTransaction(database, (sql) => insertRoute(sql, newId(), route))
+      await database.transaction((sql) => insertRoute(sql, newId(), route))
       const invoiced = ask('POST', `${url('invoicing')}/invoices`, route)
       await (isHardened ? invoiced.catch(() => undefined) : invoiced)
       return { status: 201, json: { routeId: route.routeId, eta: route.eta } }

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { positionBatch } from '../contracts/requests.ts'
-import { inTransaction } from '../platform/engines.ts'
 import { lastPosition, storePosition, trackingTables } from '../services/tracking/store.ts'
 import { runRest } from './rest-process.ts'
 
@@ -10,7 +9,7 @@ await runRest('tracking', trackingTables, ({ pool, ask, url, isHardened }) => ({
   'POST /positions': async (request) => {
     const { positions } = positionBatch.parse(await request.json())
     await pool.use((database) =>
-      inTransaction(database, async (sql) => {
+      database.transaction(async (sql) => {
         for (const position of positions) await storePosition(sql, position)
       }),
     )

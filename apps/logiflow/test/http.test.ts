@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { sqliteDatabase } from 'firebreak'
 import type { InvoiceGenerated } from '../contracts/payloads.ts'
-import { createTables, inTransaction } from '../platform/engines.ts'
+import { createTables } from '../platform/engines.ts'
 import { type Routes, serve } from '../platform/http.ts'
 import { portalRoutes } from '../services/portal/api.ts'
 import { cardInvoiced, portalTables } from '../services/portal/store.ts'
@@ -74,7 +74,7 @@ test('an invoice whose PDF was removed is 404 without a path of the machine', as
   const database = sqliteDatabase({ path: ':memory:' })
   await createTables(database, portalTables)
   const invoice = { orderId: 'o', invoiceNumber: '2026-1', pdf: { key: 'gone.pdf' } } as InvoiceGenerated
-  await inTransaction(database, (sql) => cardInvoiced(sql, invoice))
+  await database.transaction((sql) => cardInvoiced(sql, invoice))
   const parts = { database, engines: { settings: { dataDir } } } as unknown as Parameters<typeof portalRoutes>[0]
   const portal = await serve(portalRoutes(parts), 0)
   const answer = await ask(portal.port, '/api/invoices/2026-1/pdf')

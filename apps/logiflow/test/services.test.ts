@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Database } from 'firebreak'
+import type { ServiceDefinition } from 'firebreak'
 import { createTestRuntime, type TestRuntime } from 'firebreak/testing'
 import {
   EtaRevised,
@@ -43,23 +43,21 @@ const tables: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** All four services in one test: PDFs stay in memory, time is virtual. */
-const logiflow = async (): Promise<TestRuntime> => {
-  const databases = new Map<string, Database>()
-  const invoicing = invoicingService({
-    database: () => databases.get('invoicing') as Database,
+const logiflow = async () => {
+  const portal = portalService(() => {})
+  const invoicing: ServiceDefinition = invoicingService({
+    database: () => app.service(invoicing).database,
     render: async (invoice) => Buffer.from(`PDF of ${invoice.invoiceNumber}`),
     keep: async (pdf) => {
       const sha256 = createHash('sha256').update(pdf).digest('hex')
       return { key: `${sha256}.pdf`, sha256, bytes: pdf.length, pages: 1 }
     },
   })
-  return createTestRuntime({
-    services: [routing, invoicing, tracking, portalService(() => {})],
-    prepare: async (database, name) => {
-      databases.set(name, database)
-      await createAll(database, tables[name] ?? [])
-    },
+  const app: TestRuntime = await createTestRuntime({
+    services: [routing, invoicing, tracking, portal],
+    prepare: (database, name) => createAll(database, tables[name] ?? []),
   })
+  return { app, invoicing, portal }
 }
 
 const planned = (order: Order): Route =>
@@ -70,7 +68,7 @@ const planned = (order: Order): Route =>
 const routeOf = (number: number): Route => planned(sampleOrder(number))
 
 test('RouteCalculated has the wire value of the seed: topic, key and JSON fields', async () => {
-  const app = await logiflow()
+  const { app } = await logiflow()
   await app.publish(OrderPlaced, sampleOrder(1))
   const [route] = await app.published(RouteCalculated)
   assert.ok(route)
@@ -87,7 +85,7 @@ test('RouteCalculated has the wire value of the seed: topic, key and JSON fields
 })
 
 test('routing gives an order one route, however often the order arrives', async () => {
-  const app = await logiflow()
+  const { app } = await logiflow()
   const eventId = await app.publish(OrderPlaced, sampleOrder(1))
   await app.redeliver(eventId)
   await app.settle()
@@ -96,7 +94,7 @@ test('routing gives an order one route, however often the order arrives', async 
 })
 
 test('routing keeps a truck for one trip at a time', async () => {
-  const app = await logiflow()
+  const { app } = await logiflow()
   for (let number = 1; number <= 12; number++) await app.publish(OrderPlaced, sampleOrder(number))
   const routes = (await app.published(RouteCalculated)).map(({ payload }) => payload)
   assert.equal(routes.length, 12)
@@ -108,7 +106,7 @@ test('routing keeps a truck for one trip at a time', async () => {
 })
 
 test('invoicing bills the quoted freight, under numbers without gaps', async () => {
-  const app = await logiflow()
+  const { app } = await logiflow()
   for (let number = 1; number <= 8; number++) await app.publish(OrderPlaced, sampleOrder(number))
   const invoices = (await app.published(InvoiceGenerated)).map(({ payload }) => payload)
   assert.deepEqual(
@@ -125,7 +123,7 @@ test('invoicing bills the quoted freight, under numbers without gaps', async () 
 })
 
 test('a route that is delivered twice is invoiced once', async () => {
-  const app = await logiflow()
+  const { app } = await logiflow()
   const eventId = await app.publish(RouteCalculated, routeOf(1))
   await app.redeliver(eventId)
   await app.publish(RouteCalculated, routeOf(1))
@@ -134,30 +132,30 @@ test('a route that is delivered twice is invoiced once', async () => {
 })
 
 test('an invoice that a crash interrupts is issued after the restart, without a gap', async () => {
-  const app = await logiflow()
-  app.crashAt('invoicing', 2)
+  const { app, invoicing } = await logiflow()
+  app.service(invoicing).crashAt(2)
   await app.publish(RouteCalculated, routeOf(1))
-  await app.restart('invoicing')
+  await app.service(invoicing).restart()
   await app.publish(RouteCalculated, routeOf(2))
   await app.advance(60_000)
   const numbers = (await app.published(InvoiceGenerated)).map(({ payload }) => payload.invoiceNumber)
   assert.deepEqual(numbers.toSorted(), ['NL-2026-000001', 'NL-2026-000002'])
-  assert.ok((await app.ledger('invoicing')).ok)
+  assert.ok((await app.service(invoicing).ledger()).ok)
   await app.stop()
 })
 
 test('an unknown tariff is a dead letter at once; published and replayed it becomes an invoice', async () => {
-  const app = await logiflow()
+  const { app, invoicing } = await logiflow()
   const order = sampleOrder(1)
   await app.publish(OrderPlaced, { ...order, quote: { ...order.quote, tariffId: 'SPOT-2026-11' } })
   await app.publish(OrderPlaced, sampleOrder(2))
-  const [letter, ...others] = await app.letters('invoicing').list()
+  const [letter, ...others] = await app.service(invoicing).deadLetters.list()
   assert.equal(others.length, 0)
   assert.match(letter?.message ?? '', /no tariff has the id SPOT-2026-11/)
   assert.equal(letter?.attempts.length, 1)
   assert.equal((await app.published(InvoiceGenerated)).length, 1, 'the other order is not held up')
   await app.publish(TariffPublished, { type: 'TariffPublished', tariffId: 'SPOT-2026-11', basedOn: 'STANDARD-2026' })
-  await app.letters('invoicing').replay(letter?.id ?? '', { by: 'test', note: 'tariff is there' })
+  await app.service(invoicing).deadLetters.replay(letter?.id ?? '', { by: 'test', note: 'tariff is there' })
   await app.settle()
   assert.equal((await app.published(InvoiceGenerated)).length, 2)
   assert.equal((await app.published(RouteCalculated)).length, 2, 'nobody else saw the replay')
@@ -165,7 +163,7 @@ test('an unknown tariff is a dead letter at once; published and replayed it beco
 })
 
 test('tracking tells a new arrival when a truck falls behind by more than a quarter of an hour', async () => {
-  const app = await logiflow()
+  const { app } = await logiflow()
   const request = {
     customerId: 'C-0002',
     toPlaceId: '2751283',
@@ -185,13 +183,13 @@ test('tracking tells a new arrival when a truck falls behind by more than a quar
       ...{ type: 'PositionReported' as const, truckId: route.truckId, reportedAt: at, receivedAt: at, geo, headingDeg },
       ...{ speedKmh, odometerM, seq, ignition: true, accuracyM: 8 },
     }
-    return app.runtime('tracking').transaction((sql, publish) => observePosition(sql, publish, position, new Map()))
+    return app.service(tracking).runtime.transaction((tx) => observePosition(tx, position, new Map()))
   }
   const [pickup] = route.stops
   assert.ok(pickup)
   const { shipmentId, place, depart: at } = pickup
   const scan = { shipmentId, kind: 'pickup', at, geo: place.geo, receiverInitials: '' } as const
-  assert.ok(await app.runtime('tracking').transaction((sql, publish) => observeScan(sql, publish, scan)))
+  assert.ok(await app.service(tracking).runtime.transaction((tx) => observeScan(tx, scan)))
   await report(0, 1)
   await app.settle()
   assert.equal((await app.published(EtaRevised)).length, 0, 'on time is no news')
@@ -207,7 +205,7 @@ test('tracking tells a new arrival when a truck falls behind by more than a quar
 })
 
 test('the portal shows a shipment from order to invoice, whatever arrives first', async () => {
-  const app = await logiflow()
+  const { app, portal } = await logiflow()
   const order = sampleOrder(1)
   await app.publish(OrderPlaced, order)
   const [route] = await app.published(RouteCalculated)
@@ -218,18 +216,18 @@ test('the portal shows a shipment from order to invoice, whatever arrives first'
     ['delivery', delivery],
   ] as const) {
     const scan = { kind, shipmentId: stop.shipmentId, at: stop.arrive, geo: stop.place.geo, receiverInitials: 'JVM' }
-    const isKnown = await app.runtime('tracking').transaction((sql, publish) => observeScan(sql, publish, scan))
+    const isKnown = await app.service(tracking).runtime.transaction((tx) => observeScan(tx, scan))
     assert.ok(isKnown)
   }
   await app.settle()
   assert.equal((await app.published(ShipmentPickedUp)).length + (await app.published(ShipmentDelivered)).length, 2)
-  const row = await findCard(app.database('portal'), order.orderId)
+  const row = await findCard(app.service(portal).database, order.orderId)
   assert.ok(row)
   const card = cardView(row)
   assert.equal(card['status'], 'delivered')
   assert.equal(card['promisedEta'], delivery.eta)
   assert.equal((card['invoice'] as { number: string }).number, 'NL-2026-000001')
-  assert.deepEqual(await invoicesDue(app.database('portal')), { waiting: 0, oldestMs: null })
+  assert.deepEqual(await invoicesDue(app.service(portal).database), { waiting: 0, oldestMs: null })
   await app.stop()
 })
 

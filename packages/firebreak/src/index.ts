@@ -34,7 +34,7 @@ export type {
   TombstoneEvent,
   TombstoneKey,
 } from './contracts/event.ts'
-export type { Fact, Observer } from './contracts/journal.ts'
+export type { Fact, FactListener, Observer } from './contracts/journal.ts'
 export type {
   Cursor,
   GroupMember,
@@ -51,6 +51,7 @@ export type {
 export { havingStored, storedOf } from './contracts/log.ts'
 export type { Original, OriginalHeader } from './contracts/original.ts'
 export type { Schema } from './contracts/schema.ts'
+export type { Transaction } from './contracts/transaction.ts'
 export { type AsyncApi, type AsyncApiInfo, asyncApiOf } from './define/asyncapi.ts'
 export {
   type AnyCall,
@@ -62,7 +63,7 @@ export {
 } from './define/call.ts'
 export { type EventSpec, event } from './define/event.ts'
 export type { FinalAnswers } from './define/final-answers.ts'
-export { type Handler, type HandlerOptions, handle } from './define/handle.ts'
+export { type Handler, type HandlerOptions, type HandlerRun, type HandlerSpec, handle } from './define/handle.ts'
 export {
   type Manifest,
   type ManifestCall,
@@ -73,11 +74,18 @@ export {
   manifestOf,
 } from './define/manifest-of.ts'
 export { type ServiceDefinition, type ServiceSpec, service } from './define/service.ts'
+export { type TopicDefinition, type TopicSettings, topic } from './define/topic.ts'
 export type { BlockedAction, BlockedEvent, BlockedFilter, BlockedPage, BlockedState } from './ledger/blocked-events.ts'
-export type { DeadLetter, LetterAction, LetterFilter, LetterPage, LetterState } from './ledger/letters.ts'
+export type {
+  DeadLetter,
+  DeadLetterAction,
+  DeadLetterFilter,
+  DeadLetterPage,
+  DeadLetterState,
+} from './ledger/letters.ts'
 export { type LedgerReport, type LogView, type PartitionLedger, verifyLedger } from './ledger/verify/verify.ts'
 export type { Fetch } from './node/fetch.ts'
-export { policy } from './policy/definition/policy.ts'
+export { policy, policyDefaults } from './policy/definition/policy.ts'
 export type {
   BreakerSpec,
   BudgetSpec,
@@ -87,13 +95,15 @@ export type {
   Policy,
   PolicySpec,
 } from './policy/definition/policy-spec.ts'
-export type { RetryPolicy, RetryTime } from './policy/definition/retry.ts'
+export { type RetryPolicy, type RetryTime, retryDefaults } from './policy/definition/retry.ts'
 export { type Caller, type CallerOptions, createCaller } from './runtime/calls/caller.ts'
 export type { DependencyState, Endpoint } from './runtime/calls/dependencies.ts'
-export type { Limits } from './runtime/instance/limits.ts'
+export type { Health } from './runtime/instance/health.ts'
+export { type Limits, limitDefaults } from './runtime/instance/limits.ts'
 export type { RuntimeOptions } from './runtime/instance/runtime-options.ts'
-export type { Decision, LetterDesk } from './runtime/operator/letter-desk.ts'
-export type { OutboxDesk } from './runtime/operator/outbox-desk.ts'
+export type { BlockedEvents } from './runtime/operator/blocked-events.ts'
+export type { DeadLetters, Decision } from './runtime/operator/dead-letters.ts'
+export { type Logger, logTo } from './runtime/operator/log-to.ts'
 export { createRuntime, type Runtime } from './runtime/runtime.ts'
 export type { RuntimeStats } from './runtime/stats.ts'
 export { type SqliteDatabaseOptions, sqliteDatabase } from './sqlite/database/sqlite-database.ts'

@@ -23,5 +23,6 @@ export {
   type TestRuntime,
   type TestRuntimeOptions,
 } from './testing/test-runtime.ts'
+export type { TestService } from './testing/test-service.ts'
 export { seededEntropy } from './testing/virtual-time/seeded-entropy.ts'
 export { type VirtualClock, virtualClock } from './testing/virtual-time/virtual-clock.ts'

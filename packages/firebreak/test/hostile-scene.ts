@@ -10,7 +10,7 @@ import { event } from '../src/define/event.ts'
 import { handle } from '../src/define/handle.ts'
 import { type ServiceDefinition, service } from '../src/define/service.ts'
 import { verifyLedger } from '../src/ledger/verify/verify.ts'
-import type { LetterDesk } from '../src/runtime/operator/letter-desk.ts'
+import type { DeadLetters } from '../src/runtime/operator/dead-letters.ts'
 import type { Act, Setting } from '../src/testing/hostile/act.ts'
 import { drawAct } from '../src/testing/hostile/acts.ts'
 import { Hostility } from '../src/testing/hostile/hostile.ts'
@@ -192,7 +192,7 @@ export interface Ports {
   readonly ownSession: string
   readonly database: Database
   readonly log: Log
-  readonly letters: LetterDesk
+  readonly letters: DeadLetters
 }
 
 /** What has not come to rest, in words. */

@@ -13,6 +13,7 @@ import {
   serviceName,
   unsettledIn,
 } from './hostile-scene.ts'
+import { named } from './named.ts'
 
 export interface VirtualOptions {
   readonly seed: number
@@ -46,7 +47,7 @@ export async function playVirtually(options: VirtualOptions): Promise<VirtualRun
     clock: () => appNow().clock,
     entropy: seededEntropy(subSeed(seed, 'acts')),
     transactionMaxMs: 5000,
-    ports: () => ({ database: appNow().database(serviceName), runtime: appNow().runtime(serviceName) }),
+    ports: () => named(appNow(), serviceName),
   })
   let ownSession = ''
   const doneAtMs = new Map<string, number>()
@@ -68,9 +69,9 @@ export async function playVirtually(options: VirtualOptions): Promise<VirtualRun
   await send(app, plan)
   const ports: Ports = {
     ownSession,
-    database: app.database(serviceName),
+    database: named(app, serviceName).database,
     log: app.log,
-    letters: app.letters(serviceName),
+    letters: named(app, serviceName).deadLetters,
   }
   let round = 0
   while (round++ < roundsMax && (await timely(app, unsettledIn(ports))).length > 0) await app.advance(roundMs)

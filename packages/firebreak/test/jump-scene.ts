@@ -2,6 +2,7 @@ import type { Context } from '../src/contracts/context.ts'
 import type { Fact } from '../src/contracts/journal.ts'
 import type { Around } from '../src/testing/around.ts'
 import type { TestRuntime } from '../src/testing/test-runtime.ts'
+import { named } from './named.ts'
 import { Followed, parkingRetry, publishAll, type Scene, scene, type Thing, writer } from './thing-scene.ts'
 
 export const hourMs = 3_600_000
@@ -83,7 +84,7 @@ export async function runWithJump(jump: Jump): Promise<JumpRun> {
   const { app } = set
   late.nowMs = () => app.clock.monotonic()
   around.app = app
-  await app.restart('one', jump.apartMs ?? 0)
+  await named(app, 'one').restart(jump.apartMs ?? 0)
   await publishAll(
     app,
     [1, 2].flatMap((n) => keys.map((key) => [key, n] as const)),
@@ -96,7 +97,7 @@ export async function runWithJump(jump: Jump): Promise<JumpRun> {
   )
   await app.advance(500)
   const stoppedAtMs = nowMs()
-  await app.leave('one')
+  await named(app, 'one').stop()
   const stopMs = nowMs() - stoppedAtMs
   await app.advance(4 * delayMs)
   const found = await check(set, attempts)
@@ -122,13 +123,13 @@ async function check({ app, effects }: Scene, attempts: readonly Attempted[]): P
     }
     if (sent.join() !== '1,2,3') found.push(`events of ${key} in the log: ${sent.join()}`)
   }
-  for (const { id, message } of await app.letters('one').list()) found.push(`letter ${id}: ${message}`)
+  for (const { id, message } of await named(app, 'one').deadLetters.list()) found.push(`letter ${id}: ${message}`)
   const counted = attempts.filter(({ key, n }) => key === 'parked' && n === 1).map(({ attempt }) => attempt)
   if (counted.join() !== '1,2,3') found.push(`attempts of the parked record: ${counted.join()}`)
-  const ledger = await app.ledger('one')
+  const ledger = await named(app, 'one').ledger()
   found.push(...ledger.problems)
   if (ledger.outbox > 0) found.push(`${ledger.outbox} events are left in the outbox`)
-  const [left] = await app.database('one').query<{ n: number }>('SELECT COUNT(*) AS n FROM fb_parked')
+  const [left] = await named(app, 'one').database.query<{ n: number }>('SELECT COUNT(*) AS n FROM fb_parked')
   if (left?.n !== 0) found.push(`${left?.n} records are still parked`)
   return found
 }

@@ -9,6 +9,7 @@ import { type HandlerOptions, handle } from '../src/define/handle.ts'
 import { type ServiceDefinition, service } from '../src/define/service.ts'
 import type { PortCall } from '../src/testing/around.ts'
 import { createTestRuntime, type TestRuntime, type TestRuntimeOptions } from '../src/testing/test-runtime.ts'
+import { named } from './named.ts'
 
 const thing: z.ZodObject<{ id: z.ZodString; n: z.ZodNumber }> = z.object({ id: z.string(), n: z.number() })
 export type Thing = { id: string; n: number }
@@ -107,9 +108,9 @@ export async function scene(
     app,
     facts,
     effects: async (serviceName) => {
-      const rows = await app
-        .database(serviceName)
-        .query<Thing & { key: string }>('select key, n from effects order by seq')
+      const rows = await named(app, serviceName).database.query<Thing & { key: string }>(
+        'select key, n from effects order by seq',
+      )
       return rows.map((row) => `${row.key}:${row.n}`)
     },
     told: (key) => facts.filter((fact) => 'key' in fact && fact.key === key).map((fact) => fact.kind),

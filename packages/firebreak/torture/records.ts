@@ -2,10 +2,11 @@
  * Random records, as other programs write them, in virtual time: any key, any headers, any value. Each ends once, and takes
  * nobody along: the good records between them are done, in the order of their keys.
  */
+
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { event, handle, type Schema, service } from 'firebreak'
-import { createTestRuntime, type TestRuntime } from 'firebreak/testing'
+import { event, handle, type Schema, service, topic } from 'firebreak'
+import { createTestRuntime, type TestRuntime, type TestService } from 'firebreak/testing'
 import { drawOddRecord } from '../src/testing/hostile/records.ts'
 import { seededEntropy } from '../src/testing/virtual-time/seeded-entropy.ts'
 
@@ -43,8 +44,8 @@ const schema: Schema<Good> = {
   '~standard': { version: 1, vendor: 'records', validate: (value) => ({ value: value as Good }) },
 }
 // Kept for a minute of virtual time: what this run measures is what the runtime keeps.
-const channel = { retentionMs: 60_000, partitions: 3 }
-const Foreign = event({ type: 'record.good', topic: 'records', key: 'id', schema, channel })
+const foreign = topic('records', { retentionMs: 60_000, partitions: 3 })
+const Foreign = event({ type: 'record.good', topic: foreign, key: 'id', schema })
 const name = 'records'
 const retry = { attemptsMax: 2, baseMs: 10, capMs: 10, ageMaxMs: 1000, laneWaitMaxMs: 50 } as const
 const batch = 500
@@ -75,6 +76,7 @@ export async function tryRecords({ records, seed, onProgress }: RecordsOptions):
       if (kind === 'halted') counts.halts++
     },
   })
+  const one = app.service(reading)
   let neighbours = 0
   let ledgerImbalance = 0
   let heapEarlyMiB = 0
@@ -86,8 +88,8 @@ export async function tryRecords({ records, seed, onProgress }: RecordsOptions):
     })
     await app.log.append(sent)
     await app.advance(settleMs)
-    ledgerImbalance += (await app.ledger(name)).imbalance
-    await forget(app)
+    ledgerImbalance += (await one.ledger()).imbalance
+    await forget(one)
     if (heapEarlyMiB === 0 && n >= records / 10) heapEarlyMiB = heapMiB()
     onProgress?.(
       `${n + count} records, ${counts.done} done, ${counts.deadLettered} dead letters, ${counts.halts} halts`,
@@ -124,8 +126,7 @@ function goodRecord(n: number): Parameters<TestRuntime['log']['append']>[0][numb
 }
 
 /** What is decided would fill the memory that this run measures; its accounts go with it. */
-async function forget(app: TestRuntime): Promise<void> {
-  const database = app.database(name)
+async function forget({ database }: TestService): Promise<void> {
   await database.query('delete from fb_dead_letters')
   await database.query('update fb_partitions set done = done + dead, dead = 0')
   await database.query(

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Context, type EventDefinition, event, type Schema } from 'firebreak'
+import { type Context, type EventDefinition, event, type Schema, topic } from 'firebreak'
 import { drawOddValue, oddThenables } from '../src/testing/hostile/values.ts'
 
 export interface Said {
@@ -30,8 +30,8 @@ export class SchemaValues {
     this.#random = random
     this.judging = schemaOf((value) => this.#judge(value))
     const schema = schemaOf((value) => ({ value })) as Schema<Said>
-    const channel = { retentionMs: 60_000 }
-    this.Said = event({ type: 'value.said', topic: 'said', key: 'id', schema, channel })
+    const said = topic('said', { retentionMs: 60_000 })
+    this.Said = event({ type: 'value.said', topic: said, key: 'id', schema })
   }
 
   /** Publishes a payload whose field is a random value, JSON or not. */

@@ -2,9 +2,10 @@
  * Random values in virtual time: thrown, returned, bound to SQL, and made by schemas, one a record. What halts, stays or grows is
  * a fault, and so is an event that is read as something else than was published.
  */
+
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { type Context, event, handle, type Schema, service } from 'firebreak'
+import { type Context, event, handle, type Schema, service, topic } from 'firebreak'
 import { createTestRuntime, type TestRuntime } from 'firebreak/testing'
 import { drawOddValue } from '../src/testing/hostile/values.ts'
 import { seededEntropy } from '../src/testing/virtual-time/seeded-entropy.ts'
@@ -45,8 +46,8 @@ interface Try {
 }
 
 // Kept for a minute of virtual time: what this run measures is what the runtime keeps.
-const channel = { retentionMs: 60_000 }
-const tried = { type: 'value.tried', topic: 'values', key: 'id', channel } as const
+const topicOfValues = topic('values', { retentionMs: 60_000 })
+const tried = { type: 'value.tried', topic: topicOfValues, key: 'id' } as const
 const name = 'values'
 const reader = 'reader'
 const retry = { attemptsMax: 2, baseMs: 10, capMs: 10, ageMaxMs: 1000, laneWaitMaxMs: 50 } as const
@@ -130,13 +131,14 @@ async function feed(app: TestRuntime, from: number, count: number): Promise<void
   for (let i = 0; i < count; i++) void app.log.append([recordOf(from + i)])
   await app.advance(settleMs)
   // What is decided would fill the memory that this run measures.
-  for (const table of ['fb_dead_letters', 'fb_inbox', 'bound']) await app.database(name).query(`delete from ${table}`)
-  await app.database(reader).query('delete from fb_inbox')
+  const [tries, reads] = app.services
+  for (const table of ['fb_dead_letters', 'fb_inbox', 'bound']) await tries?.database.query(`delete from ${table}`)
+  await reads?.database.query('delete from fb_inbox')
 }
 
 function recordOf(n: number): Parameters<TestRuntime['log']['append']>[0][number] {
   return {
-    topic: tried.topic,
+    topic: topicOfValues.name,
     key: `k${n % 97}`,
     value: Buffer.from(JSON.stringify({ id: `k${n % 97}`, n })),
     headers: { ce_id: `v-${n}`, ce_type: tried.type, ce_source: '/values', ce_specversion: '1.0' },

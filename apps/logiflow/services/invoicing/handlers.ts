@@ -14,7 +14,7 @@ const withoutRetry = (error: unknown): never => {
 }
 
 export const invoicingService = (
-  options: InvoicingOptions & { readonly database: () => Pick<Database, 'query' | 'commit'> },
+  options: InvoicingOptions & { readonly database: () => Pick<Database, 'query' | 'transaction'> },
 ): ServiceDefinition =>
   service({
     name: 'invoicing',
@@ -23,22 +23,20 @@ export const invoicingService = (
     // One PDF at a time: after an outage the backlog is drained at a pace that cannot cause the next one.
     handlersMax: 1,
     handlers: [
-      handle(
-        RouteCalculated,
-        async (route, ctx) => {
-          const database = options.database()
+      handle(RouteCalculated, {
+        deadlineMs: minutes(1),
+        run: async (route, ctx) => {
           const billingKey = billingKeyOf(route)
-          if (route.billing.length === 0 || (await isInvoiced(database, billingKey))) return
-          const draft = await draftInvoice(database, { billingKey, route }, options).catch(withoutRetry)
-          await ctx.transaction(async (sql) => {
-            await saveInvoice(sql, draft)
-            ctx.publish(InvoiceGenerated, draft.invoice)
+          if (route.billing.length === 0 || (await isInvoiced(ctx, billingKey))) return
+          const draft = await draftInvoice(options.database(), { billingKey, route }, options).catch(withoutRetry)
+          await ctx.transaction(async (tx) => {
+            await saveInvoice(tx, draft)
+            tx.publish(InvoiceGenerated, draft.invoice)
           })
         },
-        { deadlineMs: minutes(1) },
-      ),
+      }),
       handle(TariffPublished, async (tariff, ctx) => {
-        await ctx.transaction((sql) => nameTariff(sql, tariff.tariffId, tariff.basedOn))
+        await ctx.transaction((tx) => nameTariff(tx, tariff.tariffId, tariff.basedOn))
       }),
     ],
   })

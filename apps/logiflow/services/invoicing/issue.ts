@@ -5,7 +5,6 @@ import type { Route } from '../../domain/roads/route.ts'
 import { customerOf } from '../../domain/trade/customers.ts'
 import { DomainError } from '../../domain/values/domain-error.ts'
 import { instantAtMs } from '../../domain/values/time.ts'
-import { inTransaction } from '../../platform/engines.ts'
 import { newId } from '../../platform/machine.ts'
 import { insertInvoice, numberFor, tariffBehind } from './store.ts'
 
@@ -19,7 +18,7 @@ export type Draft = { readonly billingKey: string; readonly invoice: InvoiceGene
 
 /** The slow part, without a transaction but the short one for the number: price, tax, PDF. */
 export const draftInvoice = async (
-  database: Pick<Database, 'query' | 'commit'>,
+  database: Pick<Database, 'query' | 'transaction'>,
   billed: { readonly billingKey: string; readonly route: RouteCalculated },
   options: InvoicingOptions,
 ): Promise<Draft> => {
@@ -38,7 +37,7 @@ export const draftInvoice = async (
   // What breaks a rule breaks it here: no number is kept for an invoice that cannot be.
   invoiceUnder('')
   const year = Number(issuedAt.slice(0, 4))
-  const sequence = await inTransaction(database, (sql) => numberFor(sql, `NL-${year}`, billingKey))
+  const sequence = await database.transaction((sql) => numberFor(sql, `NL-${year}`, billingKey))
   const { buyer, ...facts } = invoiceUnder(formatInvoiceNumber('NL', year, sequence))
   const pdf = await options.keep(await options.render({ ...facts, buyer }, priced))
   return { billingKey, invoice: { type: 'InvoiceGenerated', ...facts, pdf } }

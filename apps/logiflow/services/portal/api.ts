@@ -68,9 +68,7 @@ const customerRoutes = (parts: Context): Routes => ({
     if (typeof key !== 'string' || key.length < 8 || key.length > 100)
       throw new Problem(400, 'send an Idempotency-Key of 8 to 100 characters')
     const order = orderRequest.parse(await request.json())
-    const placed = await parts.runtime.transaction((sql, publish) =>
-      placeOrder(sql, publish, order, { key, now: simNow(parts.clock) }),
-    )
+    const placed = await parts.runtime.transaction((tx) => placeOrder(tx, order, { key, now: simNow(parts.clock) }))
     parts.pages.changed({ orderId: placed.orderId })
     return accepted({ ...placed, status: 'pending' }, { location: `/api/orders/${placed.orderId}` })
   },
@@ -109,7 +107,7 @@ const opsRoutes = (parts: Context): Routes => ({
       cooled: false,
     }
     const at = { key: `poison-${newId()}`, now: simNow(parts.clock), tariffId: newTariff() }
-    const placed = await parts.runtime.transaction((sql, publish) => placeOrder(sql, publish, request, at))
+    const placed = await parts.runtime.transaction((tx) => placeOrder(tx, request, at))
     parts.pages.changed({ orderId: placed.orderId })
     return accepted(placed)
   },

@@ -31,9 +31,9 @@ export const portalService = (changed: Changed): ServiceDefinition => {
     about: (payload: Payload<E>) => Parameters<Changed>[0],
   ): Handler =>
     handle(event, async (payload: Payload<E>, ctx: Context) => {
-      await ctx.transaction(async (sql) => {
-        await apply(sql, payload)
-        await sourceHeard(sql, ctx.envelope.source.replace(/^\//, ''))
+      await ctx.transaction(async (tx) => {
+        await apply(tx, payload)
+        await sourceHeard(tx, ctx.envelope.source.replace(/^\//, ''))
       })
       changed(about(payload))
     })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Publish, Sql } from 'firebreak'
+import type { Transaction } from 'firebreak'
 import { z } from 'zod'
 import { OrderPlaced } from '../../contracts/events.ts'
 import type { OrderPlaced as Order } from '../../contracts/payloads.ts'
@@ -80,21 +80,20 @@ export type Placed = { readonly orderId: string; readonly orderNumber: string }
 
 /** One order per key, however often the request is sent: answer, card and event in one commit. */
 export const placeOrder = async (
-  sql: Sql,
-  publish: Publish,
+  tx: Transaction,
   request: OrderRequest,
   at: { readonly key: string; readonly now: Instant; readonly tariffId?: string },
 ): Promise<Placed> => {
   const digest = createHash('sha256').update(JSON.stringify(request)).digest('hex')
-  const earlier = await findRequest(sql, at.key)
+  const earlier = await findRequest(tx, at.key)
   if (earlier !== undefined) {
     if (earlier.digest !== digest) throw new Problem(422, 'this Idempotency-Key was used for another order')
     return { orderId: earlier.order_id, orderNumber: earlier.order_number }
   }
-  const built = buildOrder(request, await nextCount(sql, 'orders'), at.now)
+  const built = buildOrder(request, await nextCount(tx, 'orders'), at.now)
   const order = at.tariffId === undefined ? built : { ...built, quote: { ...built.quote, tariffId: at.tariffId } }
-  await rememberRequest(sql, at.key, { digest, order_id: order.orderId, order_number: order.orderNumber })
-  await cardOrdered(sql, order)
-  publish(OrderPlaced, order)
+  await rememberRequest(tx, at.key, { digest, order_id: order.orderId, order_number: order.orderNumber })
+  await cardOrdered(tx, order)
+  tx.publish(OrderPlaced, order)
   return { orderId: order.orderId, orderNumber: order.orderNumber }
 }

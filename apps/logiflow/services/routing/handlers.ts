@@ -1,4 +1,4 @@
-import { handle, type ServiceDefinition, type Sql, service } from 'firebreak'
+import { handle, type ServiceDefinition, service, type Transaction } from 'firebreak'
 import { OrderPlaced, RouteCalculated } from '../../contracts/events.ts'
 import type { RouteCalculated as Route } from '../../contracts/payloads.ts'
 import { truckOf } from '../../domain/roads/fleet.ts'
@@ -14,25 +14,24 @@ export const READY_S = 300
 export type DispatchOptions = {
   /** The dispatcher has chosen; absent: routing does. */
   readonly truckId?: string
-  readonly publish: (route: Route) => void
 }
 
 /** One route per order, however often it is asked for: row and event in the caller's transaction. */
-export const dispatchOrder = async (sql: Sql, order: Order, options: DispatchOptions): Promise<Route> => {
-  const known = await routeOfOrder(sql, order.orderId)
+export const dispatchOrder = async (tx: Transaction, order: Order, options: DispatchOptions = {}): Promise<Route> => {
+  const known = await routeOfOrder(tx, order.orderId)
   if (known !== undefined) return known
   const wantedAt = plusSeconds(order.placedAt, READY_S)
-  if (options.truckId === undefined) await takeTurn(sql)
+  if (options.truckId === undefined) await takeTurn(tx)
   const chosen =
     options.truckId === undefined
-      ? chooseTruck(order, await busyUntil(sql), wantedAt)
+      ? chooseTruck(order, await busyUntil(tx), wantedAt)
       : { truck: truckOf(options.truckId), departAt: wantedAt }
   const route = planOrder(order, { ...chosen, routeId: newId(), calculatedAt: order.placedAt })
-  if (!(await insertRoute(sql, order.orderId, route))) {
+  if (!(await insertRoute(tx, order.orderId, route))) {
     // Another instance was asked for the same order at the same moment, and has answered.
-    return (await routeOfOrder(sql, order.orderId)) ?? route
+    return (await routeOfOrder(tx, order.orderId)) ?? route
   }
-  options.publish(route)
+  tx.publish(RouteCalculated, route)
   return route
 }
 
@@ -42,9 +41,7 @@ export const routing: ServiceDefinition = service({
   publishes: [RouteCalculated],
   handlers: [
     handle(OrderPlaced, async (order, ctx) => {
-      await ctx.transaction((sql) =>
-        dispatchOrder(sql, order, { publish: (route) => ctx.publish(RouteCalculated, route) }),
-      )
+      await ctx.transaction((tx) => dispatchOrder(tx, order))
     }),
   ],
 })

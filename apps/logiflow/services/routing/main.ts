@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { RouteCalculated } from '../../contracts/events.ts'
 import { dispatchRequest } from '../../contracts/requests.ts'
 import { runService } from '../../platform/service-process.ts'
 import { dispatchOrder, routing } from './handlers.ts'
@@ -18,9 +17,7 @@ await runService({
     /** A dispatcher sends a truck off: the route is stored and published in one commit, then accepted. */
     'POST /dispatches': async (request) => {
       const { order, truckId } = dispatchRequest.parse(await request.json())
-      const route = await runtime.transaction((sql, publish) =>
-        dispatchOrder(sql, order, { truckId, publish: (calculated) => publish(RouteCalculated, calculated) }),
-      )
+      const route = await runtime.transaction((tx) => dispatchOrder(tx, order, { truckId }))
       return { status: 202, json: { routeId: route.routeId, eta: route.eta } }
     },
     /** On-board units fetch their routes. */

@@ -14,7 +14,7 @@ export const tracking: ServiceDefinition = service({
   publishes: [PositionReported, EtaRevised, ShipmentPickedUp, ShipmentDelivered],
   handlers: [
     handle(RouteCalculated, async (route, ctx) => {
-      await ctx.transaction((sql) => insertPlan(sql, route))
+      await ctx.transaction((tx) => insertPlan(tx, route))
     }),
   ],
 })

@@ -24,15 +24,15 @@ await runService({
     /** On-board units report where they are; accepted once stored. */
     'POST /positions': async (request) => {
       const { positions } = positionBatch.parse(await request.json())
-      await runtime.transaction(async (sql, publish) => {
-        for (const position of positions) await observePosition(sql, publish, position, plans)
+      await runtime.transaction(async (tx) => {
+        for (const position of positions) await observePosition(tx, position, plans)
       })
       return { status: 202, json: { accepted: positions.length } }
     },
     /** Drivers scan a label when they load and when they deliver. */
     'POST /scans': async (request) => {
       const scan = labelScan.parse(await request.json())
-      const isKnown = await runtime.transaction((sql, publish) => observeScan(sql, publish, scan))
+      const isKnown = await runtime.transaction((tx) => observeScan(tx, scan))
       if (!isKnown) throw new Problem(404, `no shipment ${scan.shipmentId} yet`)
       return { status: 202, json: { accepted: 1 } }
     },

@@ -1,4 +1,4 @@
-import type { Publish, Sql } from 'firebreak'
+import type { Transaction } from 'firebreak'
 import { EtaRevised, PositionReported, ShipmentDelivered, ShipmentPickedUp } from '../../contracts/events.ts'
 import type { PositionReported as Position } from '../../contracts/payloads.ts'
 import { estimateEta, isWorthTelling } from '../../domain/roads/eta.ts'
@@ -37,15 +37,10 @@ const planFrom = (cache: PlanCache, active: ActivePlan): RoutePlan => {
 }
 
 /** Stores where a truck is, and tells when that moves an arrival by more than a quarter of an hour. */
-export const observePosition = async (
-  sql: Sql,
-  publish: Publish,
-  position: Position,
-  cache: PlanCache,
-): Promise<void> => {
-  if (!(await storePosition(sql, position))) return
-  publish(PositionReported, position)
-  const active = await activePlan(sql, position.truckId)
+export const observePosition = async (tx: Transaction, position: Position, cache: PlanCache): Promise<void> => {
+  if (!(await storePosition(tx, position))) return
+  tx.publish(PositionReported, position)
+  const active = await activePlan(tx, position.truckId)
   if (active === undefined) return
   const plan = planFrom(cache, active)
   if (position.reportedAt < plan.route.departAt) return
@@ -56,10 +51,10 @@ export const observePosition = async (
   for (const { seq, shipmentId, eta, reason, p90S } of estimateEta(plan, sighting).stops) {
     const stop = plan.route.stops[seq - 1]
     if (stop?.kind !== 'delivery') continue
-    const previousEta = await toldEta(sql, shipmentId)
+    const previousEta = await toldEta(tx, shipmentId)
     if (previousEta === undefined || !isWorthTelling(previousEta, eta)) continue
-    await tellEta(sql, shipmentId, eta)
-    publish(EtaRevised, {
+    await tellEta(tx, shipmentId, eta)
+    tx.publish(EtaRevised, {
       ...{ type: 'EtaRevised', shipmentId, orderId: stop.orderId, previousEta, eta, reason, p90S },
       basedOnPositionAt: position.reportedAt,
     })
@@ -69,18 +64,18 @@ export const observePosition = async (
 export type LabelScan = Scan & { readonly geo: Geo; readonly receiverInitials: string }
 
 /** False when this service has not heard of the shipment yet: the scanner keeps the scan and sends it again. */
-export const observeScan = async (sql: Sql, publish: Publish, scan: LabelScan): Promise<boolean> => {
-  const route = await planOfShipment(sql, scan.shipmentId)
+export const observeScan = async (tx: Transaction, scan: LabelScan): Promise<boolean> => {
+  const route = await planOfShipment(tx, scan.shipmentId)
   const stop = route?.stops.find((one) => one.shipmentId === scan.shipmentId && one.kind === scan.kind)
   if (route === undefined || stop === undefined) return false
-  if (!(await recordScan(sql, scan))) return true
+  if (!(await recordScan(tx, scan))) return true
   const { shipmentId, at, geo, receiverInitials } = scan
   const shared = { shipmentId, orderId: stop.orderId, geo, lateS: Math.max(0, secondsBetween(stop.window.to, at)) }
   if (scan.kind === 'delivery') {
-    publish(ShipmentDelivered, { type: 'ShipmentDelivered', ...shared, deliveredAt: at, receiverInitials })
+    tx.publish(ShipmentDelivered, { type: 'ShipmentDelivered', ...shared, deliveredAt: at, receiverInitials })
     return true
   }
-  publish(ShipmentPickedUp, {
+  tx.publish(ShipmentPickedUp, {
     ...{ type: 'ShipmentPickedUp', ...shared, truckId: route.truckId, pickedUpAt: at },
     ...{ pallets: Math.round(stop.ldmAfterCm / PALLET_LDM_CM), ldmCm: stop.ldmAfterCm },
   })

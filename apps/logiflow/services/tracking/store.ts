@@ -30,7 +30,7 @@ export const insertPlan = async (sql: Sql, route: RouteCalculated): Promise<void
     [route.routeId, route.truckId, route.departAt, route.stops.length, JSON.stringify(route)],
   )
   const deliveries = route.stops.filter((stop) => stop.kind === 'delivery')
-  await sql.run(
+  await sql.batch(
     `INSERT INTO shipments (shipment_id, order_id, route_id, told_eta) VALUES ($1, $2, $3, $4)
      ON CONFLICT (shipment_id) DO NOTHING`,
     deliveries.map((stop) => [stop.shipmentId, stop.orderId, route.routeId, stop.eta]),

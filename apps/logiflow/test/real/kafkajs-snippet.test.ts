@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createRuntime, type Database, type Log } from 'firebreak'
 import { Kafka, logLevel } from 'kafkajs'
-import { RouteCalculated } from '../../contracts/events.ts'
 import type { RouteCalculated as Route } from '../../contracts/payloads.ts'
 import { trucks } from '../../domain/roads/fleet.ts'
 import { type EngineSettings, topicNameOf } from '../../platform/engine-settings.ts'
@@ -48,11 +47,8 @@ const dispatchRoutes = async ({ log, database }: { log: Log; database: Database 
   const runtime = createRuntime({ service: routing, log, database })
   await runtime.start()
   const dispatched = Array.from({ length: ROUTES }, (_, index) =>
-    runtime.transaction((sql, publish) =>
-      dispatchOrder(sql, sampleOrder(index + 1), {
-        truckId: trucks[index % trucks.length]?.truckId ?? '',
-        publish: (route) => publish(RouteCalculated, route),
-      }),
+    runtime.transaction((tx) =>
+      dispatchOrder(tx, sampleOrder(index + 1), { truckId: trucks[index % trucks.length]?.truckId ?? '' }),
     ),
   )
   const routes = await Promise.all(dispatched)

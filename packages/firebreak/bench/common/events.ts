@@ -1,4 +1,5 @@
 import { type EventDefinition, event, type Schema } from 'firebreak'
+import { topic } from '../../src/define/topic.ts'
 import { partitions } from './settings.ts'
 
 export interface Measured {
@@ -27,8 +28,8 @@ export interface BenchEvents {
 }
 
 export const eventsOn = (prefix: string): BenchEvents => ({
-  Happened: event({ type: 'bench.happened', topic: `${prefix}.events`, key: 'id', schema, channel: { partitions } }),
-  Followed: event({ type: 'bench.followed', topic: `${prefix}.followed`, key: 'id', schema, channel: { partitions } }),
+  Happened: event({ type: 'bench.happened', topic: topic(`${prefix}.events`, { partitions }), key: 'id', schema }),
+  Followed: event({ type: 'bench.followed', topic: topic(`${prefix}.followed`, { partitions }), key: 'id', schema }),
 })
 
 const embedded = eventsOn('bench')

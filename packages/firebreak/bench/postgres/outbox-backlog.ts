@@ -90,7 +90,9 @@ function overheard(database: Database, looks: Look[]): Database {
       return database.query(sql, params)
     },
     commit: (units) => database.commit(units),
+    transaction: (body) => database.transaction(body),
     close: () => database.close(),
+    [Symbol.asyncDispose]: () => database.close(),
   }
 }
 

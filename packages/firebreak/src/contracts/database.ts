@@ -4,7 +4,7 @@
  *
  * An adapter is done when it passes `databaseConformance` of `firebreak/testing`.
  */
-export interface Database {
+export interface Database extends AsyncDisposable {
   readonly capabilities: DatabaseCapabilities
   /**
    * One statement on its own, committed when it resolves.
@@ -24,6 +24,12 @@ export interface Database {
    * **Errors** `FB_TRANSACTION_NESTED`, at once, inside a unit of the same database: it would wait for itself.
    */
   commit<T>(units: readonly SqlUnit<T>[], options?: CommitOptions): Promise<readonly Verdict<T>[]>
+  /**
+   * One unit of work in a commit of its own: what it resolves to is durable, and when it throws nothing of it is left.
+   *
+   * **Errors** what `body` throws, and those of `commit`.
+   */
+  transaction<T>(body: (sql: Sql) => Promise<T>): Promise<T>
   /** Idempotent; waits for the commit under way. */
   close(): Promise<void>
 }
@@ -59,11 +65,11 @@ export interface Sql {
    *
    * **Guarantee** A statement sees what the unit wrote before it. That a write without `RETURNING` has resolved says only
    * that it will be in the commit or take the unit with it: an engine may send it with what follows. Whoever needs its
-   * lock or its constraint checked at that moment asks for an answer: `RETURNING`, `run`, or `SELECT … FOR UPDATE`.
+   * lock or its constraint checked at that moment asks for an answer: `RETURNING`, `batch`, or `SELECT … FOR UPDATE`.
    */
   query<Row = SqlRow>(sql: string, params?: readonly SqlParam[]): Promise<readonly Row[]>
   /** The same statement for many parameter rows, in order. Resolves to the number of rows changed by all of them. */
-  run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number>
+  batch(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number>
 }
 
 /**

@@ -114,6 +114,26 @@ export const catalogue = {
     message: 'database {path} cannot be reached: {reason}',
     remedy: 'Work waits and goes on by itself when it is back.',
   },
+  FB_DEAD_LETTER_AMBIGUOUS: {
+    kind: 'permanent',
+    message: '{id} is the beginning of several dead letters: {shown}',
+    remedy: 'Type more of the id.',
+  },
+  FB_DEAD_LETTER_NOT_FOUND: {
+    kind: 'permanent',
+    message: 'there is no dead letter {id}',
+    remedy: 'List them with: firebreak dlq list',
+  },
+  FB_DEAD_LETTER_REASON: {
+    kind: 'permanent',
+    message: 'dead letter {id} is not discarded without a reason',
+    remedy: 'Say in the note why it may be given up.',
+  },
+  FB_DEAD_LETTER_STATE: {
+    kind: 'permanent',
+    message: 'dead letter {id} is {state}, so it cannot be {action}',
+    remedy: 'Show its history with: firebreak dlq show {id}',
+  },
   FB_DELIVERY_TIMEOUT: {
     kind: 'transient',
     message: 'the handler of {type} did not end within {deadlineMs} ms',
@@ -145,26 +165,6 @@ export const catalogue = {
     message: 'the row of {table} with {where} is not what was written there',
     remedy:
       'Restore the database from a backup. To go on without it, see with firebreak verify what is damaged, and delete these rows.',
-  },
-  FB_LETTER_AMBIGUOUS: {
-    kind: 'permanent',
-    message: '{id} is the beginning of several dead letters: {shown}',
-    remedy: 'Type more of the id.',
-  },
-  FB_LETTER_NOT_FOUND: {
-    kind: 'permanent',
-    message: 'there is no dead letter {id}',
-    remedy: 'List them with: firebreak dlq list',
-  },
-  FB_LETTER_REASON: {
-    kind: 'permanent',
-    message: 'dead letter {id} is not discarded without a reason',
-    remedy: 'Say in the note why it may be given up.',
-  },
-  FB_LETTER_STATE: {
-    kind: 'permanent',
-    message: 'dead letter {id} is {state}, so it cannot be {action}',
-    remedy: 'Show its history with: firebreak dlq show {id}',
   },
   FB_LOG_CORRUPT: {
     kind: 'config',

@@ -41,7 +41,19 @@ export function isFirebreakError(error: unknown, code?: ErrorCode): error is Fir
   return kinds.has(fieldOf(error, 'kind')) && typeof detail === 'object' && detail !== null
 }
 
-/** The message can never succeed: dead-letter it now instead of trying again. */
+/**
+ * The message can never succeed: dead-letter it now instead of trying again.
+ *
+ * @example
+ * ```ts
+ * import { permanent } from 'firebreak'
+ *
+ * export function checked(iban: string): string {
+ *   if (!iban.startsWith('DE')) throw permanent(`${iban} is no German IBAN`)
+ *   return iban
+ * }
+ * ```
+ */
 export function permanent(message: string, cause?: unknown): FirebreakError {
   return new FirebreakError('FB_HANDLER_PERMANENT', { message }, cause)
 }
@@ -50,6 +62,16 @@ export function permanent(message: string, cause?: unknown): FirebreakError {
  * The other side asked for a pause: try again after `afterMs`, and do not count it as a failure of ours.
  *
  * **Units** ms. Less than 100 ms, and what is no number, counts as 100 ms; more than an hour as an hour.
+ *
+ * @example
+ * ```ts
+ * import { seconds, throttled } from 'firebreak'
+ *
+ * export async function send(url: string): Promise<void> {
+ *   const { status, headers } = await fetch(url, { method: 'POST' })
+ *   if (status === 429) throw throttled(seconds(Number(headers.get('retry-after') ?? 1)))
+ * }
+ * ```
  */
 export function throttled(afterMs: number, message = 'asked to slow down', cause?: unknown): FirebreakError {
   return new FirebreakError('FB_HANDLER_THROTTLED', { message, afterMs }, cause)

@@ -18,7 +18,7 @@ export interface EventDefinition<S extends Schema = Schema, T extends boolean = 
   readonly upcast: Readonly<Record<number, (payload: never) => unknown>>
   /** Whether it can be published without a payload, and handlers get null. */
   readonly tombstone: T
-  /** Partitions of its topic when it has to be created; events of one topic must agree. */
+  /** Of its topic, when it has to be created; events of one topic agree. */
   readonly partitions: number
   readonly retentionMs: number
   readonly description: string

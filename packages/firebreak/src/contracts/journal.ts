@@ -2,11 +2,16 @@ import type { DeadReason } from './disposition.ts'
 import type { Partition, Position } from './log.ts'
 
 /**
- * The facts of what happened to each message, for logs, metrics and tests. Facts are told after they have become
- * durable, in order; whoever listens must not throw and gets no chance to change anything. `gap`: positions that the log no
+ * The facts of what happened to each message, for logs, metrics and tests. A listener hears them after they have become
+ * durable, in order, and cannot change anything; what it throws is a warning of the process. `gap`: positions that the log no
  * longer has, or never showed; on a log without gaps of its own, retention took them before they were handled.
  */
-export type Fact =
+export type Fact = FactWith<Error>
+
+/** As it is raised: anything can be thrown. */
+export type RaisedFact = FactWith<unknown>
+
+type FactWith<E> =
   | { readonly kind: 'started'; readonly instance: string }
   | { readonly kind: 'stopped'; readonly drained: boolean }
   | { readonly kind: 'halted'; readonly error: Error }
@@ -14,16 +19,20 @@ export type Fact =
   /** The database had been put back to an earlier time: the partition is read again from there. */
   | { readonly kind: 'rewound'; readonly partition: Partition; readonly to: number }
   | { readonly kind: 'released'; readonly partition: Partition; readonly drained: boolean }
-  | ({ readonly kind: 'done' | 'duplicate' | 'skipped'; readonly attempt: number } & About)
-  | ({ readonly kind: 'failed'; readonly attempt: number; readonly error: unknown } & About)
+  | ({ readonly kind: 'done'; readonly attempt: number } & About)
+  /** Its event had been handled before. */
+  | ({ readonly kind: 'duplicate'; readonly attempt: number } & About)
+  /** Its service has no handler for it. */
+  | ({ readonly kind: 'skipped'; readonly attempt: number } & About)
+  | ({ readonly kind: 'failed'; readonly attempt: number; readonly error: E } & About)
   | ({ readonly kind: 'parked'; readonly dueAtMs: number | null } & About)
   | ({
       readonly kind: 'dead-lettered'
       readonly letterId: string
       readonly reason: DeadReason
-      readonly error: unknown
+      readonly error: E
     } & About)
-  | ({ readonly kind: 'late-error'; readonly error: unknown } & About)
+  | ({ readonly kind: 'late-error'; readonly error: E } & About)
   | { readonly kind: 'gap'; readonly partition: Partition; readonly from: number; readonly to: number }
   | { readonly kind: 'published'; readonly count: number }
   /** The log has refused an event of the outbox for good: its key waits, and nothing else. Told once. */
@@ -35,7 +44,7 @@ export type Fact =
       readonly key: string | null
       readonly eventId: string | null
       readonly eventType: string | null
-      readonly error: unknown
+      readonly error: E
     }
   /** Calls of a dependency, or of one shard of it, are refused for `forMs`; then single ones are let through. */
   | {
@@ -47,13 +56,19 @@ export type Fact =
   | { readonly kind: 'breaker-closed'; readonly dependency: string; readonly shard: string | null }
   /** The first retry that the budget of a dependency refused, since it last paid for one. */
   | { readonly kind: 'budget-spent'; readonly dependency: string }
-  | { readonly kind: 'trouble'; readonly where: 'log' | 'database' | 'relay'; readonly error: unknown }
+  | { readonly kind: 'trouble'; readonly where: 'log' | 'database' | 'relay'; readonly error: E }
 
 interface About {
   readonly at: Position
   readonly key: string | null
   readonly eventId: string | null
   readonly eventType: string | null
+  /** Shared by everything that one cause has set off. */
+  readonly correlationId: string | null
 }
 
-export type Observer = (fact: Fact) => void
+/** Hears every fact of a runtime, with the name of its service. */
+export type Observer = (fact: Fact, service: string) => void
+
+/** Hears the facts of one kind. */
+export type FactListener<K extends Fact['kind']> = (fact: Extract<Fact, { readonly kind: K }>) => void

@@ -7,7 +7,7 @@ import type { Original } from './original.ts'
  * Pull, not push: the caller goes at its own pace, and a rebalance is a value it reads, not a callback it races.
  * An adapter is done when it passes `logConformance` of `firebreak/testing`.
  */
-export interface Log {
+export interface Log extends AsyncDisposable {
   readonly capabilities: LogCapabilities
   /**
    * Creates what is missing and changes nothing that exists; more partitions than before is a `FB_TOPIC_MISMATCH`, and what no

@@ -89,6 +89,22 @@ const anything: Schema = Object.freeze({
  *
  * **Errors** `FB_CONFIG` with every mistake at once, the arithmetic beside it: a retry or a hedge of what must not be sent
  * twice, a path that cannot be filled.
+ *
+ * @example
+ * ```ts
+ * import { call, policy } from 'firebreak'
+ * import { z } from 'zod'
+ *
+ * export const quote = call({
+ *   name: 'pricing.quote',
+ *   to: 'pricing',
+ *   method: 'GET',
+ *   path: '/routes/:routeId/quote',
+ *   request: z.object({ routeId: z.string() }),
+ *   response: z.object({ priceMinor: z.int() }),
+ *   policy: policy({ deadlineMs: 1000, attemptTimeoutMs: 300 }),
+ * })
+ * ```
  */
 export function call<
   const Path extends string,

@@ -1,10 +1,10 @@
-import { hours } from '../contracts/duration.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { EventDefinition } from '../contracts/event.ts'
 import { count, flag, type OptionTable, optionProblems, other, type Problems, shown } from '../contracts/option.ts'
 import type { Schema, SchemaInput, SchemaOutput } from '../contracts/schema.ts'
 import { fieldOf } from '../contracts/text/text-of.ts'
-import { topicNameProblems, topicOptions } from '../contracts/topic-options.ts'
+import { topicNameProblems } from '../contracts/topic-options.ts'
+import { type TopicDefinition, topicDefaults } from './topic.ts'
 import { describeWire, unreadableParts } from './wire-schema.ts'
 
 /** The fields of a payload that can be its key: those whose value is a string. */
@@ -13,7 +13,8 @@ export type StringField<T> = { [K in keyof T]-?: T[K] extends string ? K : never
 export interface EventSpec<S extends Schema, T extends boolean = false> {
   /** As CloudEvents has it: `order.placed`, `OrderPlaced`, `com.github.pull_request.opened`. */
   readonly type: string
-  readonly topic: string
+  /** What `topic()` made, or the name of a topic with the default settings. */
+  readonly topic: TopicDefinition | string
   readonly key: StringField<SchemaInput<S>> & StringField<SchemaOutput<S>>
   readonly schema: S
   readonly version?: number
@@ -24,14 +25,6 @@ export interface EventSpec<S extends Schema, T extends boolean = false> {
    * has no value: a topic that Kafka compacts forgets the key.
    */
   readonly tombstone?: T
-  /**
-   * The topic, as it is created where it is missing: 6 partitions and 7 days by default. All events of a topic agree on
-   * `partitions`; of `retentionMs` the longest counts. A topic with fewer partitions is `FB_TOPIC_MISMATCH`; one with more is
-   * used as it is. Another number moves keys to other partitions.
-   *
-   * **Units** `retentionMs` in ms.
-   */
-  readonly channel?: { readonly partitions?: number; readonly retentionMs?: number }
   readonly description?: string
 }
 
@@ -46,14 +39,7 @@ export const eventOptions: OptionTable<EventSpec<Schema, boolean>> = {
     default: false,
     meaning: 'whether it can be published without a payload, as a record without a value',
   }),
-  channel: other,
   description: other,
-}
-
-const { partitions, retentionMs } = topicOptions
-export const channelOptions: OptionTable<NonNullable<EventSpec<Schema, boolean>['channel']>> = {
-  partitions,
-  retentionMs,
 }
 
 // The part of CloudEvents' grammar that is safe in headers, tables, addresses and terminals.
@@ -68,22 +54,40 @@ const typePattern = /^[A-Za-z0-9][A-Za-z0-9._/:#-]{0,199}$/
  * transform.
  *
  * **Errors** `FB_CONFIG` with every mistake at once.
+ *
+ * @example
+ * ```ts
+ * import { event } from 'firebreak'
+ * import { z } from 'zod'
+ *
+ * export const OrderPlaced = event({
+ *   type: 'order.placed',
+ *   topic: 'orders',
+ *   key: 'orderId',
+ *   schema: z.object({ orderId: z.string(), amountMinor: z.int() }),
+ * })
+ * ```
  */
 export function event<S extends Schema, const T extends boolean = false>(spec: EventSpec<S, T>): EventDefinition<S, T> {
   const problems = problemsOf(spec)
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
-  const { version = 1, upcast, tombstone = false, channel, description = '' } = spec
+  const { version = 1, upcast, tombstone = false, description = '' } = spec
+  const {
+    name: topic,
+    partitions,
+    retentionMs,
+  } = typeof spec.topic === 'string' ? { name: spec.topic, ...topicDefaults } : spec.topic
   return Object.freeze({
     kind: 'event',
     type: spec.type,
     version,
-    topic: spec.topic,
+    topic,
     key: spec.key,
     schema: spec.schema,
     upcast: Object.freeze({ ...upcast }),
     tombstone: tombstone as T,
-    partitions: channel?.partitions ?? 6,
-    retentionMs: channel?.retentionMs ?? hours(24 * 7),
+    partitions,
+    retentionMs,
     description,
   })
 }
@@ -101,8 +105,8 @@ function problemsOf(spec: EventSpec<Schema, boolean>): Problems {
   if (typeof spec.key !== 'string' || spec.key === '') found.push(`${of}key must name a field, not ${shown(spec.key)}`)
   if (spec.schema !== undefined)
     found.push(...unreadableParts(spec.schema).map((part) => `${of}schema: ${part}. ${describeWire}`))
-  found.push(...topicNameProblems(spec.topic).map((problem) => `${of}${problem}`))
-  found.push(...optionProblems(channelOptions, spec.channel, `${of}channel.`))
+  const topicName: unknown = fieldOf(spec.topic, 'kind') === 'topic' ? fieldOf(spec.topic, 'name') : spec.topic
+  found.push(...topicNameProblems(topicName).map((problem) => `${of}${problem}`))
   found.push(...upcastProblems(spec).map((problem) => `${of}${problem}`))
   return found
 }

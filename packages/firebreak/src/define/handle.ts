@@ -2,7 +2,7 @@ import type { Context } from '../contracts/context.ts'
 import { seconds } from '../contracts/duration.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, Payload } from '../contracts/event.ts'
-import { choice, filled, ms, type OptionTable, optionProblems, other } from '../contracts/option.ts'
+import { choice, filled, ms, type OptionTable, optionProblems, other, type Problems } from '../contracts/option.ts'
 import { fieldOf, textOf } from '../contracts/text/text-of.ts'
 import { type RetryPolicy, retryDefaults, retryProblems } from '../policy/definition/retry.ts'
 import type { AnyCall } from './call.ts'
@@ -39,21 +39,47 @@ export interface Handler {
   readonly calls: readonly AnyCall[]
 }
 
+/** What a handler does with one event. Returning is done; throwing is a failed attempt, which is tried again. */
+export type HandlerRun<E extends AnyEvent> = (payload: Payload<E>, ctx: Context) => Promise<void> | void
+
+/** The options first, for a handler that is longer than they are. */
+export interface HandlerSpec<E extends AnyEvent> extends HandlerOptions {
+  readonly run: HandlerRun<E>
+}
+
 /**
  * Defines the handler of an event.
  *
  * **Guarantee** Runs at least once per event and one after the other per key; what it does inside its unit of work takes
  * effect once within the inbox window. **Errors** `FB_CONFIG`.
+ *
+ * @example
+ * ```ts
+ * import { event, handle, minutes } from 'firebreak'
+ * import { z } from 'zod'
+ *
+ * const schema = z.object({ orderId: z.string(), amountMinor: z.int() })
+ * const OrderPlaced = event({ type: 'order.placed', topic: 'orders', key: 'orderId', schema })
+ *
+ * export const storing = handle(OrderPlaced, async (order, ctx) => {
+ *   await ctx.transaction((tx) => tx.query('INSERT INTO orders VALUES ($1, $2)', [order.orderId, order.amountMinor]))
+ * })
+ * export const calling = handle(OrderPlaced, {
+ *   retry: { attemptsMax: 20 },
+ *   deadlineMs: minutes(2),
+ *   run: (order, ctx) => fetch(`https://example.com/${order.orderId}`, { signal: ctx.signal }).then(() => undefined),
+ * })
+ * ```
  */
 export function handle<E extends AnyEvent>(
   event: E,
-  run: (payload: Payload<E>, ctx: Context) => Promise<void> | void,
-  options: HandlerOptions = {},
+  how: HandlerRun<E> | HandlerSpec<E>,
+  also?: HandlerOptions,
 ): Handler {
-  const problems = optionProblems(handlerOptions, options)
-  const { retry: given, onExhausted = 'skip', transaction = 'shared', deadlineMs = seconds(30) } = options ?? {}
+  const { run, options, problems } = read(how, also)
+  const { retry: given, onExhausted = 'skip', transaction = 'shared', deadlineMs = seconds(30) } = options
   const retry = filled(retryDefaults, given)
-  const calls = Object.freeze([...(options?.calls ?? [])])
+  const calls = Object.freeze([...(options.calls ?? [])])
   const wrong = retryProblems(given)
   const found = [
     ...problems,
@@ -69,13 +95,24 @@ export function handle<E extends AnyEvent>(
   return Object.freeze({
     kind: 'handler',
     event,
-    run,
+    run: run as HandlerRun<E>,
     retry: Object.freeze(retry),
     deadlineMs,
     onExhausted,
     transaction,
     calls,
   })
+}
+
+/** Both ways to write it; what is given may come from JavaScript. */
+function read<E extends AnyEvent>(
+  how: HandlerRun<E> | HandlerSpec<E>,
+  also: HandlerOptions | undefined,
+): { readonly run: unknown; readonly options: HandlerOptions; readonly problems: Problems } {
+  if (typeof how === 'function' || typeof how !== 'object' || how === null)
+    return { run: how, options: also ?? {}, problems: optionProblems(handlerOptions, also) }
+  const twice = also === undefined ? [] : ['its options are given twice: beside run, or behind the function, not both']
+  return { run: fieldOf(how, 'run'), options: how, problems: [...optionProblems(handlerSpecOptions, how), ...twice] }
 }
 
 export const handlerOptions: OptionTable<HandlerOptions> = {
@@ -93,6 +130,7 @@ export const handlerOptions: OptionTable<HandlerOptions> = {
   }),
   calls: other,
 }
+const handlerSpecOptions: OptionTable<HandlerSpec<AnyEvent>> = { ...handlerOptions, run: other }
 
 // Attempts of two layers multiply, and a handler that is tried again sends everything again.
 function layerProblems({ attemptsMax }: RetryPolicy, calls: readonly AnyCall[]): readonly string[] {

@@ -63,7 +63,25 @@ export interface ServiceDefinition {
   readonly description: string
 }
 
-/** Defines a service. **Errors** `FB_CONFIG` with every mistake at once. */
+/**
+ * Defines a service. **Errors** `FB_CONFIG` with every mistake at once.
+ *
+ * @example
+ * ```ts
+ * import { event, handle, service } from 'firebreak'
+ * import { z } from 'zod'
+ *
+ * const schema = z.object({ orderId: z.string() })
+ * const OrderPlaced = event({ type: 'order.placed', topic: 'orders', key: 'orderId', schema })
+ * const OrderBilled = event({ type: 'order.billed', topic: 'bills', key: 'orderId', schema })
+ *
+ * export const billing = service({
+ *   name: 'billing',
+ *   publishes: [OrderBilled],
+ *   handlers: [handle(OrderPlaced, (order, ctx) => ctx.publish(OrderBilled, order))],
+ * })
+ * ```
+ */
 export function service(spec: ServiceSpec): ServiceDefinition {
   const refused = shapeProblems(spec)
   const { name, handlers: given = [], publishes = [], calls: own = [] } = refused.length > 0 ? readable(spec) : spec
@@ -71,7 +89,11 @@ export function service(spec: ServiceSpec): ServiceDefinition {
   const problems = [...refused]
   for (const handler of given) {
     if (handlers.has(handler.event.type))
-      problems.push(`${name} handles ${handler.event.type} twice; make it two services`)
+      problems.push(
+        `${name} has two handlers of ${handler.event.type}. A service notes for each event that it is done, and with two ` +
+          `handlers it could not say which: do both in one handler, or make it two services, each with progress, retries ` +
+          `and dead letters of its own`,
+      )
     handlers.set(handler.event.type, handler)
   }
   const calls = new Set([...own, ...[...handlers.values()].flatMap((handler) => handler.calls)])
@@ -132,7 +154,7 @@ function readable(spec: unknown): Pick<ServiceSpec, 'name' | 'handlers' | 'publi
   }
 }
 
-// A type has one definition, and the events of one topic agree on its partitions: the number decides where a key lives.
+// A type has one definition, and so has a topic: its partitions decide where a key lives, and its retention what is kept.
 function disagreements(handled: readonly AnyEvent[], published: readonly AnyEvent[]): string[] {
   const problems: string[] = []
   const byType = new Map<string, AnyEvent>()
@@ -142,9 +164,11 @@ function disagreements(handled: readonly AnyEvent[], published: readonly AnyEven
     if (twin !== event) problems.push(`${event.type} is defined twice; export it from one module`)
     byType.set(event.type, event)
     const neighbour = byTopic.get(event.topic) ?? event
-    if (neighbour.partitions !== event.partitions) {
+    for (const setting of ['partitions', 'retentionMs'] as const) {
+      if (neighbour[setting] === event[setting]) continue
       problems.push(
-        `topic ${event.topic}: ${neighbour.type} says ${neighbour.partitions} partitions, ${event.type} ${event.partitions}`,
+        `topic ${event.topic}: ${neighbour.type} says ${setting} ${neighbour[setting]}, ${event.type} ${event[setting]}; define it once ` +
+          `with topic() for both`,
       )
     }
     byTopic.set(event.topic, neighbour)

@@ -53,7 +53,18 @@ export interface Admission {
   readonly stats: AdmissionStats
 }
 
-/** Makes an admission. **Errors** `FB_CONFIG` with every mistake at once. */
+/**
+ * Makes an admission. **Errors** `FB_CONFIG` with every mistake at once.
+ *
+ * @example
+ * ```ts
+ * import { createAdmission, fastifyAdmission } from 'firebreak/http'
+ * import Fastify from 'fastify'
+ *
+ * const app = Fastify()
+ * await app.register(fastifyAdmission(createAdmission({ concurrency: 20 })))
+ * ```
+ */
 export function createAdmission(options: AdmissionOptions): Admission {
   const problems = problemsOf(options)
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })

@@ -28,6 +28,13 @@ import { KafkaCursor } from './reading/kafka-cursor.ts'
  * **Guarantee** What `append` has acknowledged is on all replicas in sync; a key keeps its order under retries. Only
  * committed transactions of foreign producers are read. Values of entries are views into what was fetched: copy what you
  * keep for long.
+ *
+ * @example
+ * ```ts
+ * import { kafkaLog } from 'firebreak/kafka'
+ *
+ * export const log = kafkaLog({ brokers: ['kafka-1:9092', 'kafka-2:9092'], clientId: 'billing', compression: 'zstd' })
+ * ```
  */
 export function kafkaLog(options: KafkaOptions): Log {
   return createKafkaLog(new Connections(settingsOf(options)))
@@ -96,6 +103,10 @@ class KafkaLog implements Log {
 
   inspect(): LogInspection {
     return kafkaInspection(this.#cluster)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   close(): Promise<void> {

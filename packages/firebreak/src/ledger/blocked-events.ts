@@ -93,7 +93,7 @@ export async function insertBlocked(sql: Sql, refusals: readonly Refusal[], nowM
     const about = [record.topic, record.key, id, type, errorClass, message].map(storable)
     return [seq, shard, ...about, nowMs, JSON.stringify([first])]
   })
-  await sql.run(insert, rows)
+  await sql.batch(insert, rows)
 }
 
 export async function blockedPlaces(database: Database): Promise<readonly BlockedPlace[]> {
@@ -110,7 +110,7 @@ export async function beginTries(sql: Sql, seqs: readonly number[], nowMs: numbe
 
 /** Who takes shards over: what the holder before was trying keeps nobody from deciding for longer, however wrong its clock. */
 export async function capTries(sql: Sql, shards: readonly number[], nowMs: number): Promise<void> {
-  await sql.run(
+  await sql.batch(
     capTry,
     shards.map((shard) => [shard, nowMs + tryMaxMs]),
   )
@@ -125,12 +125,12 @@ export interface TryEnd {
 
 export async function endTries(sql: Sql, ends: readonly TryEnd[]): Promise<void> {
   const rows = ends.map(({ row, errorClass, message }) => [row.seq, storable(errorClass), storable(message)])
-  if (rows.length > 0) await sql.run(endTry, rows)
+  if (rows.length > 0) await sql.batch(endTry, rows)
 }
 
 /** They have gone by themselves. */
 export async function removeBlocked(sql: Sql, seqs: readonly number[]): Promise<void> {
-  await sql.run(
+  await sql.batch(
     went,
     seqs.map((seq) => [seq]),
   )

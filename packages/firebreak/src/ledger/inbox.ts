@@ -57,7 +57,7 @@ export class Inbox {
     const first = this.#marks
     this.#marks += ids.length
     this.#sinceSweep += ids.length
-    const added = await sql.run(this.#tables.insert, this.#tables.rows(ids, nowMs, first))
+    const added = await sql.batch(this.#tables.insert, this.#tables.rows(ids, nowMs, first))
     if (added === ids.length) return { first, known: none }
     // Rare, so it may be slow: whose mark is not the one just written was there before.
     const known = new Set<string>()
@@ -70,7 +70,7 @@ export class Inbox {
 
   /** Takes marks back whose units have come to nothing. */
   async unmark(sql: Sql, marks: readonly (readonly [id: string, mark: number])[]): Promise<void> {
-    await sql.run(unmark, marks)
+    await sql.batch(unmark, marks)
   }
 
   /**
@@ -94,7 +94,7 @@ export class Inbox {
       const [end] = await this.#database.query<{ event_id: string }>(stretch, [this.#sweptTo, sweepEvery * 2 - 1])
       const params = [this.#sweptTo, end?.event_id ?? lastId, nowMs - this.#windowMs]
       const [verdict] = await this.#database.commit([
-        async (sql) => countForgotten(sql, await sql.run(forget, [params])),
+        async (sql) => countForgotten(sql, await sql.batch(forget, [params])),
       ])
       if (verdict?.ok === false) throw verdict.error
       this.#sweptTo = end?.event_id ?? ''

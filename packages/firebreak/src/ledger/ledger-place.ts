@@ -3,6 +3,7 @@
  * schemas a bare name means whatever a connection's search path finds first, which may be the table of another service.
  */
 import type { CommitOptions, Database, Sql, SqlRow, SqlUnit, SqlValue } from '../contracts/database.ts'
+import { inTransaction } from '../contracts/sql/in-transaction.ts'
 
 // Not behind a schema, in a text, or as the name of an index, which lives where its table does.
 const tableName = /(?<![.'"^\w]|INDEX )fb_\w+/g
@@ -11,7 +12,7 @@ const tableName = /(?<![.'"^\w]|INDEX )fb_\w+/g
 export function inLedger(database: Database): Database {
   const place = placeOf(database)
   if (place === undefined) return database
-  return {
+  const placed: Database = {
     capabilities: database.capabilities,
     query<Row = SqlRow>(text: string, params?: readonly SqlValue[]): Promise<readonly Row[]> {
       return database.query<Row>(place.placed(text), params)
@@ -25,8 +26,11 @@ export function inLedger(database: Database): Database {
         ),
         options,
       ),
+    transaction: (body) => inTransaction(placed, body),
     close: () => database.close(),
+    [Symbol.asyncDispose]: () => database.close(),
   }
+  return placed
 }
 
 /** For a commit that has units of the ledger and of the user: the handle of a unit of the ledger. */
@@ -59,7 +63,7 @@ class Place {
   within(sql: Sql): Sql {
     return {
       query: (text, params) => sql.query(this.placed(text), params),
-      run: (text, rows) => sql.run(this.placed(text), rows),
+      batch: (text, rows) => sql.batch(this.placed(text), rows),
     }
   }
 }

@@ -8,12 +8,12 @@ import { storable } from './storable.ts'
  * `open` waits for a person; `replaying` is parked again in its service; `resolved` succeeded on replay; `superseded` was
  * replaced by an edited copy; `discarded` was given up with a reason.
  */
-export type LetterState = 'open' | 'replaying' | 'resolved' | 'superseded' | 'discarded'
+export type DeadLetterState = 'open' | 'replaying' | 'resolved' | 'superseded' | 'discarded'
 
 /** A record that its service could not handle: original bytes, every attempt, and what people did about it. */
 export interface DeadLetter {
   readonly id: string
-  readonly state: LetterState
+  readonly state: DeadLetterState
   readonly reason: DeadReason
   /** It killed the process. */
   readonly crash: boolean
@@ -31,18 +31,18 @@ export interface DeadLetter {
   readonly attempts: readonly Attempt[]
   readonly replays: number
   readonly atMs: number
-  readonly history: readonly LetterAction[]
+  readonly history: readonly DeadLetterAction[]
 }
 
-export interface LetterAction {
+export interface DeadLetterAction {
   readonly atMs: number
   readonly action: 'dead-lettered' | 'replayed' | 'edited' | 'discarded' | 'resolved'
   readonly by: string
   readonly note: string
 }
 
-export interface LetterFilter {
-  readonly state?: LetterState
+export interface DeadLetterFilter {
+  readonly state?: DeadLetterState
   readonly eventType?: string
   readonly fingerprint?: string
   /** Only ids between these two, both included. */
@@ -50,7 +50,7 @@ export interface LetterFilter {
 }
 
 /** A page of a list: the letters behind the one with the id `after`, at most `max` of them. */
-export interface LetterPage extends LetterFilter {
+export interface DeadLetterPage extends DeadLetterFilter {
   readonly after?: string
   readonly max?: number
 }
@@ -103,9 +103,9 @@ export async function reopenLetter(sql: Sql, before: DeadLetter, failed: DeadLet
 }
 
 export interface StateChange {
-  readonly from: LetterState
-  readonly to: LetterState
-  readonly action: LetterAction
+  readonly from: DeadLetterState
+  readonly to: DeadLetterState
+  readonly action: DeadLetterAction
 }
 
 /** False when somebody else changed the letter first. */
@@ -123,7 +123,7 @@ export async function changeLetter(sql: Sql, letter: DeadLetter, change: StateCh
  * **Guarantee** Page by page each letter that is there all the time comes once, while others are added and decided: its id
  * begins with the time and never changes, not by a replay that fails either.
  */
-export async function listLetters(database: Database, page: LetterPage = {}): Promise<readonly DeadLetter[]> {
+export async function listLetters(database: Database, page: DeadLetterPage = {}): Promise<readonly DeadLetter[]> {
   const { where, params } = conditions(page, page.after === undefined ? [] : [['id <', page.after]])
   const sql = `SELECT * FROM fb_dead_letters ${where} ORDER BY id DESC LIMIT $${params.length + 1}`
   const rows = await database.query(sql, [...params, page.max ?? 100])
@@ -133,7 +133,7 @@ export async function listLetters(database: Database, page: LetterPage = {}): Pr
 /** In the order of the log, behind `after`: the order in which letters of one key must come back. */
 export async function lettersInLogOrder(
   database: Database,
-  filter: LetterFilter,
+  filter: DeadLetterFilter,
   { after, max }: { readonly after: LetterPlace | undefined; readonly max: number },
 ): Promise<readonly DeadLetter[]> {
   const behind = after === undefined ? [] : [after.topic, after.partition, after.offset, after.id]
@@ -146,7 +146,7 @@ export async function lettersInLogOrder(
   return checkSeals(letterSeal, rows, database.capabilities).map(letterOf)
 }
 
-export async function countLetters(database: Database, filter: LetterFilter = {}): Promise<number> {
+export async function countLetters(database: Database, filter: DeadLetterFilter = {}): Promise<number> {
   const { where, params } = conditions(filter, [])
   const [row] = await database.query<{ n: number }>(`SELECT COUNT(*) AS n FROM fb_dead_letters ${where}`, params)
   return row?.n ?? 0
@@ -187,7 +187,7 @@ export async function heldLanes(
 }
 
 function conditions(
-  { state, eventType, fingerprint, ids }: LetterFilter,
+  { state, eventType, fingerprint, ids }: DeadLetterFilter,
   more: readonly (readonly [string, string])[],
 ): { where: string; params: SqlValue[] } {
   const wanted: readonly (readonly [string, string | undefined])[] = [
@@ -208,7 +208,7 @@ function letterOf(row: SqlRow): DeadLetter {
   const maybe = (column: string): string | null => row[column] as string | null
   return {
     id: text('id'),
-    state: text('state') as LetterState,
+    state: text('state') as DeadLetterState,
     reason: text('reason') as DeadReason,
     crash: row['crash'] === 1,
     hold: row['hold'] === 1,
@@ -229,6 +229,6 @@ function letterOf(row: SqlRow): DeadLetter {
     attempts: JSON.parse(text('attempts')) as Attempt[],
     replays: Number(row['replays']),
     atMs: Number(row['at_ms']),
-    history: JSON.parse(text('history')) as LetterAction[],
+    history: JSON.parse(text('history')) as DeadLetterAction[],
   }
 }

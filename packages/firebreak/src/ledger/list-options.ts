@@ -1,11 +1,11 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import { count, type OptionTable, optionProblems, other } from '../contracts/option.ts'
 import type { BlockedPage } from './blocked-events.ts'
-import type { LetterPage } from './letters.ts'
+import type { DeadLetterPage } from './letters.ts'
 
 const max = count('rows', { least: 1, default: 100, meaning: 'rows of one list' })
 
-export const letterFilterOptions: OptionTable<LetterPage> = {
+export const letterFilterOptions: OptionTable<DeadLetterPage> = {
   state: other,
   eventType: other,
   fingerprint: other,

@@ -57,7 +57,7 @@ async function createTables(sql: Sql, at: StepPlace): Promise<void> {
     topic TEXT NOT NULL, part BIGINT NOT NULL, position BIGINT NOT NULL, alone BIGINT NOT NULL,
     PRIMARY KEY (topic, part, position))`)
   await sql.query(`CREATE TABLE fb_leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms BIGINT NOT NULL)`)
-  await sql.run('INSERT INTO fb_meta (name, value) VALUES ($1, $2)', [['outbox-seq', '0']])
+  await sql.batch('INSERT INTO fb_meta (name, value) VALUES ($1, $2)', [['outbox-seq', '0']])
 }
 
 /** Several instances send at the same time, each its own shards; people's decisions get a number that instances watch. */
@@ -82,8 +82,8 @@ async function shardOutbox(sql: Sql, at: StepPlace): Promise<void> {
   })
   const insert =
     'INSERT INTO fb_outbox (shard, seq, topic, msg_key, headers, value, at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)'
-  if (rows.length > 0) await sql.run(insert, rows)
-  await sql.run('INSERT INTO fb_meta (name, value) VALUES ($1, $2)', [['desk-seq', '0']])
+  if (rows.length > 0) await sql.batch(insert, rows)
+  await sql.batch('INSERT INTO fb_meta (name, value) VALUES ($1, $2)', [['desk-seq', '0']])
 }
 
 /** What the log refuses is kept with its reason, until it goes or a person decides. */
@@ -104,7 +104,7 @@ async function dateParked(sql: Sql, { nowMs }: StepPlace): Promise<void> {
 
 /** Marks are dated by the time of the ledger, which goes on from what the dates of the older ones are. */
 async function keepTime(sql: Sql, { nowMs }: StepPlace): Promise<void> {
-  await sql.run('INSERT INTO fb_meta (name, value) VALUES ($1, $2)', [['ledger-time', String(nowMs)]])
+  await sql.batch('INSERT INTO fb_meta (name, value) VALUES ($1, $2)', [['ledger-time', String(nowMs)]])
 }
 
 const sealedAtOnce = 500
@@ -123,7 +123,7 @@ async function keepOriginals(sql: Sql, { dialect }: StepPlace): Promise<void> {
     for (;;) {
       const rows = await sql.query(`${unsealed}${isDone} LIMIT ${sealedAtOnce}`)
       if (rows.length === 0) break
-      await sql.run(
+      await sql.batch(
         seal,
         rows.map((row) => [sealOfRow(sealed, row), ...place.map((name) => row[name] ?? null)]),
       )

@@ -52,7 +52,7 @@ export async function addToOutbox(
 }
 
 async function insertOutbox(sql: Sql, rows: readonly OutboxRow[], nowMs: number): Promise<void> {
-  await sql.run(
+  await sql.batch(
     insert,
     rows.map((row) => [...sealedValues(row), nowMs]),
   )
@@ -77,7 +77,7 @@ export async function readOutbox(
 }
 
 export async function removeFromOutbox(sql: Sql, rows: readonly OutboxPlace[]): Promise<void> {
-  await sql.run(
+  await sql.batch(
     remove,
     rows.map(({ shard, seq }) => [shard, seq]),
   )

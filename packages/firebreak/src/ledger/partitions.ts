@@ -66,7 +66,7 @@ export async function releasePartition(
   sql: Sql,
   { topic, partition, epoch, holder }: Partition & Pick<Claim, 'epoch' | 'holder'>,
 ): Promise<boolean> {
-  return (await sql.run(dropHolder, [[topic, partition, holder, epoch, epoch + 1]])) > 0
+  return (await sql.batch(dropHolder, [[topic, partition, holder, epoch, epoch + 1]])) > 0
 }
 
 /**
@@ -81,7 +81,7 @@ export async function advanceEpochs<C extends Partition & Pick<Claim, 'epoch' | 
 ): Promise<readonly C[]> {
   if (claims.length === 0) return claims
   const rows = claims.map(({ topic, partition, epoch, holder }) => [topic, partition, epoch, holder])
-  if ((await sql.run(advance, rows)) === claims.length) return []
+  if ((await sql.batch(advance, rows)) === claims.length) return []
   const lost: C[] = []
   for (const claim of claims) {
     const [row] = await sql.query<Pick<ClaimRow, 'epoch' | 'holder'>>(one, [claim.topic, claim.partition])
@@ -120,7 +120,7 @@ export interface Progress {
 
 /** Writes both sides of the ledger, partition by partition: which positions are finished, and under which accounts. */
 export async function recordProgress(sql: Sql, progress: readonly Progress[]): Promise<void> {
-  await sql.run(
+  await sql.batch(
     finish,
     progress.map(({ at, first, next, above, gaps, delta: d }) => {
       const counts = [d.done, d.duplicate, d.skipped, d.parked, d.dead, d.discarded]

@@ -41,9 +41,9 @@ async function migrate(
     }
   }
   // An older ledger has forgotten marks that nobody counted.
-  if (version === 0) await sql.run(upsert, [[forgottenMarks, '0']])
+  if (version === 0) await sql.batch(upsert, [[forgottenMarks, '0']])
   if (version < steps.length) {
-    await sql.run(upsert, [
+    await sql.batch(upsert, [
       ['service', service],
       ['ledger-version', String(steps.length)],
     ])

@@ -7,6 +7,7 @@
 import { type PoolClient, Query, type QueryConfig, type QueryResult, type Submittable } from 'pg'
 import type { Sql } from '../contracts/database.ts'
 import { checkCount, statementInvalid } from '../contracts/sql/sql-text.ts'
+import { TransactionHandle } from '../contracts/transaction.ts'
 import type { DriverQuery, Step } from './round-trip.ts'
 import { readWithinUnit } from './statement.ts'
 import { statementError } from './statement-errors.ts'
@@ -23,10 +24,11 @@ import { UnitHandle } from './unit-handle.ts'
  * for what `sql.query` refuses in a text.
  */
 export function pgClient(sql: Sql): PoolClient {
-  if (!(sql instanceof UnitHandle))
+  const handle = TransactionHandle.sqlOf(sql)
+  if (!(handle instanceof UnitHandle))
     throw statementInvalid('it takes the handle of a unit on postgresDatabase', 'pgClient(sql)')
   // Of a client it has what libraries call that wait for promises.
-  const client: Pick<PoolClient, 'release'> = new UnitClient(sql)
+  const client: Pick<PoolClient, 'release'> = new UnitClient(handle)
   return client as PoolClient
 }
 

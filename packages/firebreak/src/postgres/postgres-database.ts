@@ -11,12 +11,14 @@ import type {
   CommitOptions,
   Database,
   DatabaseCapabilities,
+  Sql,
   SqlParam,
   SqlRow,
   SqlUnit,
   Verdict,
 } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
+import { inTransaction } from '../contracts/sql/in-transaction.ts'
 import { isInsideUnit } from '../node/open-units.ts'
 import { catalogueVersion } from './catalogue.ts'
 import { settleDoubt } from './commit-fate.ts'
@@ -35,6 +37,13 @@ import { type Committed, Outdated, RunAgain, Transaction } from './transaction.t
  * 0; bytea as Uint8Array; everything else (numeric, json, dates and times, arrays) as the text that the server writes.
  * **Errors** `FB_CONFIG` at once; on use `FB_DATABASE_UNAVAILABLE`, `FB_DATABASE_BUSY`, `FB_DATABASE_FULL`,
  * `FB_DATABASE_READONLY`, `FB_DATABASE_REFUSED`, and `FB_COMMIT_UNKNOWN` from `commit` alone.
+ *
+ * @example
+ * ```ts
+ * import { postgresDatabase } from 'firebreak/postgres'
+ *
+ * export const database = postgresDatabase({ url: 'postgresql://billing@db.internal/billing', poolMax: 10 })
+ * ```
  */
 export function postgresDatabase(options: PostgresDatabaseOptions): Database {
   return new PostgresDatabase(connectionSettings(options))
@@ -110,6 +119,10 @@ class PostgresDatabase implements Database {
     })
   }
 
+  transaction<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
+    return inTransaction(this, body)
+  }
+
   // Savepoints cost a quarter of a commit of small units, and hardly a unit ever needs one: where one has failed, or has
   // changed its session, the groups that follow are guarded at once.
   async #commitOn<T>(link: Link, units: readonly SqlUnit<T>[], own: boolean): Promise<Committed<T>> {
@@ -151,6 +164,10 @@ class PostgresDatabase implements Database {
   #refuseInside(what: string): void {
     const { place } = this.#connections
     if (place !== undefined && isInsideUnit(place)) throw new FirebreakError('FB_TRANSACTION_NESTED', { what })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   close(): Promise<void> {

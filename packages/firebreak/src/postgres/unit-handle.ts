@@ -116,7 +116,7 @@ export class UnitHandle implements Sql {
     }) as Promise<readonly Row[]>
   }
 
-  run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
+  batch(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
     return this.quietly(() => {
       const steps = this.#carrier.inserts.steps(sql, rows)
       this.admit(sql)

@@ -1,27 +1,27 @@
 import type { AnyCallSignature, CallOptions, CallRequest, CallResponse } from '../contracts/call.ts'
-import type { Sql } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
-import type { AnyEvent, PayloadInput, Publish, TombstoneEvent, TombstoneKey } from '../contracts/event.ts'
-import type { LogRecord } from '../contracts/log.ts'
+import type { AnyEvent, PayloadInput, TombstoneEvent, TombstoneKey } from '../contracts/event.ts'
+import type { Fact, FactListener, RaisedFact } from '../contracts/journal.ts'
 import { filled, optionProblems } from '../contracts/option.ts'
-import { statementInvalid } from '../contracts/sql/sql-text.ts'
+import type { Transaction } from '../contracts/transaction.ts'
 import { topicsOf } from '../define/topics-of.ts'
 import { ledgerId } from '../ledger/ledger-id.ts'
 import { inLedger } from '../ledger/ledger-place.ts'
 import { openLedger } from '../ledger/schema.ts'
 import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
-import { inContextOfNow, isInsideUnit, outsideUnits } from '../node/open-units.ts'
+import { outsideUnits } from '../node/open-units.ts'
 import { nextTurn } from '../node/turn.ts'
 import { DeadlineWatch } from '../policy/deadline-watch.ts'
 import { CallGate } from './calls/call-gate.ts'
 import { Committer } from './commit/committer.ts'
-import { bareUnit } from './commit/unit.ts'
 import { deliver } from './delivery/deliver.ts'
 import { Lanes } from './delivery/lanes.ts'
 import { Parking } from './delivery/parking.ts'
 import { bootProblems, waitUntilAlone } from './instance/boot-checks.ts'
 import type { Engine } from './instance/engine.ts'
+import { Facts } from './instance/facts.ts'
+import { type Health, healthOf } from './instance/health.ts'
 import { limitDefaults, stopOptions } from './instance/limits.ts'
 import { noDatabase } from './instance/no-database.ts'
 import { type RuntimeOptions, refuseWithoutParts } from './instance/runtime-options.ts'
@@ -35,15 +35,14 @@ import type { Delivery } from './message/message.ts'
 import { mirrorTopic } from './message/mirror.ts'
 import { Publisher } from './message/publisher.ts'
 import { TopicSettings } from './message/topic-settings.ts'
-import { type LetterDesk, letterDesk } from './operator/letter-desk.ts'
-import { type OutboxDesk, outboxDesk } from './operator/outbox-desk.ts'
+import { type BlockedEvents, blockedEvents } from './operator/blocked-events.ts'
+import { type DeadLetters, deadLetters } from './operator/dead-letters.ts'
 import { Relay } from './outbox/relay.ts'
+import { outsideTransaction } from './outside-transaction.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
-import { quietly } from './user-code/quietly.ts'
-import { resultOf } from './user-code/thenable.ts'
 
 /** A running service: the composition root of its parts. Does not own the log and the database: close them after it. */
-export interface Runtime {
+export interface Runtime extends AsyncDisposable {
   /**
    * Checks the set-up, creates topics and ledger, joins the group. Once; a runtime that could not start is stopped.
    *
@@ -52,7 +51,7 @@ export interface Runtime {
   start(): Promise<void>
   /**
    * Stops intake, lets running handlers end within `drainMs` (default from limits), sends the outbox, leaves the group.
-   * Idempotent. What did not end is redelivered by the next start. **Errors** `FB_CONFIG` for a `drainMs` that is none.
+   * Idempotent; `await using` does it at the end of a block. What did not end is redelivered by the next start. **Errors** `FB_CONFIG` for a `drainMs` that is none.
    *
    * **Guarantee** Resolves within `drainMs` and 2 s, also when the database or the log does not answer.
    */
@@ -67,7 +66,7 @@ export interface Runtime {
   /** A tombstone: a record without a value, for events that declare it. */
   publish<E extends TombstoneEvent>(event: E, payload: null, at: TombstoneKey & Partial<Cause>): Promise<string>
   /** SQL and events in one commit, from outside a handler: an HTTP request, a script. */
-  transaction<T>(body: (sql: Sql, publish: Publish) => Promise<T>, cause?: Partial<Cause>): Promise<T>
+  transaction<T>(body: (tx: Transaction) => Promise<T>, cause?: Partial<Cause>): Promise<T>
   /**
    * Makes a call that the service declares, from outside a handler.
    *
@@ -78,15 +77,38 @@ export interface Runtime {
     request: CallRequest<C>,
     options?: CallOptions,
   ): Promise<CallResponse<C>>
-  readonly letters: LetterDesk
+  /** Records that this service could not handle. */
+  readonly deadLetters: DeadLetters
   /** Events that the log has refused. */
-  readonly outbox: OutboxDesk
+  readonly outbox: BlockedEvents
   stats(): RuntimeStats
+  /** Whether it can work, and why not: for the liveness and readiness routes of a service. Asks nobody, so it is cheap. */
+  health(): Health
+  /**
+   * Hears the facts of one kind: `runtime.on('dead-lettered', ({ error }) => …)`. Returns what ends it. `observe` hears all, and
+   * earlier: what is listened to from here on misses what has been.
+   */
+  on<K extends Fact['kind']>(kind: K, listener: FactListener<K>): () => void
   /** Resolves when the runtime has stopped, rejects when it had to halt. */
   readonly done: Promise<void>
 }
 
-/** Builds the runtime of one service instance; nothing happens before `start()`. **Errors** `FB_CONFIG` without its parts. */
+/**
+ * Builds the runtime of one service instance; nothing happens before `start()`. **Errors** `FB_CONFIG` without its parts.
+ *
+ * @example
+ * ```ts
+ * import { createRuntime, logTo, type ServiceDefinition, sqliteDatabase, sqliteLog } from 'firebreak'
+ *
+ * export async function run(billing: ServiceDefinition, stop: Promise<void>): Promise<void> {
+ *   await using log = sqliteLog({ path: 'data' })
+ *   await using database = sqliteDatabase({ path: 'data/billing.db' })
+ *   await using runtime = createRuntime({ service: billing, log, database, observe: logTo(console) })
+ *   await runtime.start()
+ *   await Promise.race([stop, runtime.done])
+ * }
+ * ```
+ */
 export function createRuntime(options: RuntimeOptions): Runtime {
   refuseWithoutParts(options)
   return new ServiceRuntime(options)
@@ -100,8 +122,9 @@ class ServiceRuntime implements Runtime {
   readonly #lanes: Lanes
   readonly #consumer: Consumer
   readonly #watch: ChangeWatch
-  readonly letters: LetterDesk
-  readonly outbox: OutboxDesk
+  readonly #facts: Facts
+  readonly deadLetters: DeadLetters
+  readonly outbox: BlockedEvents
   readonly done: Promise<void>
   readonly #stopped = new AbortController()
   #settleDone: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} }
@@ -110,6 +133,8 @@ class ServiceRuntime implements Runtime {
 
   constructor(options: RuntimeOptions) {
     this.#options = options
+    const clock = options.clock ?? systemClock
+    this.#facts = new Facts(options.service.name, options.observe, () => clock.monotonic())
     const engine = this.#build(options)
     this.#engine = engine
     const deliverOne = (delivery: Delivery): ReturnType<typeof deliver> => deliver(engine, delivery)
@@ -139,10 +164,10 @@ class ServiceRuntime implements Runtime {
         await this.#relay.decided()
       },
     })
-    const { database, service, clock, entropy } = engine
+    const { database, service, entropy } = engine
     const deps = { database, service, clock, entropy, onChange: () => this.#reload() }
-    this.letters = letterDesk(deps)
-    this.outbox = outboxDesk(deps)
+    this.deadLetters = deadLetters(deps)
+    this.outbox = blockedEvents(deps)
     this.done = new Promise((resolve, reject) => {
       this.#settleDone = { resolve, reject }
     })
@@ -153,9 +178,10 @@ class ServiceRuntime implements Runtime {
     const entropy = options.entropy ?? systemEntropy
     // A default must fit the log; what is asked for and does not fit is told at the start.
     const payloadBytesMax = Math.min(limitDefaults.payloadBytesMax, options.log.capabilities.recordBytesMax)
-    const limits = filled({ ...limitDefaults, payloadBytesMax }, options.limits)
+    const { handlersMax } = options.service
+    const limits = filled({ ...limitDefaults, payloadBytesMax, handlersMax }, options.limits)
     const database = options.database ?? noDatabase
-    const tell = options.observe === undefined ? undefined : quietly(options.observe)
+    const tell = (fact: RaisedFact): void => this.#facts.tell(fact)
     const topics = new TopicSettings(options.log)
     const readBack = options.readBack ?? 'when-changed'
     const sizes = { payload: limits.payloadBytesMax, topics }
@@ -164,6 +190,7 @@ class ServiceRuntime implements Runtime {
       service: options.service,
       log: options.log,
       database: inLedger(database),
+      ownDatabase: database,
       clock,
       entropy,
       limits,
@@ -177,10 +204,10 @@ class ServiceRuntime implements Runtime {
         clock,
         inboxWindowMs: limits.inboxWindowMs,
         random: entropy.random,
-        onTrouble: (error) => tell?.({ kind: 'trouble', where: 'database', error }),
+        onTrouble: (error) => tell({ kind: 'trouble', where: 'database', error }),
         onOutbox,
       }),
-      slots: new Slots(options.service.handlersMax),
+      slots: new Slots(limits.handlersMax),
       caller: options.caller,
       gate: new CallGate(options.service, options.caller?.dependencies, entropy.random),
       watch: new DeadlineWatch(clock),
@@ -275,36 +302,9 @@ class ServiceRuntime implements Runtime {
     return record.headers['ce_id'] as string
   }
 
-  async transaction<T>(body: (sql: Sql, publish: Publish) => Promise<T>, cause?: Partial<Cause>): Promise<T> {
+  async transaction<T>(body: (tx: Transaction) => Promise<T>, cause?: Partial<Cause>): Promise<T> {
     this.#refuseWhenStopped()
-    if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'runtime.transaction' })
-    if (typeof body !== 'function') throw statementInvalid('its body is no function', 'runtime.transaction(body)')
-    const { committer, publisher, limits } = this.#engine
-    if (this.#relay.pending >= limits.outboxMax)
-      throw new FirebreakError('FB_OUTBOX_FULL', { rows: this.#relay.pending })
-    const records: (LogRecord | Promise<LogRecord>)[] = []
-    let taken = false
-    const publish: Publish = (event: AnyEvent, payload: unknown, at?: TombstoneKey) => {
-      if (taken) throw new FirebreakError('FB_UNIT_ENDED', { what: 'this transaction' })
-      const made = publisher.record(event, payload, causeOf(event, cause), { at })
-      // What it comes to is asked for at the commit, which may never be reached.
-      if (made instanceof Promise) made.catch(() => undefined)
-      records.push(made)
-    }
-    const take = (): Promise<LogRecord[]> => {
-      taken = true
-      return Promise.all(records)
-    }
-    let result: { value: T } | undefined
-    const inContext = inContextOfNow(async (sql: Sql) => ({ value: await resultOf(body(sql, publish)) }))
-    const run = async (sql: Sql): Promise<void> => {
-      taken = false
-      records.length = 0
-      result = await inContext(sql)
-    }
-    const outcome = await committer.commit({ ...bareUnit, body: run, records: take })
-    if (typeof outcome === 'object') throw outcome.failed
-    return (result as unknown as { value: T }).value
+    return outsideTransaction(this.#engine, { body, cause, outboxPending: this.#relay.pending })
   }
 
   async call<C extends AnyCallSignature>(
@@ -317,6 +317,21 @@ class ServiceRuntime implements Runtime {
     const isDeclared = [...service.calls].some((one) => one === (definition as unknown))
     if (isDeclared && caller !== undefined) return caller.call(definition, request, options)
     throw new FirebreakError('FB_NOT_CALLABLE', { who: `service ${service.name}`, call: definition.name })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  on<K extends Fact['kind']>(kind: K, listener: FactListener<K>): () => void {
+    return this.#facts.on(kind, listener)
+  }
+
+  health(): Health {
+    const { limits, clock } = this.#engine
+    const isStopping = this.#stopping !== undefined || this.#stopped.signal.aborted
+    const outbox = { pending: this.#relay.pending, max: limits.outboxMax }
+    return healthOf({ facts: this.#facts, isStopping, outbox, nowMs: clock.monotonic() })
   }
 
   stats(): RuntimeStats {

@@ -40,6 +40,14 @@ export const sqliteLogOptions: OptionTable<SqliteLogOptions> = {
  * **Guarantee** No acknowledged record is lost and none is stored twice by a change of owner.
  * **Errors** `FB_LOG_CORRUPT`, `FB_LOG_VERSION`, `FB_LOG_READONLY`, `FB_LOG_FULL`, `FB_LOG_UNAVAILABLE` from its methods;
  * `FB_CONFIG` at once.
+ *
+ * @example
+ * ```ts
+ * import { sqliteLog } from 'firebreak'
+ *
+ * await using log = sqliteLog({ path: 'data' })
+ * console.log(await log.inspect().topics())
+ * ```
  */
 export function sqliteLog(options: SqliteLogOptions): Log {
   const problems = [

@@ -1,6 +1,7 @@
 import type { CommitOptions, Database, Sql, SqlUnit, Verdict } from '../contracts/database.ts'
 import type { FirebreakError } from '../contracts/errors.ts'
 import type { Cursor, Log, LogRecord } from '../contracts/log.ts'
+import { inTransaction } from '../contracts/sql/in-transaction.ts'
 
 /** One call that the code under test makes on a port. */
 export interface PortCall {
@@ -23,7 +24,7 @@ export interface Around {
 /** A log whose every asynchronous call goes through `around`. */
 export function aroundLog(log: Log, around: Around): Log {
   const via = <T>(method: string, run: () => Promise<T>): Promise<T> => around.call({ port: 'log', method }, run)
-  return {
+  const wrapped: Log = {
     capabilities: log.capabilities,
     ensureTopics: (topics) => via('ensureTopics', () => log.ensureTopics(topics)),
     append: (records) => around.call({ port: 'log', method: 'append', records }, () => log.append(records)),
@@ -31,7 +32,9 @@ export function aroundLog(log: Log, around: Around): Log {
       via('open', async () => aroundCursor(await log.open(group, topics, options), around)),
     inspect: () => log.inspect(),
     close: () => via('close', () => log.close()),
+    [Symbol.asyncDispose]: () => wrapped.close(),
   }
+  return wrapped
 }
 
 function aroundCursor(cursor: Cursor, around: Around): Cursor {
@@ -53,9 +56,9 @@ export function aroundDatabase(database: Database, around: Around): Database {
       around.statement?.(text)
       return sql.query(text, params)
     },
-    run: (text, rows) => {
+    batch: (text, rows) => {
       around.statement?.(text)
-      return sql.run(text, rows)
+      return sql.batch(text, rows)
     },
   })
   const seen = <T>(unit: SqlUnit<T>): SqlUnit<T> =>
@@ -63,7 +66,7 @@ export function aroundDatabase(database: Database, around: Around): Database {
       ? unit
       : (sql, commit) =>
           unit(told(sql), { before: commit.before, require: () => commit.require(), ledger: told(commit.ledger) })
-  return {
+  const wrapped: Database = {
     capabilities: database.capabilities,
     query: (sql, params) => {
       around.statement?.(sql)
@@ -85,6 +88,9 @@ export function aroundDatabase(database: Database, around: Around): Database {
       }
       return around.call({ port: 'database', method: 'commit', failInside }, run)
     },
+    transaction: (body) => inTransaction(wrapped, body),
     close: () => via('close', () => database.close()),
+    [Symbol.asyncDispose]: () => wrapped.close(),
   }
+  return wrapped
 }

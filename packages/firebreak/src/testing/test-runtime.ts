@@ -1,24 +1,24 @@
 import type { Database } from '../contracts/database.ts'
 import type { Entropy } from '../contracts/entropy.ts'
 import type { Envelope } from '../contracts/envelope.ts'
-import { FirebreakError, invariant } from '../contracts/errors.ts'
+import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, Payload, PayloadInput, TombstoneEvent, TombstoneKey } from '../contracts/event.ts'
 import type { Fact } from '../contracts/journal.ts'
 import type { Log, LogEntry, Position } from '../contracts/log.ts'
 import { listProblems, type OptionTable, optionProblems, other } from '../contracts/option.ts'
+import { fieldOf, textOf } from '../contracts/text/text-of.ts'
 import { type ServiceDefinition, service } from '../define/service.ts'
-import { type LedgerReport, verifyLedger } from '../ledger/verify/verify.ts'
 import type { Fetch } from '../node/fetch.ts'
 import { createCaller } from '../runtime/calls/caller.ts'
 import type { Limits } from '../runtime/instance/limits.ts'
 import { envelopeOf, parsePayload } from '../runtime/message/envelope-codec.ts'
-import { type LetterDesk, letterDesk } from '../runtime/operator/letter-desk.ts'
 import { createRuntime, type Runtime } from '../runtime/runtime.ts'
 import { sqliteDatabase } from '../sqlite/database/sqlite-database.ts'
 import { type Around, aroundDatabase, aroundLog } from './around.ts'
 import { Life } from './life.ts'
 import { memoryLog } from './memory-log/memory-log.ts'
 import { memoryLogStore } from './memory-log/memory-log-store.ts'
+import { ServiceUnderTest, type TestInstance, type TestService } from './test-service.ts'
 import { seededEntropy, seedOption } from './virtual-time/seeded-entropy.ts'
 import { startOption, type VirtualClock, virtualClock } from './virtual-time/virtual-clock.ts'
 
@@ -58,8 +58,6 @@ export interface PublishedEvent<P = unknown> {
   readonly at: Position
 }
 
-const stopMaxMs = 600_000
-
 /** A system of services in one test: one memory log, one database per service, virtual time. */
 export interface TestRuntime {
   readonly clock: VirtualClock
@@ -78,32 +76,12 @@ export interface TestRuntime {
    */
   published(): Promise<readonly PublishedEvent[]>
   published<E extends AnyEvent>(event: E): Promise<readonly PublishedEvent<Payload<E>>[]>
-  /** The service's own database. It survives crashes. */
-  database(serviceName: string): Database
-  letters(serviceName: string): LetterDesk
-  /** The running instance that was started last. */
-  runtime(serviceName: string): Runtime
+  /** In the order in which they were given. */
+  readonly services: readonly TestService[]
+  /** The handle of one of them: its database, its dead letters, its instances. **Errors** `FB_CONFIG` for another service. */
+  service(definition: ServiceDefinition): TestService
   /** Appends the same record once more: a duplicate, with the same event id. */
   redeliver(eventId: string): Promise<void>
-  /** The newest instance vanishes, as if its process were killed; nothing of it runs or commits afterwards. */
-  crash(serviceName: string): Promise<void>
-  /** The same at its `call`-th port call from now: `before` that call takes effect, or `after` it did. */
-  crashAt(serviceName: string, call: number, when?: 'before' | 'after'): void
-  /** Instances of a service that live. */
-  instances(serviceName: string): number
-  /** Port calls that the newest instance has made: the range for `crashAt`. */
-  calls(serviceName: string): number
-  /**
-   * Starts an instance: after a crash, or beside those that run. They share the partitions. Its wall clock is `aheadMs`
-   * ahead of that of the test, or behind it below 0.
-   */
-  restart(serviceName: string, aheadMs?: number): Promise<void>
-  /** Sets the wall clock of the newest instance `ms` forward, or back below 0; `clock.jump` does so for all. */
-  jump(serviceName: string, ms: number): void
-  /** Stops the newest instance in good order. Let time pass when handlers wait on the clock. */
-  leave(serviceName: string): Promise<void>
-  /** Adds up the ledger of a service and compares it with the log. */
-  ledger(serviceName: string): Promise<LedgerReport>
   /** Stops everything and closes the databases. Call it at the end of every test. */
   stop(): Promise<void>
 }
@@ -111,19 +89,30 @@ export interface TestRuntime {
 /**
  * Starts services for a test, without network, disk or real time.
  *
- *     const app = await createTestRuntime({ services: [invoicing] })
- *     await app.publish(RouteCalculated, { routeId: 'r1', truckId: 't7' })
- *     const [invoice] = await app.published(InvoiceGenerated)
- *     assert.equal(invoice?.payload.truckId, 't7')
+ * **Errors** those of `Runtime.start`; `FB_CONFIG` for options that cannot be.
  *
- *     await app.crash('invoicing')
- *     await app.publish(RouteCalculated, { routeId: 'r2', truckId: 't7' })
- *     await app.restart('invoicing')
- *     assert.equal((await app.published(InvoiceGenerated)).length, 2)
- *     assert.ok((await app.ledger('invoicing')).ok)
- *     await app.stop()
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { event, handle, service } from 'firebreak'
+ * import { createTestRuntime } from 'firebreak/testing'
+ * import { z } from 'zod'
  *
- * **Errors** those of `Runtime.start`; `FB_CONFIG` for a service name that is not there.
+ * const schema = z.object({ orderId: z.string() })
+ * const OrderPlaced = event({ type: 'order.placed', topic: 'orders', key: 'orderId', schema })
+ * const OrderBilled = event({ type: 'order.billed', topic: 'bills', key: 'orderId', schema })
+ * const onOrder = handle(OrderPlaced, (order, ctx) => ctx.publish(OrderBilled, order))
+ * const billing = service({ name: 'billing', handlers: [onOrder], publishes: [OrderBilled] })
+ *
+ * const app = await createTestRuntime({ services: [billing] })
+ * await app.publish(OrderPlaced, { orderId: '4711' })
+ * await app.service(billing).crash()
+ * await app.publish(OrderPlaced, { orderId: '4712' })
+ * await app.service(billing).restart()
+ * assert.equal((await app.published(OrderBilled)).length, 2)
+ * assert.ok((await app.service(billing).ledger()).ok)
+ * await app.stop()
+ * ```
  */
 export async function createTestRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
   const problems = [
@@ -136,25 +125,13 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
   return system
 }
 
-interface Instance {
-  readonly life: Life
-  readonly runtime: Runtime
-}
-
-interface Place {
-  readonly service: ServiceDefinition
-  readonly database: Database
-  /** Living and dead, oldest first. */
-  readonly instances: Instance[]
-}
-
 class TestSystem implements TestRuntime {
   readonly clock: VirtualClock
   readonly entropy: Entropy
   readonly log: Log
   readonly #options: TestRuntimeOptions
   readonly #store = memoryLogStore()
-  readonly #places = new Map<string, Place>()
+  readonly services: readonly ServiceUnderTest[]
   readonly #events: ReadonlyMap<string, AnyEvent>
   readonly #outside: Runtime
   #names = 0
@@ -169,17 +146,18 @@ class TestSystem implements TestRuntime {
     const outside = { ...service({ name: 'outside' }), publishes: new Set(this.#events.values()) }
     const { clock, entropy, log } = this
     this.#outside = createRuntime({ service: outside, log, clock, entropy, instance: 'outside', readBack: 'always' })
-    for (const one of options.services) {
+    this.services = options.services.map((one) => {
       const database = sqliteDatabase({ path: ':memory:', clock, entropy })
-      this.#places.set(one.name, { service: one, database, instances: [] })
-    }
+      const open = (...of: Parameters<TestSystem['instanceOf']>): TestInstance => this.instanceOf(...of)
+      return new ServiceUnderTest(one, { clock, entropy, log, database, open })
+    })
   }
 
   async start(): Promise<void> {
     await this.#outside.start()
-    for (const { service: one, database } of this.#places.values()) {
-      await this.#options.prepare?.(database, one.name)
-      await this.restart(one.name)
+    for (const one of this.services) {
+      await this.#options.prepare?.(one.database, one.definition.name)
+      await one.restart()
     }
   }
 
@@ -207,20 +185,11 @@ class TestSystem implements TestRuntime {
     return found.sort((a, b) => (a.envelope.id < b.envelope.id ? -1 : a.envelope.id > b.envelope.id ? 1 : 0))
   }
 
-  database(serviceName: string): Database {
-    return this.#place(serviceName).database
-  }
-
-  letters(serviceName: string): LetterDesk {
-    const { life, runtime } = this.#newest(serviceName)
-    if (!life.ended) return runtime.letters
-    // As an operator would while the service is down: what is replayed waits for its next start.
-    const { service: one, database } = this.#place(serviceName)
-    return letterDesk({ database, service: one, clock: this.clock, entropy: this.entropy, onChange: () => {} })
-  }
-
-  runtime(serviceName: string): Runtime {
-    return this.#newest(serviceName).runtime
+  service(definition: ServiceDefinition): TestService {
+    const found = this.services.find((one) => one.definition === definition)
+    if (found !== undefined) return found
+    const name = textOf(fieldOf(definition, 'name'), 100)
+    throw new FirebreakError('FB_CONFIG', { problems: `${name} is none of the services of this test` })
   }
 
   async redeliver(eventId: string): Promise<void> {
@@ -231,83 +200,13 @@ class TestSystem implements TestRuntime {
     await this.settle()
   }
 
-  async crash(serviceName: string): Promise<void> {
-    this.#newest(serviceName).life.end()
-    await this.settle()
-  }
-
-  crashAt(serviceName: string, call: number, when: 'before' | 'after' = 'before'): void {
-    this.#newest(serviceName).life.endAt(call, when)
-  }
-
-  instances(serviceName: string): number {
-    return this.#place(serviceName).instances.filter(({ life }) => !life.ended).length
-  }
-
-  calls(serviceName: string): number {
-    return this.#newest(serviceName).life.calls
-  }
-
-  jump(serviceName: string, ms: number): void {
-    this.#newest(serviceName).life.jump(ms)
-  }
-
-  async restart(serviceName: string, aheadMs = 0): Promise<void> {
-    const place = this.#place(serviceName)
-    const instance = this.#instanceOf(place, aheadMs)
-    place.instances.push(instance)
-    const started = instance.runtime.start()
-    // A process that cannot start ends.
-    started.catch(() => instance.life.end())
-    await this.settle()
-    // A fault may keep it from starting until time passes; a set-up that is wrong is told at once.
-    await Promise.race([started, this.settle()])
-  }
-
-  async leave(serviceName: string): Promise<void> {
-    const place = this.#place(serviceName)
-    const instance = this.#newest(serviceName)
-    place.instances.splice(place.instances.indexOf(instance), 1)
-    await this.#stopped([instance])
-  }
-
-  ledger(serviceName: string): Promise<LedgerReport> {
-    return verifyLedger(this.database(serviceName), { inspection: this.log.inspect(), group: serviceName })
-  }
-
   async stop(): Promise<void> {
-    for (const { instances, database } of this.#places.values()) {
-      const living = instances.filter(({ life }) => !life.ended)
-      await this.#stopped(living)
-      for (const { life } of instances) life.end()
-      await database.close()
-    }
+    for (const one of this.services) await one.close()
     await this.#outside.stop()
     await this.log.close()
   }
 
-  /** Lets time pass until these instances have stopped, or died on the way: what stops waits for what runs. */
-  async #stopped(instances: readonly Instance[]): Promise<void> {
-    let error: unknown
-    for (const { runtime, life } of instances) {
-      runtime.stop().then(
-        () => life.end(),
-        (reason) => {
-          error = reason
-          life.end()
-        },
-      )
-    }
-    const untilMs = this.clock.monotonic() + stopMaxMs
-    await this.settle()
-    while (instances.some(({ life }) => !life.ended)) {
-      invariant(this.clock.monotonic() < untilMs, `a runtime stops within ${stopMaxMs} virtual ms`)
-      await this.advance(Math.max(1, (this.clock.nextAtMs ?? 0) - this.clock.now()))
-    }
-    if (error !== undefined) throw error
-  }
-
-  #instanceOf({ service: one, database }: Place, aheadMs: number): Instance {
+  instanceOf(one: ServiceDefinition, database: Database, aheadMs: number): TestInstance {
     const life = new Life(() => void handle.close())
     life.jump(aheadMs)
     const clock = life.clock(this.clock)
@@ -359,19 +258,6 @@ class TestSystem implements TestRuntime {
     } catch {
       return undefined
     }
-  }
-
-  #place(serviceName: string): Place {
-    const place = this.#places.get(serviceName)
-    if (place === undefined) throw new FirebreakError('FB_CONFIG', { problems: `there is no service ${serviceName}` })
-    return place
-  }
-
-  #newest(serviceName: string): Instance {
-    const { instances } = this.#place(serviceName)
-    const newest = instances.findLast(({ life }) => !life.ended) ?? instances.at(-1)
-    if (newest === undefined) throw new FirebreakError('FB_CONFIG', { problems: `${serviceName} has left` })
-    return newest
   }
 }
 

@@ -1,3 +1,4 @@
+import { named } from '../named.ts'
 import type { Run } from './scenario.ts'
 
 interface Effect {
@@ -12,8 +13,8 @@ export async function faultsFound(run: Run): Promise<readonly string[]> {
   const found: string[] = run.halted.map((error) => `a service halted: ${String(error)}`)
   const { app } = run
   for (const name of ['source', 'middle', 'sink']) {
-    const effects = await app.database(name).query<Effect>('select * from effects order by seq')
-    const letters = await app.letters(name).list({ max: 10_000 })
+    const effects = await named(app, name).database.query<Effect>('select * from effects order by seq')
+    const letters = await named(app, name).deadLetters.list({ max: 10_000 })
     const seen = new Set(effects.map((effect) => effect.event_id))
     if (seen.size !== effects.length) found.push(`${name}: ${effects.length - seen.size} effects happened twice`)
     const dead = new Set(letters.map((letter) => letter.eventId))
@@ -26,7 +27,7 @@ export async function faultsFound(run: Run): Promise<readonly string[]> {
       )
     }
     found.push(...inversions(effects).map((text) => `${name}: ${text}`))
-    const ledger = await app.ledger(name)
+    const ledger = await named(app, name).ledger()
     found.push(...ledger.problems.map((problem) => `${name}: ledger: ${problem}`))
   }
   return found

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { event, handle, isFirebreakError, type LogRecord, type Schema, service } from 'firebreak'
 import { createTestRuntime, memoryLog, oddRecords } from 'firebreak/testing'
 import { systemClock } from '../../src/node/clock.ts'
+import { named } from '../named.ts'
 
 interface Thing {
   readonly uid: string
@@ -54,12 +55,14 @@ for (const odd of oddRecords.filter(({ ends }) => ends !== 'refused')) {
     const beside = [goodRecord('before'), odd.of(goodRecord('odd')), goodRecord('after'), goodRecord('last', 'odd')]
     await test.log.append(beside)
     await test.settle()
-    await test.crash(handling.name)
-    await test.restart(handling.name)
+    await named(test, handling.name).crash()
+    await named(test, handling.name).restart()
     await test.log.append([odd.of(goodRecord('odd'))])
     await test.advance(60_000)
-    const effects = await test.database(handling.name).query<{ uid: string }>('SELECT uid FROM effect ORDER BY rowid')
-    const letters = await test.letters(handling.name).list()
+    const effects = await named(test, handling.name).database.query<{ uid: string }>(
+      'SELECT uid FROM effect ORDER BY rowid',
+    )
+    const letters = await named(test, handling.name).deadLetters.list()
     const uids = effects.map(({ uid }) => uid)
     for (const uid of ['before', 'after', 'last']) assert.equal(uids.filter((one) => one === uid).length, 1, uid)
     const odds = uids.length - 3
@@ -67,7 +70,7 @@ for (const odd of oddRecords.filter(({ ends }) => ends !== 'refused')) {
     // Both copies, where no id tells that they are copies.
     else if (odd.ends === 'dead-letter') assert.deepEqual([odds, letters.length >= 1], [0, true])
     else assert.equal(odds + letters.length >= 1, true)
-    assert.deepEqual((await test.ledger(handling.name)).problems, [])
+    assert.deepEqual((await named(test, handling.name).ledger()).problems, [])
     await test.stop()
   })
 }

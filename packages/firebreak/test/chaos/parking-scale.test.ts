@@ -5,6 +5,7 @@ import { handle } from '../../src/define/handle.ts'
 import { service } from '../../src/define/service.ts'
 import { createTestRuntime, type TestRuntime } from '../../src/testing/test-runtime.ts'
 import { seededEntropy } from '../../src/testing/virtual-time/seeded-entropy.ts'
+import { named } from '../named.ts'
 import { Happened } from '../thing-scene.ts'
 
 const recordsAll = 100_000
@@ -80,17 +81,18 @@ async function run(records: number, failingKeys: number): Promise<Outcome> {
     seed: 7,
     prepare: (database) => database.query('create table effects (seq integer primary key, id text, n bigint)'),
   })
-  await app.restart('worker')
+  await named(app, 'worker').restart()
   const startMs = app.clock.now()
   for (let i = 0; i < failingKeys; i++) {
     const from = startMs + entropy.random() * 10 * 60_000
     failsUntil.set(`k${i}`, [from, from + (0.2 + entropy.random() * 0.8) * 30 * 60_000])
   }
   const { moves, parkedMax, uncommittedMax } = await feed(app, sentAtMs, entropy)
-  for (let round = 0; round < 120 && app.runtime('worker').stats().parkedRecords > 0; round++) await app.advance(60_000)
+  for (let round = 0; round < 120 && named(app, 'worker').runtime.stats().parkedRecords > 0; round++)
+    await app.advance(60_000)
   await app.advance(120_000)
-  const ledger = await app.ledger('worker')
-  const checked = check(records, await app.database('worker').query('select id, n from effects order by seq'))
+  const ledger = await named(app, 'worker').ledger()
+  const checked = check(records, await named(app, 'worker').database.query('select id, n from effects order by seq'))
   const healthy = latencyMs.filter((ms, n) => ms >= 0 && !failsUntil.has(keyOf(n))).sort()
   await app.stop()
   return {
@@ -128,7 +130,7 @@ async function feed(
 ): Promise<{ moves: { crashes: number; rebalances: number }; parkedMax: number; uncommittedMax: number }> {
   const moves = { crashes: 0, rebalances: 0 }
   let [n, parkedMax, uncommittedMax] = [0, 0, 0]
-  const feeder = app.runtime('feeder')
+  const feeder = named(app, 'feeder').runtime
   for (let tick = 0; n < sentAtMs.length; tick++) {
     const sent: Promise<string>[] = []
     for (let i = 0; i < perTick && n < sentAtMs.length; i++, n++) {
@@ -139,20 +141,20 @@ async function feed(
     const isMove = tick % Math.floor(ticks / 42) === 0 && tick > 0
     if (isMove && moves.crashes <= moves.rebalances && moves.crashes < 20) {
       // While what was just sent is being handled: nobody tidies up before a crash.
-      app.crashAt('worker', 1 + Math.floor(entropy.random() * 6), entropy.random() < 0.5 ? 'before' : 'after')
+      named(app, 'worker').crashAt(1 + Math.floor(entropy.random() * 6), entropy.random() < 0.5 ? 'before' : 'after')
       await app.advance(20)
-      if (app.instances('worker') === 2) await app.crash('worker')
-      await app.restart('worker')
+      if (named(app, 'worker').instances === 2) await named(app, 'worker').crash()
+      await named(app, 'worker').restart()
       moves.crashes++
     } else if (isMove && moves.rebalances < 20) {
-      if (app.instances('worker') > 1) await app.leave('worker')
-      else await app.restart('worker')
+      if (named(app, 'worker').instances > 1) await named(app, 'worker').stop()
+      else await named(app, 'worker').restart()
       moves.rebalances++
-      if (moves.rebalances % 2 === 1) await app.restart('worker')
+      if (moves.rebalances % 2 === 1) await named(app, 'worker').restart()
     }
     await app.advance(tickMs)
     if (tick % 50 === 0) {
-      parkedMax = Math.max(parkedMax, app.runtime('worker').stats().parkedRecords)
+      parkedMax = Math.max(parkedMax, named(app, 'worker').runtime.stats().parkedRecords)
       uncommittedMax = Math.max(uncommittedMax, await uncommitted(app))
     }
   }

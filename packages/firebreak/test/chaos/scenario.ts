@@ -8,6 +8,7 @@ import { type ServiceDefinition, service } from '../../src/define/service.ts'
 import { drawFaultRates, Faults } from '../../src/testing/faults.ts'
 import { createTestRuntime, type TestRuntime } from '../../src/testing/test-runtime.ts'
 import { seededEntropy, subSeed } from '../../src/testing/virtual-time/seeded-entropy.ts'
+import { named } from '../named.ts'
 import { Followed, Happened, type Thing } from '../thing-scene.ts'
 
 const retry = { attemptsMax: 200, baseMs: 200, capMs: 30_000, laneWaitMaxMs: 500, jitter: 'full' } as const
@@ -86,8 +87,8 @@ export async function play(run: Run, steps: number): Promise<void> {
   for (let round = 0; round < 30 && (round === 0 || !(await isDone(run))); round++) {
     // A death that was planned may still come.
     for (const name of names) {
-      if (run.app.instances(name) === 0) await restart(run.app, name)
-      run.app.crashAt(name, Number.POSITIVE_INFINITY)
+      if (named(run.app, name).instances === 0) await restart(run.app, name)
+      named(run.app, name).crashAt(Number.POSITIVE_INFINITY)
     }
     await run.app.advance(60_000)
   }
@@ -104,16 +105,19 @@ async function oneStep(run: Run, step: number): Promise<void> {
   else if (dice < 0.7) failing.clear()
   else if (dice < 0.72) poisoned.add(run.sent[draw(run.sent.length)] ?? '')
   else if (dice < 0.78) await redeliverOne(run)
-  else if (dice < 0.84 && app.instances(name) > 0) app.crashAt(name, 1 + draw(12), draw(2) === 0 ? 'before' : 'after')
-  else if (dice < 0.89 && app.instances(name) < 3) await restart(app, name)
-  else if (dice < 0.92 && app.instances(name) > 1) await app.leave(name)
+  else if (dice < 0.84 && named(app, name).instances > 0)
+    named(app, name).crashAt(1 + draw(12), draw(2) === 0 ? 'before' : 'after')
+  else if (dice < 0.89 && named(app, name).instances < 3) await restart(app, name)
+  else if (dice < 0.92 && named(app, name).instances > 1) await named(app, name).stop()
   await app.advance(draw(4) === 0 ? draw(5000) : draw(50))
-  for (const one of names) if (app.instances(one) === 0 && draw(3) === 0) await restart(app, one)
+  for (const one of names) if (named(app, one).instances === 0 && draw(3) === 0) await restart(app, one)
 }
 
 // A start that fails is a process that ends; whoever supervises it tries again later.
 async function restart(app: TestRuntime, name: string): Promise<void> {
-  await app.restart(name).catch(() => undefined)
+  await named(app, name)
+    .restart()
+    .catch(() => undefined)
 }
 
 async function send(run: Run, step: number): Promise<void> {
@@ -135,12 +139,12 @@ async function redeliverOne(run: Run): Promise<void> {
 async function isDone({ app }: Run): Promise<boolean> {
   await app.settle()
   for (const name of names) {
-    const { partitions, outbox } = await app.ledger(name)
+    const { partitions, outbox } = await named(app, name).ledger()
     if (outbox > 0 || partitions.some((one) => one.parked > 0)) return false
   }
   const ends = new Map((await app.log.inspect().topics()).map((topic) => [topic.name, topic.ends]))
   for (const name of names) {
-    for (const { topic, partition, consumed } of (await app.ledger(name)).partitions) {
+    for (const { topic, partition, consumed } of (await named(app, name).ledger()).partitions) {
       if (consumed < (ends.get(topic)?.[partition]?.next ?? 0)) return false
     }
   }

@@ -83,7 +83,7 @@ test('dlq replay: a bulk of which some fail is 5 and tells which', async (t) => 
   assert.deepEqual(done, [second])
   assert.deepEqual(
     failed.map((each: { id: string; code: string }) => [each.id, each.code]),
-    [[first, 'FB_LETTER_STATE']],
+    [[first, 'FB_DEAD_LETTER_STATE']],
   )
 })
 

@@ -23,7 +23,9 @@ async function twoServices(fill: (database: Database, at: number) => Promise<voi
     const counted: Database = {
       capabilities: database.capabilities,
       commit: (units, options) => database.commit(units, options),
+      transaction: (body) => database.transaction(body),
       close: async () => {},
+      [Symbol.asyncDispose]: async () => {},
       async query(text, params) {
         const rows = await database.query(text, params)
         asked.rowsMax = Math.max(asked.rowsMax, rows.length)

@@ -14,6 +14,7 @@ import type { Schema } from '../../src/contracts/schema.ts'
 import { event } from '../../src/define/event.ts'
 import { handle } from '../../src/define/handle.ts'
 import { type ServiceDefinition, service } from '../../src/define/service.ts'
+import { topic } from '../../src/define/topic.ts'
 import { systemClock } from '../../src/node/clock.ts'
 import { systemEntropy } from '../../src/node/entropy.ts'
 import type { Io } from '../../src/node/process.ts'
@@ -27,18 +28,16 @@ type Invoice = { orderId: string; amountMinor: number }
 
 export const OrderPlaced: EventDefinition<Schema<Order, Order & { stops: string[] }>> = event({
   type: 'order.placed',
-  topic: 'orders',
+  topic: topic('orders', { partitions: 2 }),
   key: 'orderId',
   description: 'A customer ordered a transport.',
-  channel: { partitions: 2 },
   schema: z.object({ orderId: z.string(), weightKg: z.number().positive(), stops: z.array(z.string()).default([]) }),
 })
 
 const InvoiceGenerated: EventDefinition<Schema<Invoice>> = event({
   type: 'invoice.generated',
-  topic: 'invoices',
+  topic: topic('invoices', { partitions: 1 }),
   key: 'orderId',
-  channel: { partitions: 1 },
   schema: z.object({ orderId: z.string(), amountMinor: z.number() }),
 })
 

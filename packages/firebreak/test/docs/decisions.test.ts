@@ -1,4 +1,5 @@
 /** What decision records claim and no other test holds. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
@@ -8,6 +9,7 @@ import { handle } from '../../src/define/handle.ts'
 import { service } from '../../src/define/service.ts'
 import { inboxIdOf } from '../../src/runtime/message/envelope-codec.ts'
 import { createTestRuntime } from '../../src/testing/test-runtime.ts'
+import { named } from '../named.ts'
 
 const Counted = event({
   type: 'thing.counted',
@@ -49,17 +51,17 @@ test('ADR 0012: copies of an event that are in memory together take effect once,
     prepare: (database) => database.query('CREATE TABLE counted (name TEXT)'),
   })
   const id = await app.publish(Counted, { name: 'a' })
-  await app.crash('counter')
+  await named(app, 'counter').crash()
   // While nobody reads, so that the next instance polls all of them at once; on different partitions, too.
   const [first] = await app.published(Counted)
   const { headers, value } = (await app.log.inspect().read(first?.at ?? assert.fail(), 1))[0] ?? assert.fail()
   const fresh = { ...headers, ce_id: id.replace(/^./, 'f') }
   const copies = [0, 1, 2, 2].map((partition) => ({ topic: 'things', partition, key: 'a', value, headers: fresh }))
   await app.log.append(copies)
-  await app.restart('counter')
+  await named(app, 'counter').restart()
 
-  assert.equal((await app.database('counter').query('SELECT name FROM counted')).length, 2)
-  const ledger = await app.ledger('counter')
+  assert.equal((await named(app, 'counter').database.query('SELECT name FROM counted')).length, 2)
+  const ledger = await named(app, 'counter').ledger()
   assert.ok(ledger.ok, JSON.stringify(ledger))
   await app.stop()
 })

@@ -4,13 +4,14 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { repository } from './markdown.ts'
-import { extract, guides, run, snippetFolder } from './snippets.ts'
+import { extract, extractExamples, guides, run, snippetFolder } from './snippets.ts'
 
 const folder = snippetFolder()
 after(() => rmSync(folder, { recursive: true }))
 
 const pages = ['README.md', 'packages/firebreak/README.md', ...guides]
 const files = pages.flatMap((page) => extract(page, folder))
+const examples = extractExamples(folder)
 
 test('every guide has code that runs', () => {
   for (const guide of guides)
@@ -20,7 +21,24 @@ test('every guide has code that runs', () => {
     )
 })
 
-test('the code of all pages type-checks', () => {
+// Where somebody comes in: everything else is met on the way.
+const entries = [
+  'call',
+  'createAdmission',
+  'createCaller',
+  'createRuntime',
+  'createTestRuntime',
+  'defineConfig',
+  'event',
+]
+entries.push('handle', 'kafkaLog', 'logTo', 'permanent', 'policy', 'postgresDatabase', 'service', 'sqliteDatabase')
+entries.push('sqliteLog', 'throttled', 'topic')
+
+test('every entry function has an example', () => {
+  assert.deepEqual(examples.toSorted(), entries.toSorted())
+})
+
+test('the code of all pages and of all examples type-checks', () => {
   const compilerOptions = { isolatedDeclarations: false, declaration: false }
   const config = { extends: join(repository, 'tsconfig.json'), compilerOptions, include: ['*/*.ts'], exclude: [] }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))

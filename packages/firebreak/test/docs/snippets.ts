@@ -41,6 +41,24 @@ export function extract(page: string, folder: string, change = (text: string): s
   })
 }
 
+/** The examples of docstrings, each written as a file; by the name of what they stand above. */
+export function extractExamples(folder: string): readonly string[] {
+  const home = join(folder, 'examples')
+  mkdirSync(home)
+  const names: string[] = []
+  for (const source of globSync('packages/firebreak/src/**/*.ts', { cwd: repository }).sort()) {
+    for (const [, doc = '', name = ''] of readDoc(source).matchAll(
+      /^\/\*\*\n((?: \*.*\n)*?) \*\/\nexport (?:async )?function (\w+)/gm,
+    )) {
+      const text = / \* @example\n \* ```ts\n([\s\S]*?) \* ```\n/.exec(doc)?.[1]
+      if (text === undefined) continue
+      writeFileSync(join(home, `${name}.ts`), text.replaceAll(/^ \* ?/gm, ''))
+      names.push(name)
+    }
+  }
+  return names
+}
+
 /** What the file prints; of a test file, the names of the tests that pass. */
 export function run({ file, home }: Snippet, servers: Readonly<Record<string, string>> = {}): string {
   const isTest = file.endsWith('.test.ts')

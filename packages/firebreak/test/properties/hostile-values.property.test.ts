@@ -8,6 +8,7 @@ import { handle } from '../../src/define/handle.ts'
 import { service } from '../../src/define/service.ts'
 import { drawOddValue, oddThenables } from '../../src/testing/hostile/values.ts'
 import { seededEntropy } from '../../src/testing/virtual-time/seeded-entropy.ts'
+import { named } from '../named.ts'
 import { Followed, Happened, recordOf, scene, type Thing } from '../thing-scene.ts'
 
 setFlagsFromString('--expose-gc')
@@ -81,7 +82,7 @@ test(`${rounds * perRound} odd values, thrown, rejected, returned and passed, ha
     await app.log.append(records.map((n) => ({ ...recordOf(n), key: `k${n}` })))
     await app.advance(20_000)
     wasWay.clear()
-    await app.database('one').query('delete from fb_dead_letters')
+    await named(app, 'one').database.query('delete from fb_dead_letters')
     collect()
     heaps.push(process.memoryUsage().heapUsed)
   }

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { sleep } from '../../src/contracts/clock.ts'
 import { permanent } from '../../src/contracts/errors.ts'
+import { named } from '../named.ts'
 import { Followed, Happened, type Scene, scene, writer } from '../thing-scene.ts'
 
 /**
@@ -35,7 +36,7 @@ const step = (name: string, run: (model: Model, app: Scene['app']) => Promise<un
   async run(_model: Model, { world, model }: Real): Promise<void> {
     await run(model, world.app)
     for (const one of ['a', 'b', 'c', 'd']) assertPrefix(await effectsOf(world, one), model.expected(one))
-    assert.deepEqual((await world.app.ledger('one')).problems, [])
+    assert.deepEqual((await named(world.app, 'one').ledger()).problems, [])
   },
   toString: () => name,
 })
@@ -56,26 +57,26 @@ const steps = [
   fc.integer({ min: 1, max: 30_000 }).map((ms) => step(`advance ${ms}`, (_model, app) => app.advance(ms))),
   fc.constant(
     step('crash and restart', async (_model, app) => {
-      await app.crash('one')
-      await app.restart('one')
+      await named(app, 'one').crash()
+      await named(app, 'one').restart()
     }),
   ),
   fc.constant(
     step('leave and join', async (_model, app) => {
-      await app.leave('one')
-      await app.restart('one')
+      await named(app, 'one').stop()
+      await named(app, 'one').restart()
     }),
   ),
   fc.constant(
     step('second instance', async (_model, app) => {
-      if (app.instances('one') < 3) await app.restart('one')
+      if (named(app, 'one').instances < 3) await named(app, 'one').restart()
     }),
   ),
   fc.tuple(fc.integer({ min: 1, max: 8 }), fc.constantFrom('before' as const, 'after' as const)).map(([call, when]) =>
     step(`crash ${when} call ${call}`, async (_model, app) => {
-      app.crashAt('one', call, when)
+      named(app, 'one').crashAt(call, when)
       await app.advance(1000)
-      if (app.instances('one') === 0) await app.restart('one')
+      if (named(app, 'one').instances === 0) await named(app, 'one').restart()
     }),
   ),
   fc.constant(
@@ -86,9 +87,9 @@ const steps = [
   ),
   fc.constant(
     step('replay a letter', async (_model, app) => {
-      app.crashAt('one', Number.POSITIVE_INFINITY)
-      const [letter] = await app.letters('one').list({ state: 'open' })
-      if (letter !== undefined) await app.letters('one').replay(letter.id, { by: 'model', note: '' })
+      named(app, 'one').crashAt(Number.POSITIVE_INFINITY)
+      const [letter] = await named(app, 'one').deadLetters.list({ state: 'open' })
+      if (letter !== undefined) await named(app, 'one').deadLetters.replay(letter.id, { by: 'model', note: '' })
       await app.settle()
     }),
   ),
@@ -109,14 +110,14 @@ test('per key, effects are a prefix of what was published at any time, and all o
       await fc.asyncModelRun(() => ({ model, real: { world, model } }), plan)
       model.down.clear()
       for (let round = 0; round < 10; round++) {
-        world.app.crashAt('one', Number.POSITIVE_INFINITY)
-        if (world.app.instances('one') === 0) await world.app.restart('one')
+        named(world.app, 'one').crashAt(Number.POSITIVE_INFINITY)
+        if (named(world.app, 'one').instances === 0) await named(world.app, 'one').restart()
         await world.app.advance(60_000)
       }
       for (const id of ['a', 'b', 'c', 'd']) assert.deepEqual(await effectsOf(world, id), model.expected(id))
       // The outbox keeps the order too: first copies of the events per key stand in the log in the order of the effects.
       for (const id of ['a', 'b', 'c', 'd']) assert.deepEqual(await followedOf(world, id), model.expected(id))
-      assert.deepEqual((await world.app.ledger('one')).problems, [])
+      assert.deepEqual((await named(world.app, 'one').ledger()).problems, [])
       await world.app.stop()
     }),
     { numRuns: 40 },
@@ -124,7 +125,10 @@ test('per key, effects are a prefix of what was published at any time, and all o
 })
 
 async function effectsOf({ app }: Scene, id: string): Promise<number[]> {
-  const rows = await app.database('one').query<{ n: number }>('select n from effects where key = $1 order by seq', [id])
+  const rows = await named(app, 'one').database.query<{ n: number }>(
+    'select n from effects where key = $1 order by seq',
+    [id],
+  )
   return rows.map((row) => row.n)
 }
 

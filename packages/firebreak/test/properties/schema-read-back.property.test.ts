@@ -10,6 +10,7 @@ import { handle } from '../../src/define/handle.ts'
 import { service } from '../../src/define/service.ts'
 import { oddThenables, oddValues } from '../../src/testing/hostile/values.ts'
 import { createTestRuntime } from '../../src/testing/test-runtime.ts'
+import { named } from '../named.ts'
 
 const options = {
   withDate: true,
@@ -73,9 +74,8 @@ test('whatever a schema returns, what is published is read as the same, in order
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...Object.keys(ways)), anything, async (way, make) => {
       const v = make()
-      const [error] = await app
-        .runtime('one')
-        .publish(Said, { k: 'k', way, v })
+      const [error] = await named(app, 'one')
+        .runtime.publish(Said, { k: 'k', way, v })
         .then(
           () => [undefined],
           (reason: unknown) => [reason],
@@ -91,8 +91,8 @@ test('whatever a schema returns, what is published is read as the same, in order
     { numRuns: runs },
   )
   assert.ok(sent > runs / 10 && sent < runs, `${sent} of ${runs}`)
-  assert.deepEqual(await app.letters('one').list(), [])
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual(await named(app, 'one').deadLetters.list(), [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 

@@ -233,7 +233,7 @@ function sums({ partitions, marks }: LedgerReport): Readonly<Record<string, numb
 }
 
 async function lettersOf(runtimes: readonly Runtime[]): Promise<unknown> {
-  const all = await Promise.all(runtimes.map((runtime) => runtime.letters.list({ max: 1000 })))
+  const all = await Promise.all(runtimes.map((runtime) => runtime.deadLetters.list({ max: 1000 })))
   return all
     .flat()
     .map(({ entry, reason, eventId, errorClass, message, attempts }) => {

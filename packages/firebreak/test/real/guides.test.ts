@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { event } from '../../src/define/event.ts'
 import { handle } from '../../src/define/handle.ts'
 import { service } from '../../src/define/service.ts'
+import { topic } from '../../src/define/topic.ts'
 import { verifyLedger } from '../../src/ledger/verify/verify.ts'
 import { createRuntime } from '../../src/runtime/runtime.ts'
 import { sqliteDatabase } from '../../src/sqlite/database/sqlite-database.ts'
@@ -48,9 +49,8 @@ const admin = () => new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHIN
 function noting(name: string) {
   const Noted = event({
     type: 'thing.noted',
-    topic: name,
+    topic: topic(name, { partitions: 1 }),
     key: 'id',
-    channel: { partitions: 1 },
     schema: z.object({ id: z.string() }),
   })
   const notes = service({

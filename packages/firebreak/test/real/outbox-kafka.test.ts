@@ -75,8 +75,7 @@ const idsOf = (entries: readonly LogEntry[]): string[] => entries.map(({ headers
 async function tenOf({ log, well }: Scene, runtime: Runtime): Promise<{ tookMs: number; copies: number }> {
   const fromMs = systemClock.monotonic()
   const before = (await entriesOf(log, well.topic)).length
-  for (let n = 0; n < 10; n++)
-    await runtime.transaction(async (_sql, publish) => publish(well, { id: `k${n}`, text: 'short' }))
+  for (let n = 0; n < 10; n++) await runtime.transaction(async (tx) => tx.publish(well, { id: `k${n}`, text: 'short' }))
   await until('ten events of the healthy topic are in the log', async () => {
     return new Set(idsOf(await entriesOf(log, well.topic))).size >= before + 10
   })
@@ -124,10 +123,10 @@ test('a transaction refuses what its topic does not take, as publish does', {
   const isTooLarge = (error: unknown): boolean => isFirebreakError(error, 'FB_RECORD_TOO_LARGE')
   await assert.rejects(runtime.publish(scene.sick, large), isTooLarge)
   await assert.rejects(
-    runtime.transaction(async (_sql, publish) => publish(scene.sick, large)),
+    runtime.transaction(async (tx) => tx.publish(scene.sick, large)),
     isTooLarge,
   )
-  await runtime.transaction(async (_sql, publish) => publish(scene.well, large))
+  await runtime.transaction(async (tx) => tx.publish(scene.well, large))
   await until('the other topic has it', async () => (await entriesOf(scene.log, scene.well.topic)).length === 1)
 })
 
@@ -138,8 +137,8 @@ test('a topic that is missing makes no other one wait, and has each event once w
   const scene = await outboxScene(t, {})
   const runtime = await scene.start()
   await deleteTopic(scene.sick.topic)
-  await runtime.transaction(async (_sql, publish) => {
-    for (let n = 0; n < 100; n++) publish(scene.sick, { id: `k${n}`, text: 'waits' })
+  await runtime.transaction(async (tx) => {
+    for (let n = 0; n < 100; n++) tx.publish(scene.sick, { id: `k${n}`, text: 'waits' })
   })
   const rounds = []
   for (let i = 0; i < 5; i++) rounds.push(await tenOf(scene, runtime))

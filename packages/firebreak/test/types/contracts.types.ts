@@ -2,8 +2,10 @@ import { z } from 'zod'
 import type { Context } from '../../src/contracts/context.ts'
 import type { Database, SqlRow } from '../../src/contracts/database.ts'
 import type { Payload, PayloadInput, Publish } from '../../src/contracts/event.ts'
+import type { Transaction } from '../../src/contracts/transaction.ts'
 import { event } from '../../src/define/event.ts'
 import { handle } from '../../src/define/handle.ts'
+import { topic } from '../../src/define/topic.ts'
 import type { Runtime } from '../../src/runtime/runtime.ts'
 import type { TestRuntime } from '../../src/testing/test-runtime.ts'
 
@@ -54,8 +56,24 @@ handle(Moved, async (payload, ctx) => {
   holds<Same<typeof ctx, Context>>()
   // @ts-expect-error a field that the payload does not have
   payload.miles
-  const rows = await ctx.transaction(async (sql) => sql.query<{ n: number }>('select 1 as n'))
+  const rows = await ctx.transaction(async (tx) => tx.query<{ n: number }>('select 1 as n'))
   holds<Same<typeof rows, readonly { n: number }[]>>()
+  const read = await ctx.query<{ n: number }>('select 1 as n')
+  holds<Same<typeof read, readonly { n: number }[]>>()
+})
+
+// One body serves a handler and what is outside of it.
+void ((ctx: Context, runtime: Runtime, database: Database): void => {
+  const body = async (tx: Transaction): Promise<number> => {
+    tx.publish(Moved, { truckId: 't', km: 1, at: '1' })
+    // @ts-expect-error a payload that lacks a field
+    tx.publish(Moved, { truckId: 't', km: 1 })
+    return tx.batch('insert into trucks values ($1)', [['t']])
+  }
+  void ctx.transaction(body)
+  void runtime.transaction(body)
+  // @ts-expect-error a database alone publishes nothing
+  void database.transaction(body)
 })
 
 void ((ctx: Context, publish: Publish, app: TestRuntime): void => {
@@ -108,6 +126,47 @@ void ((ctx: Context, publish: Publish, app: TestRuntime, runtime: Runtime): void
   void app.published(Forgotten).then(([first]) => {
     holds<Same<NonNullable<typeof first>['payload'], { truckId: string } | null>>()
   })
+})
+
+handle(Moved, {
+  deadlineMs: 5,
+  run: async (payload, ctx) => {
+    holds<Same<typeof payload.km, number>>()
+    holds<Same<typeof ctx, Context>>()
+    // @ts-expect-error a field that the payload does not have
+    payload.miles
+  },
+})
+// @ts-expect-error options without a function
+handle(Moved, { deadlineMs: 5 })
+// @ts-expect-error a retry policy with an unknown field
+handle(Moved, { retry: { attempts: 3 }, run: () => {} })
+void (async (runtime: Runtime, database: Database): Promise<void> => {
+  const end = runtime.on('failed', (fact) => {
+    holds<Same<typeof fact.error, Error>>()
+    holds<Same<typeof fact.attempt, number>>()
+    // @ts-expect-error a field of another kind
+    fact.letterId
+  })
+  holds<Same<typeof end, () => void>>()
+  runtime.on('done', ({ kind }) => holds<Same<typeof kind, 'done'>>())
+  // @ts-expect-error a kind that no fact has
+  runtime.on('finished', () => {})
+  holds<Same<ReturnType<Runtime['health']>['reasons'], readonly string[]>>()
+  await using closing = database
+  void closing
+})
+
+// Topics are defined or named.
+event({ type: 'truck.moved', topic: topic('truck.events', { partitions: 12 }), key: 'truckId', schema })
+// @ts-expect-error settings beside the topic
+event({ type: 'truck.moved', topic: 'truck.events', key: 'truckId', schema, channel: { partitions: 12 } })
+// @ts-expect-error a setting that no topic has
+topic('truck.events', { partition: 12 })
+
+void ((app: TestRuntime): void => {
+  // @ts-expect-error a service by its name
+  app.service('billing')
 })
 
 // @ts-expect-error a retry policy with an unknown field

@@ -18,6 +18,7 @@ export function recordedLog(log: Log, history: History): Log {
     },
     inspect: () => log.inspect(),
     close: () => log.close(),
+    [Symbol.asyncDispose]: () => log.close(),
   }
 }
 

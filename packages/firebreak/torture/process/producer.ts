@@ -143,9 +143,9 @@ async function publishDirect({ direct }: Producer, event: OrderEvent, order: Ord
 }
 
 async function publishThroughOutbox({ runtime }: Producer, event: OrderEvent, order: Order): Promise<void> {
-  await runtime.transaction(async (sql, publish) => {
-    await sql.query('INSERT INTO sent (uid) VALUES ($1)', [order.uid])
-    publish(event, order)
+  await runtime.transaction(async (tx) => {
+    await tx.query('INSERT INTO sent (uid) VALUES ($1)', [order.uid])
+    tx.publish(event, order)
   })
   tell({ acked: [order.uid] })
 }

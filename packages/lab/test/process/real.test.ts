@@ -268,7 +268,7 @@ test('what firebreak itself has to say comes through from a process', async () =
   const one = arm('one', { services: [model('web'), model('work')], edges, traffic: [steady('web', 20)] })
   await assert.rejects(runReal(scenario([one])), {
     code: 'FB_CONFIG',
-    message: /channel\.partitions must be a whole number of partitions from 1 to 1000, not 2000/,
+    message: /topic \S+: partitions must be a whole number of partitions from 1 to 1000, not 2000/,
   })
 })
 

@@ -1,6 +1,6 @@
 import { errorMessage, isFirebreakError } from '../../contracts/errors.ts'
 import { visibleLine } from '../../contracts/text/visible.ts'
-import { type Decision, isStranded } from '../../runtime/operator/letter-desk.ts'
+import { type Decision, isStranded } from '../../runtime/operator/dead-letters.ts'
 import type { OptionSpec } from '../program/args.ts'
 import type { Call } from '../program/command.ts'
 import { type ExitCode, exit, usageError } from '../program/exit.ts'

@@ -1,4 +1,4 @@
-import { type LetterFilter, type LetterPlace, lettersInLogOrder } from '../../ledger/letters.ts'
+import { type DeadLetterFilter, type LetterPlace, lettersInLogOrder } from '../../ledger/letters.ts'
 import type { OptionSpec } from '../program/args.ts'
 import type { Call } from '../program/command.ts'
 import { type ExitCode, exit, usageError } from '../program/exit.ts'
@@ -76,7 +76,7 @@ async function byIds(call: Call): Promise<Chosen> {
  * The newest `max` letters. What is kept of them is the range of their ids: letters that are added meanwhile are newer, and those
  * that were decided before it was their turn are open no more.
  */
-async function byFilter(ledgers: readonly ServiceLedger[], filter: LetterFilter, max: number): Promise<Chosen> {
+async function byFilter(ledgers: readonly ServiceLedger[], filter: DeadLetterFilter, max: number): Promise<Chosen> {
   const sample: Pick[] = []
   let count = 0
   let least = ''
@@ -90,7 +90,7 @@ async function byFilter(ledgers: readonly ServiceLedger[], filter: LetterFilter,
 }
 
 // A running service may take a letter up as soon as it is back: those of one key must come back in their order.
-async function* eachInLogOrder(ledgers: readonly ServiceLedger[], filter: LetterFilter): AsyncGenerator<Pick> {
+async function* eachInLogOrder(ledgers: readonly ServiceLedger[], filter: DeadLetterFilter): AsyncGenerator<Pick> {
   for (const ledger of ledgers) {
     let after: LetterPlace | undefined
     for (;;) {

@@ -2,9 +2,9 @@ import { FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
 import {
   countLetters,
   type DeadLetter,
-  type LetterFilter,
-  type LetterPage,
-  type LetterState,
+  type DeadLetterFilter,
+  type DeadLetterPage,
+  type DeadLetterState,
 } from '../../ledger/letters.ts'
 import type { Arguments, OptionSpec } from '../program/args.ts'
 import type { Call } from '../program/command.ts'
@@ -19,7 +19,7 @@ export interface Pick {
   readonly letter: DeadLetter
 }
 
-const states: readonly LetterState[] = ['open', 'replaying', 'resolved', 'superseded', 'discarded']
+const states: readonly DeadLetterState[] = ['open', 'replaying', 'resolved', 'superseded', 'discarded']
 
 export const serviceOption: Readonly<Record<string, OptionSpec>> = {
   service: { value: 'name', help: 'only this service' },
@@ -36,7 +36,7 @@ export const stateOption: Readonly<Record<string, OptionSpec>> = {
 }
 
 /** The filter that the options ask for; open letters unless `--state` says otherwise. */
-export function filterOf(args: Arguments): LetterFilter {
+export function filterOf(args: Arguments): DeadLetterFilter {
   const state = args.text('state') ?? 'open'
   const eventType = args.text('type')
   const fingerprint = args.text('fingerprint')
@@ -47,7 +47,7 @@ export function filterOf(args: Arguments): LetterFilter {
   }
 }
 
-function stateOf(typed: string): LetterState {
+function stateOf(typed: string): DeadLetterState {
   const state = states.find((known) => known === typed)
   if (state !== undefined) return state
   throw usageError(
@@ -63,7 +63,7 @@ export const pageOptions: Readonly<Record<string, OptionSpec>> = {
 /** What a list goes through: letters of these ledgers, newest first. */
 export interface LetterQuery {
   readonly ledgers: readonly ServiceLedger[]
-  readonly filter: LetterFilter
+  readonly filter: DeadLetterFilter
   /** Those behind the letter with this id. */
   readonly after: string | undefined
   readonly max: number
@@ -85,7 +85,7 @@ export async function* letterPages({ ledgers, filter, after, max }: LetterQuery)
   }
 }
 
-async function newestOf(ledgers: readonly ServiceLedger[], page: LetterPage & { max: number }): Promise<Pick[]> {
+async function newestOf(ledgers: readonly ServiceLedger[], page: DeadLetterPage & { max: number }): Promise<Pick[]> {
   const picks: Pick[] = []
   for (const ledger of ledgers) for (const letter of await ledger.desk.list(page)) picks.push({ ledger, letter })
   // Ids begin with the time.
@@ -93,7 +93,7 @@ async function newestOf(ledgers: readonly ServiceLedger[], page: LetterPage & { 
 }
 
 /** How many match in all. */
-export async function countOf(ledgers: readonly ServiceLedger[], filter: LetterFilter): Promise<number> {
+export async function countOf(ledgers: readonly ServiceLedger[], filter: DeadLetterFilter): Promise<number> {
   let total = 0
   for (const { database } of ledgers) total += await countLetters(database, filter)
   return total
@@ -114,8 +114,8 @@ export async function pickById(call: Call, id: string): Promise<Pick> {
       found.push({ ledger, letter })
       meant.push({ id: letter.id, service: ledger.service.name })
     } catch (error) {
-      if (isFirebreakError(error, 'FB_LETTER_AMBIGUOUS')) meant.push(...candidatesOf(error, ledger))
-      else if (!isFirebreakError(error, 'FB_LETTER_NOT_FOUND')) throw error
+      if (isFirebreakError(error, 'FB_DEAD_LETTER_AMBIGUOUS')) meant.push(...candidatesOf(error, ledger))
+      else if (!isFirebreakError(error, 'FB_DEAD_LETTER_NOT_FOUND')) throw error
     }
   }
   const [first] = found
@@ -151,7 +151,7 @@ export async function ledgersOf({ args, session, output }: Call): Promise<readon
 
 /** Throws as the desk would, for those who only want to know. */
 export function refuseUnlessOpen({ id, state }: DeadLetter, action: string): void {
-  if (state !== 'open') throw new FirebreakError('FB_LETTER_STATE', { id, state, action })
+  if (state !== 'open') throw new FirebreakError('FB_DEAD_LETTER_STATE', { id, state, action })
 }
 
 export const letters = (n: number): string => counted(n, 'dead letter')

@@ -1,7 +1,7 @@
 import type { Attempt } from '../../contracts/disposition.ts'
 import type { DeadLetter } from '../../ledger/letters.ts'
 import { toRfc3339 } from '../../node/clock.ts'
-import { isStranded } from '../../runtime/operator/letter-desk.ts'
+import { isStranded } from '../../runtime/operator/dead-letters.ts'
 import type { Call, Command } from '../program/command.ts'
 import { exit } from '../program/exit.ts'
 import { counted, duration } from '../program/output.ts'

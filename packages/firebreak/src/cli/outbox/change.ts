@@ -1,6 +1,6 @@
 import { errorMessage, FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
 import { visibleLine } from '../../contracts/text/visible.ts'
-import type { Decision } from '../../runtime/operator/letter-desk.ts'
+import type { Decision } from '../../runtime/operator/dead-letters.ts'
 import { bulkOptions, sampleSize } from '../dlq/bulk.ts'
 import { ledgersOf } from '../dlq/letter-pick.ts'
 import type { OptionSpec } from '../program/args.ts'

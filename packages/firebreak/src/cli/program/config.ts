@@ -17,7 +17,21 @@ export interface ConfiguredService {
   readonly mirrorDeadLetters?: boolean
 }
 
-/** Types the config and returns it unchanged: nothing is opened, and mistakes are reported by the command line. */
+/**
+ * Types the config and returns it unchanged: nothing is opened, and mistakes are reported by the command line.
+ *
+ * @example
+ * ```ts
+ * import { defineConfig, service, sqliteDatabase, sqliteLog } from 'firebreak'
+ *
+ * const billing = service({ name: 'billing' })
+ *
+ * export default defineConfig({
+ *   log: () => sqliteLog({ path: 'data' }),
+ *   services: [{ service: billing, database: () => sqliteDatabase({ path: 'data/billing.db' }) }],
+ * })
+ * ```
+ */
 export function defineConfig(config: Config): Config {
   return Object.freeze({ ...config, services: Object.freeze([...config.services]) })
 }

@@ -5,8 +5,8 @@ import type { ServiceDefinition } from '../../define/service.ts'
 import { inLedger } from '../../ledger/ledger-place.ts'
 import { ledgerOwner } from '../../ledger/schema.ts'
 import type { Io } from '../../node/process.ts'
-import { type LetterDesk, letterDesk } from '../../runtime/operator/letter-desk.ts'
-import { type OutboxDesk, outboxDesk } from '../../runtime/operator/outbox-desk.ts'
+import { type BlockedEvents, blockedEvents } from '../../runtime/operator/blocked-events.ts'
+import { type DeadLetters, deadLetters } from '../../runtime/operator/dead-letters.ts'
 import type { Config } from './config.ts'
 import { CommandError, exit } from './exit.ts'
 import { didYouMean } from './suggest.ts'
@@ -36,8 +36,8 @@ export interface ServiceLedger {
   readonly service: ServiceDefinition
   /** For statements of the ledger. */
   readonly database: Database
-  readonly desk: LetterDesk
-  readonly outbox: OutboxDesk
+  readonly desk: DeadLetters
+  readonly outbox: BlockedEvents
 }
 
 export function openSession(io: Io, load: () => Promise<Config>): Session {
@@ -66,7 +66,7 @@ export function openSession(io: Io, load: () => Promise<Config>): Session {
         else {
           const { clock, entropy } = io
           const deps = { database, service, clock, entropy, onChange() {} }
-          awake.push({ service, database: inLedger(database), desk: letterDesk(deps), outbox: outboxDesk(deps) })
+          awake.push({ service, database: inLedger(database), desk: deadLetters(deps), outbox: blockedEvents(deps) })
         }
       }
       return { awake, asleep }

@@ -89,6 +89,21 @@ const write = /\b(?:insert|update|delete|merge|replace)\b/i
 /** A statement that begins with the tables it reads; one that holds the word of a write anywhere is taken for one. */
 export const readsOnlyWith = (statement: string): boolean => begin.test(statement) && !write.test(statement)
 
+const writesFirst = /^(?:insert|update|delete|merge|replace|create|alter|drop|truncate)\b/i
+const writesWithin = /\b(?:(?:insert|merge|replace)\s+into|delete\s+from|update\s+\S+(?:\s+as)?(?:\s+\S+)?\s+set)\b/i
+
+/**
+ * What can be seen to write, where only reading is meant. It finds mistakes and is no wall: a function may write, and nobody
+ * sees it.
+ *
+ * **Errors** none; of what is no text the engine tells.
+ */
+export function seenToWrite(text: unknown, dialect: SqlDialect): boolean {
+  if (typeof text !== 'string') return false
+  const code = scanSql(text, dialect).code.replace(/^[\s;]+/, '')
+  return writesFirst.test(code) || (begin.test(code) && writesWithin.test(code))
+}
+
 const steeringWords = /^(?:begin|start|commit|end|abort|rollback|savepoint|release|prepare\s+transaction)\b/i
 // The body of a trigger or of a function has statements of its own; there the engine tells.
 const mayHaveBody = /^create\b/i

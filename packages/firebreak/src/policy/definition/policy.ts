@@ -34,7 +34,17 @@ export const policyDefaults: Policy = Object.freeze({
   hedge: null,
 })
 
-/** Defines a policy. **Errors** `FB_CONFIG` with every mistake at once, the arithmetic beside it. */
+/**
+ * Defines a policy. **Errors** `FB_CONFIG` with every mistake at once, the arithmetic beside it.
+ *
+ * @example
+ * ```ts
+ * import { policy, seconds } from 'firebreak'
+ *
+ * export const quick = policy({ deadlineMs: seconds(1), attemptTimeoutMs: 300, attemptsMax: 2 })
+ * export const once = policy({ attemptsMax: 1, breaker: null })
+ * ```
+ */
 export function policy(spec: PolicySpec = {}): Policy {
   const isObject = typeof spec === 'object' && spec !== null
   const found = withDefaults(isObject ? spec : {})

@@ -3,7 +3,7 @@ import { callTime } from '../../contracts/call-time.ts'
 import type { Clock } from '../../contracts/clock.ts'
 import type { Entropy } from '../../contracts/entropy.ts'
 import { FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
-import type { Observer } from '../../contracts/journal.ts'
+import type { Fact } from '../../contracts/journal.ts'
 import { bytes, type OptionTable, optionProblems, other, valueProblems } from '../../contracts/option.ts'
 import { textOf } from '../../contracts/text/text-of.ts'
 import type { AnyCall } from '../../define/call.ts'
@@ -32,7 +32,7 @@ export interface CallerOptions {
   /** Bytes of one answer, unpacked; default 1 MiB. */
   readonly responseBytesMax?: number
   /** Told when breakers open and close, and when a budget is spent. */
-  readonly observe?: Observer
+  readonly observe?: (fact: Fact) => void
   readonly clock?: Clock
   readonly entropy?: Entropy
   readonly fetch?: Fetch
@@ -64,7 +64,18 @@ export interface Caller {
   readonly dependencies: Dependencies
 }
 
-/** Makes a caller; nothing is sent before the first call. **Errors** `FB_CONFIG`. */
+/**
+ * Makes a caller; nothing is sent before the first call. **Errors** `FB_CONFIG`.
+ *
+ * @example
+ * ```ts
+ * import { call, createCaller } from 'firebreak'
+ *
+ * const ping = call({ name: 'pricing.ping', to: 'pricing', method: 'GET', path: '/ping' })
+ * const caller = createCaller({ endpoints: { pricing: 'http://127.0.0.1:4001' } })
+ * export const answer = caller.call(ping, {}, { deadlineMs: 500 })
+ * ```
+ */
 export function createCaller(options: CallerOptions): Caller {
   const problems = optionProblems(callerOptions, options)
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })

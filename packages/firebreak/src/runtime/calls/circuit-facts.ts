@@ -1,4 +1,4 @@
-import type { Observer } from '../../contracts/journal.ts'
+import type { Fact } from '../../contracts/journal.ts'
 import type { Breaker } from '../../policy/breaker.ts'
 
 /**
@@ -6,11 +6,11 @@ import type { Breaker } from '../../policy/breaker.ts'
  * that fails is no change.
  */
 export class CircuitFacts {
-  readonly #tell: Observer
+  readonly #tell: (fact: Fact) => void
   readonly #open = new WeakSet<Breaker>()
   readonly #spent = new Set<string>()
 
-  constructor(tell: Observer) {
+  constructor(tell: (fact: Fact) => void) {
     this.#tell = tell
   }
 

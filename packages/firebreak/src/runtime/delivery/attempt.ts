@@ -6,7 +6,7 @@ import { isThenable } from '../user-code/thenable.ts'
 import { HandlerContext } from './handler-context.ts'
 import { about, cleared, finalUnit } from './outcomes.ts'
 import { note, rest, screen, survived } from './suspicion.ts'
-import { type Party, UnitOfWork } from './unit-of-work.ts'
+import { type CommitFailure, type Party, UnitOfWork } from './unit-of-work.ts'
 
 /** Why an attempt did not end in a commit. */
 export interface Failure {
@@ -60,13 +60,18 @@ export async function runAttempt(engine: Engine, message: Message, before: Befor
     return undefined
   } catch (error) {
     if (await outcomeAfter(engine, message, { error, unit, number })) return undefined
-    const { error: reason, by: party } = await survived(engine, message, unit?.failure ?? { error, by })
+    const { error: reason, by: party } = await survived(engine, message, unit?.failure ?? failureOf(error, by, unit))
     const durationMs = Math.round(clock.monotonic() - sinceMs)
     return { error: reason ?? new Error('the handler threw nothing'), by: party, startedAtMs, durationMs }
   } finally {
     unit?.end(unit.failure?.error)
     if (unit !== undefined) engine.watch.remove(unit)
   }
+}
+
+// What a handler passes on of its own database is not its failure.
+function failureOf(error: unknown, by: Party, unit: UnitOfWork | undefined): CommitFailure {
+  return { error, by: error !== undefined && error === unit?.readFailure ? 'engine' : by }
 }
 
 // A handler can fail after its unit of work has been committed, or because somebody else handled the event: then there is

@@ -30,6 +30,10 @@ export class HandlerContext implements Context {
     return this.#unit.signal
   }
 
+  get query(): Context['query'] {
+    return (sql, params) => this.#unit.query(sql, params)
+  }
+
   get transaction(): Context['transaction'] {
     return (body) => this.#unit.transaction(body)
   }

@@ -205,6 +205,7 @@ export function about(message: Message): {
   key: string | null
   eventId: string | null
   eventType: string | null
+  correlationId: string | null
 } {
   const { topic, partition, offset, key } = message.delivery.entry
   return {
@@ -212,6 +213,7 @@ export function about(message: Message): {
     key,
     eventId: message.envelope?.id ?? null,
     eventType: message.envelope?.type ?? null,
+    correlationId: message.envelope?.correlationId ?? null,
   }
 }
 

@@ -1,17 +1,19 @@
 import type { AnyCallSignature, CallRequest, CallResponse, HandlerCallOptions } from '../../contracts/call.ts'
-import type { Sql } from '../../contracts/database.ts'
+import type { Sql, SqlParam, SqlRow } from '../../contracts/database.ts'
 import type { Envelope } from '../../contracts/envelope.ts'
 import { FirebreakError } from '../../contracts/errors.ts'
 import type { AnyEvent, TombstoneKey } from '../../contracts/event.ts'
-import type { LogRecord } from '../../contracts/log.ts'
-import { statementInvalid } from '../../contracts/sql/sql-text.ts'
+import { seenToWrite, statementInvalid } from '../../contracts/sql/sql-text.ts'
+import { type Transaction, TransactionHandle } from '../../contracts/transaction.ts'
 import type { Handler } from '../../define/handle.ts'
 import { inContextOfNow, isInsideUnit } from '../../node/open-units.ts'
 import type { Expiring } from '../../policy/deadline-watch.ts'
 import { AttemptCalls } from '../calls/attempt-calls.ts'
 import type { Unit, UnitOutcome } from '../commit/unit.ts'
+import { isInfrastructure } from '../instance/decide.ts'
 import type { Engine } from '../instance/engine.ts'
 import type { Message } from '../message/message.ts'
+import { OutgoingEvents } from '../message/outgoing-events.ts'
 import { resultOf } from '../user-code/thenable.ts'
 import { about } from './outcomes.ts'
 
@@ -53,16 +55,17 @@ export class UnitOfWork implements Expiring {
   readonly #spec: AttemptSpec
   readonly deadlineAtMs: number
   #mode: 'open' | 'committing' | 'committed' | 'failed' | 'ended' = 'open'
-  #records: (LogRecord | Promise<LogRecord>)[] | undefined
+  readonly #events = new OutgoingEvents()
   #calls: AttemptCalls | undefined
   #abort: AbortController | undefined
   #onPartition: (() => void) | undefined
   #slotHeld = true
-  #taken = false
   #isLate = false
   #committing: Promise<SettledOutcome> | undefined
   failure: CommitFailure | undefined
   outcome: SettledOutcome | undefined
+  /** The service's own database could not be read: no handler is to blame for that. */
+  readFailure: unknown
   /** The refusal of an event that was published after the commit; it has been told. */
   lost: FirebreakError | undefined
   /** Set by whoever waits for the handler; called at most once. */
@@ -101,19 +104,42 @@ export class UnitOfWork implements Expiring {
     return this.#abort.signal
   }
 
-  transaction<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
+  query<Row = SqlRow>(sql: string, params?: readonly SqlParam[]): Promise<readonly Row[]> {
+    const rows = this.#read<Row>(sql, params)
+    // As with a transaction: a handler that does not await must not end the process.
+    rows.catch(() => undefined)
+    return rows
+  }
+
+  async #read<Row>(sql: string, params: readonly SqlParam[] | undefined): Promise<readonly Row[]> {
+    if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'ctx.query' })
+    if (this.#mode !== 'open') throw this.#ended()
+    const { ownDatabase, database } = this.#engine
+    if (seenToWrite(sql, database.capabilities.dialect))
+      throw statementInvalid('ctx.query only reads: write in ctx.transaction', sql)
+    try {
+      return await ownDatabase.query<Row>(sql, params)
+    } catch (error) {
+      if (isInfrastructure(error)) this.readFailure = error
+      throw error
+    }
+  }
+
+  transaction<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
     const result = this.#transact(body)
     // The attempt knows of every failure: a handler that does not await must not end the process.
     result.catch(() => undefined)
     return result
   }
 
-  async #transact<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
+  async #transact<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
     if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'ctx.transaction' })
     if (typeof body !== 'function') throw statementInvalid('its body is no function', 'ctx.transaction(body)')
+    // A group that fails as a whole is tried unit by unit: a body that runs again publishes again.
+    const publishedBefore = this.#events.count
     let result: { value: T } | undefined
     const run = inContextOfNow(async (sql: Sql): Promise<void> => {
-      const made = body(sql)
+      const made = body(new TransactionHandle(sql, this.#publishOf(this.#events.begin(publishedBefore))))
       result = { value: made instanceof Promise ? await made : await resultOf<T>(made) }
     })
     const outcome = await this.#commit(run)
@@ -122,16 +148,20 @@ export class UnitOfWork implements Expiring {
     return result.value
   }
 
+  /** Of one run of a body, as long as that is the last: what it began may go on when it runs again. */
+  #publishOf(isLast: () => boolean): Transaction['publish'] {
+    return (event: AnyEvent, payload: unknown, at?: TombstoneKey) => {
+      if (!isLast()) throw this.#ended()
+      this.publish(event, payload, at)
+    }
+  }
+
   publish(event: AnyEvent, payload: unknown, at?: TombstoneKey): void {
-    if (this.#taken || (this.#mode !== 'open' && this.#mode !== 'committing')) throw this.#tooLate(event)
+    if (this.#events.isTaken || (this.#mode !== 'open' && this.#mode !== 'committing')) throw this.#tooLate(event)
     const { correlationId, id, traceparent } = this.#spec.envelope
     const cause = { correlationId, causationId: id, traceparent }
     // A schema has no more time than what is left of the attempt.
-    const made = this.#engine.publisher.record(event, payload, cause, { at, endsAtMs: this.deadlineAtMs })
-    // What it comes to is asked for at the commit, which may never be reached.
-    if (made instanceof Promise) made.catch(() => undefined)
-    this.#records ??= []
-    this.#records.push(made)
+    this.#events.add(this.#engine.publisher.record(event, payload, cause, { at, endsAtMs: this.deadlineAtMs }))
   }
 
   call<C extends AnyCallSignature>(
@@ -158,8 +188,10 @@ export class UnitOfWork implements Expiring {
 
   /** Ends the attempt after its handler has: commits what it has not committed itself. */
   complete(): Promise<SettledOutcome> {
-    if (this.#mode === 'open')
-      return this.#records === undefined ? this.#commitBare() : this.#commitRecords(this.#records)
+    if (this.#mode === 'open') {
+      if (this.#events.count === 0) return this.#commitBare()
+      return this.#events.hasPending ? this.#commitLate() : this.#commit(null)
+    }
     // The handler did not await its transaction: its outcome is still the outcome of the attempt.
     if (this.#mode === 'committing' && this.#committing !== undefined) return this.#committing
     if (this.#mode === 'committed' && this.outcome !== undefined) return Promise.resolve(this.outcome)
@@ -204,7 +236,7 @@ export class UnitOfWork implements Expiring {
   // What adds nothing of its own is spared the closures and the promise of `#commit`: they are garbage per event.
   #commitBare(): Promise<SettledOutcome> {
     this.#startCommit()
-    this.#taken = true
+    this.#events.take()
     return this.#engine.committer.commit(this.#spec.unit).then(settledOf, (error) => {
       // Something of the handler may go on with the signal: it ends with the attempt.
       this.failure = { by: 'engine', error }
@@ -212,15 +244,10 @@ export class UnitOfWork implements Expiring {
     })
   }
 
-  #commitRecords(records: readonly (LogRecord | Promise<LogRecord>)[]): Promise<SettledOutcome> {
-    return records.some((record) => record instanceof Promise) ? this.#commitLate(records) : this.#commit(null)
-  }
-
   /** Schemas that still validate are waited for before the commit: it is shared with others. */
-  async #commitLate(records: readonly (LogRecord | Promise<LogRecord>)[]): Promise<SettledOutcome> {
-    this.#taken = true
+  async #commitLate(): Promise<SettledOutcome> {
     try {
-      await Promise.all(records)
+      await this.#events.take()
       if (this.#mode !== 'open') throw this.#late()
     } catch (error) {
       this.failure = { by: 'handler', error }
@@ -234,19 +261,9 @@ export class UnitOfWork implements Expiring {
     this.#startCommit()
     const { unit } = this.#spec
     // Asked for after the body, which may publish too.
-    const records: Unit['records'] = () => this.#made()
-    // A group that fails as a whole is tried unit by unit: a body that runs again publishes again.
-    const publishedBefore = this.#records?.length ?? 0
-    const again =
-      body === null
-        ? null
-        : (sql: Sql): Promise<void> => {
-            this.#taken = false
-            this.#records?.splice(publishedBefore)
-            return body(sql)
-          }
+    const records: Unit['records'] = () => this.#events.take()
     const own = unit.own || (body !== null && this.#spec.handler.transaction === 'own')
-    this.#committing = this.#engine.committer.commit({ ...unit, body: again, records, own }).then(
+    this.#committing = this.#engine.committer.commit({ ...unit, body, records, own }).then(
       (outcome) => {
         if (typeof outcome === 'object') return this.#commitFailed({ by: 'handler', error: outcome.failed })
         this.#mode = 'committed'
@@ -264,13 +281,6 @@ export class UnitOfWork implements Expiring {
     this.failure = failure
     if (this.#isLate) this.expire()
     throw failure.error
-  }
-
-  #made(): readonly LogRecord[] | Promise<readonly LogRecord[]> {
-    this.#taken = true
-    if (this.#records === undefined) return none
-    if (this.#records.some((record) => record instanceof Promise)) return Promise.all(this.#records)
-    return this.#records as readonly LogRecord[]
   }
 
   get #partitionSignal(): AbortSignal | undefined {
@@ -301,8 +311,6 @@ export class UnitOfWork implements Expiring {
     return new FirebreakError('FB_UNIT_ENDED', { what })
   }
 }
-
-const none: readonly never[] = []
 
 /** A unit without code of the user cannot be failed by it. */
 function settledOf(outcome: UnitOutcome): SettledOutcome {

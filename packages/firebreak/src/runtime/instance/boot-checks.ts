@@ -24,14 +24,14 @@ export function bootProblems(options: RuntimeOptions, limits: Limits): readonly 
     ...optionProblems(limitOptions, options.limits, 'limits.'),
   )
   // What is no number is among the problems, and cannot be compared.
-  const { payloadBytesMax, recordsMax } = limits
+  const { payloadBytesMax, recordsMax, handlersMax } = limits
   if (typeof payloadBytesMax === 'number' && payloadBytesMax > log.capabilities.recordBytesMax) {
     problems.push(
       `limits.payloadBytesMax ${payloadBytesMax} is above what ${log.capabilities.name} takes: ${log.capabilities.recordBytesMax}`,
     )
   }
-  if (typeof recordsMax === 'number' && service.handlersMax > recordsMax) {
-    problems.push(`handlersMax ${service.handlersMax} of ${service.name} is above limits.recordsMax ${recordsMax}`)
+  if (typeof recordsMax === 'number' && typeof handlersMax === 'number' && handlersMax > recordsMax) {
+    problems.push(`handlersMax ${handlersMax} of ${service.name} is above limits.recordsMax ${recordsMax}`)
   }
   return problems
 }

@@ -39,6 +39,9 @@ const reasons: Readonly<Record<string, DeadReason>> = {
   FB_CRASH_SUSPECT: 'crash',
 }
 
+/** Our own database or log is unavailable: no attempt of a handler is to blame. */
+export const isInfrastructure = (error: unknown): boolean => isFirebreakError(error) && infrastructure.has(error.code)
+
 /** What the code of a user can make of an attempt. */
 type ThrownClassification = Extract<ErrorClassification, { readonly kind: 'permanent' | 'transient' | 'throttled' }>
 
@@ -67,7 +70,7 @@ export function classify(error: unknown): ErrorClassification {
   if (error.code === 'FB_NOT_STARTED') return { kind: 'not-started', afterMs: pauseOf(error) }
   if (error.code === 'FB_FENCED') return { kind: 'fenced' }
   if (error.code === 'FB_INVARIANT' || error.kind === 'config') return { kind: 'halt', reason: error.message }
-  if (infrastructure.has(error.code)) return { kind: 'infrastructure' }
+  if (isInfrastructure(error)) return { kind: 'infrastructure' }
   if (error.kind === 'transient') return { kind: 'transient' }
   return { kind: 'permanent', reason: reasons[error.code] ?? 'permanent' }
 }

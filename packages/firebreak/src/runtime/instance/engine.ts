@@ -1,7 +1,7 @@
 import type { Clock } from '../../contracts/clock.ts'
 import type { Database } from '../../contracts/database.ts'
 import type { Entropy } from '../../contracts/entropy.ts'
-import type { Fact } from '../../contracts/journal.ts'
+import type { RaisedFact } from '../../contracts/journal.ts'
 import type { Log } from '../../contracts/log.ts'
 import type { ServiceDefinition } from '../../define/service.ts'
 import type { DeadlineWatch } from '../../policy/deadline-watch.ts'
@@ -18,6 +18,8 @@ export interface Engine {
   readonly service: ServiceDefinition
   readonly log: Log
   readonly database: Database
+  /** The same for the statements of users. */
+  readonly ownDatabase: Pick<Database, 'query'>
   readonly clock: Clock
   readonly entropy: Entropy
   readonly limits: Limits
@@ -36,8 +38,7 @@ export interface Engine {
   readonly watch: DeadlineWatch
   /** Aborts when the runtime is told to stop, or halts: what fails from then on is nobody's failure. */
   readonly stopping: AbortSignal
-  /** Undefined when nobody listens: then no fact is even built. */
-  readonly tell: ((fact: Fact) => void) | undefined
+  readonly tell: ((fact: RaisedFact) => void) | undefined
   /** Stops everything: the set-up or the program is wrong, and going on would make it worse. */
   readonly halt: (error: Error) => void
 }

@@ -3,6 +3,8 @@ import { bytes, count, defaultsOf, ms, type OptionTable } from '../../contracts/
 
 /** What a service may hold; reaching a bound slows intake down or refuses callers, and loses nothing. */
 export interface Limits {
+  /** Handlers of one instance at the same time; in place of what its service says. */
+  readonly handlersMax: number
   /** Records of one instance in memory, waiting or handled; at it, its partitions pause. */
   readonly recordsMax: number
   /** Parked records of one instance; at it, those of its partitions pause that hold their share or more. */
@@ -20,6 +22,12 @@ export interface Limits {
 }
 
 export const limitOptions: OptionTable<Limits> = {
+  handlersMax: count('handlers', {
+    least: 1,
+    most: 1_000_000,
+    default: 100,
+    meaning: 'handlers of one instance at the same time; not given: `handlersMax` of the service',
+  }),
   recordsMax: count('records', {
     least: 1,
     most: 10_000_000,

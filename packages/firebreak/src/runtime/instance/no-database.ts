@@ -11,5 +11,7 @@ export const noDatabase: Database = {
   capabilities: { name: 'none', dialect: 'sqlite', durable: false, shared: false, schema: null },
   query: refuse,
   commit: refuse,
+  transaction: refuse,
   close: () => Promise.resolve(),
+  [Symbol.asyncDispose]: () => Promise.resolve(),
 }

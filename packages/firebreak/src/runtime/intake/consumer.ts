@@ -183,8 +183,8 @@ export class Consumer {
   }
 
   #manyWait(): boolean {
-    const { slots, service } = this.#engine
-    return slots.running >= service.handlersMax * manyShare
+    const { slots, limits } = this.#engine
+    return slots.running >= limits.handlersMax * manyShare
   }
 
   #persist<T>(run: () => Promise<T>): Promise<T | undefined> {

@@ -1,4 +1,4 @@
-import type { Observer } from '../../contracts/journal.ts'
+import type { Fact } from '../../contracts/journal.ts'
 import { textOf } from '../../contracts/text/text-of.ts'
 import { warn } from '../../node/warning.ts'
 import { isThenable, settled } from './thenable.ts'
@@ -9,7 +9,10 @@ const reasonMax = 500
  * Keeps what a listener throws to itself, now or later: it would turn a record that is done into one that failed, or end the
  * process. The first time it is printed as a warning of the process; a listener that always fails is told of once.
  */
-export function quietly(observe: Observer, tell: (text: string, type: string) => void = warn): Observer {
+export function quietly(
+  observe: (fact: Fact) => unknown,
+  tell: (text: string, type: string) => void = warn,
+): (fact: Fact) => void {
   let isTold = false
   const failed = (error: unknown): void => {
     if (isTold) return

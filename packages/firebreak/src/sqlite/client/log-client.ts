@@ -132,6 +132,10 @@ class LogClient implements Log {
       },
     }
   }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
   close(): Promise<void> {
     this.#closing ??= (async () => {
       for (const cursor of this.#cursors.values()) await cursor.close()

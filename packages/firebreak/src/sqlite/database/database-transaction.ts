@@ -63,7 +63,7 @@ class UnitHandle implements Sql {
     return this.#run(({ connection }) => connection.rows(sql, params) as readonly Row[])
   }
 
-  run(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
+  batch(sql: string, rows: readonly (readonly SqlParam[])[]): Promise<number> {
     return this.#run(({ connection }) => connection.run(sql, rows))
   }
 

@@ -12,10 +12,19 @@
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Clock, sleep } from '../../contracts/clock.ts'
-import type { Database, DatabaseCapabilities, SqlParam, SqlRow, SqlUnit, Verdict } from '../../contracts/database.ts'
+import type {
+  Database,
+  DatabaseCapabilities,
+  Sql,
+  SqlParam,
+  SqlRow,
+  SqlUnit,
+  Verdict,
+} from '../../contracts/database.ts'
 import type { Entropy } from '../../contracts/entropy.ts'
 import { FirebreakError } from '../../contracts/errors.ts'
 import { choice, filled, ms, type OptionTable, optionProblems, other, pathProblems } from '../../contracts/option.ts'
+import { inTransaction } from '../../contracts/sql/in-transaction.ts'
 import type { SqlText } from '../../contracts/sql/sql-text.ts'
 import { systemClock } from '../../node/clock.ts'
 import { systemEntropy } from '../../node/entropy.ts'
@@ -58,6 +67,15 @@ export const sqliteDatabaseOptions: OptionTable<SqliteDatabaseOptions> = {
  * **Shape** Integers are read as numbers wherever a number holds them exactly and as bigint beyond 2^53; a whole number is
  * bound as an INTEGER, any other as a REAL. Blobs are read as Uint8Array.
  * **Errors** `FB_CONFIG` at once; the others on first use: `FB_DATABASE_READONLY`, `FB_DATABASE_CORRUPT`.
+ *
+ * @example
+ * ```ts
+ * import { sqliteDatabase } from 'firebreak'
+ *
+ * await using database = sqliteDatabase({ path: 'data/billing.db' })
+ * await database.query('CREATE TABLE IF NOT EXISTS invoices (order_id TEXT PRIMARY KEY, amount_minor BIGINT NOT NULL)')
+ * await database.transaction((tx) => tx.query('INSERT INTO invoices VALUES ($1, $2)', ['4711', 12_900]))
+ * ```
  */
 export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
   const place = 'sqliteDatabase: '
@@ -119,6 +137,14 @@ class SqliteDatabase implements Database {
         if (writer.raw.isTransaction) this.#abandon(writer)
       }
     })
+  }
+
+  transaction<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
+    return inTransaction(this, body)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   close(): Promise<void> {

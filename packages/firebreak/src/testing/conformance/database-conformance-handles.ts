@@ -19,7 +19,7 @@ export const handleCases: readonly DatabaseCase[] = [
         (sql) => void sql.query('insrt into items'),
         (sql) => void sql.query('insert into missing (id) values (1)'),
         (sql) => void sql.query(insert, [1]),
-        (sql) => void sql.run(insert, [[1, 'a', 'too many']]),
+        (sql) => void sql.batch(insert, [[1, 'a', 'too many']]),
       ]
       const units = ways.map((way, i): SqlUnit => {
         return async (sql) => {
@@ -44,7 +44,7 @@ export const handleCases: readonly DatabaseCase[] = [
       },
     ])
     void kept?.query(insert, [1, 'late'])
-    void kept?.run(insert, [[2, 'late']])
+    void kept?.batch(insert, [[2, 'late']])
     if (kept !== undefined) await rejectsWithCode(kept.query('select 1 as one'), 'FB_UNIT_ENDED')
     assert.deepEqual([outcomes(verdicts), await names(database)], [['ok'], []])
   }),

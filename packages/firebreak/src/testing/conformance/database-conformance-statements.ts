@@ -80,12 +80,12 @@ export const statementCases: readonly DatabaseCase[] = [
     await database.commit([
       (sql) =>
         sql
-          .run(
+          .batch(
             insert,
             [3, 1, 2].map((id) => [id, `name-${id}`]),
           )
           .then(() => {}),
-      (sql) => sql.run('update items set name = name || $1', [['-a'], ['-b']]).then(() => {}),
+      (sql) => sql.batch('update items set name = name || $1', [['-a'], ['-b']]).then(() => {}),
     ])
     const rows = await database.query('select id, name from items order by id')
     assert.deepEqual(
@@ -99,15 +99,15 @@ export const statementCases: readonly DatabaseCase[] = [
       async (sql) => {
         const ignoring = `${insert} on conflict do nothing`
         counts.push(
-          await sql.run(
+          await sql.batch(
             ignoring,
             [1, 2, 2, 3].map((id) => [id, `name-${id}`]),
           ),
         )
-        counts.push(await sql.run(ignoring, [[1, 'name-1']]))
-        counts.push(await sql.run('update items set size = 1 where id >= $1', [[2], [9]]))
-        counts.push(await sql.run('delete from items', [[]]))
-        counts.push(await sql.run('delete from items where id = $1', []))
+        counts.push(await sql.batch(ignoring, [[1, 'name-1']]))
+        counts.push(await sql.batch('update items set size = 1 where id >= $1', [[2], [9]]))
+        counts.push(await sql.batch('delete from items', [[]]))
+        counts.push(await sql.batch('delete from items where id = $1', []))
       },
     ])
     assert.deepEqual(counts, [3, 0, 2, 3, 0])
@@ -115,7 +115,7 @@ export const statementCases: readonly DatabaseCase[] = [
   databaseCase('a run that fails in the middle is undone with its unit', async ({ database }) => {
     const [verdict] = await database.commit([
       async (sql) => {
-        await sql.run(insert, [
+        await sql.batch(insert, [
           [1, 'a'],
           [2, 'b'],
           [1, 'a'],

@@ -53,7 +53,7 @@ export const textCases: readonly DatabaseCase[] = [
       })
       const inUnit = await verdictOf(database, text, values)
       assert.ok(isFirebreakError(inUnit, 'FB_STATEMENT_INVALID') && inUnit.kind === 'bug', String(text))
-      const [batch] = await database.commit([async (sql) => void (await sql.run(text as string, [values]))])
+      const [batch] = await database.commit([async (sql) => void (await sql.batch(text as string, [values]))])
       assert.ok(batch?.ok === false && isFirebreakError(batch.error, 'FB_STATEMENT_INVALID'), String(text))
     }
     assert.deepEqual(await names(database), [])

@@ -38,6 +38,25 @@ export const unitCases: readonly DatabaseCase[] = [
     assert.equal(verdict.error, failure)
     assert.deepEqual(await names(database), [])
   }),
+  databaseCase(
+    'a transaction is durable with what it resolves to, and leaves nothing when it throws',
+    async ({ database }) => {
+      const stored = await database.transaction(async (tx) => {
+        await tx.query(insert, [1, 'a'])
+        return tx.batch(insert, [
+          [2, 'b'],
+          [3, 'c'],
+        ])
+      })
+      assert.equal(stored, 2)
+      const failing = database.transaction(async (tx) => {
+        await tx.query(insert, [4, 'd'])
+        throw new Error('no')
+      })
+      await assert.rejects(failing, /^Error: no$/)
+      assert.deepEqual(await names(database), ['a', 'b', 'c'])
+    },
+  ),
   databaseCase('a failing unit among others is undone alone', async ({ database }) => {
     const failing: SqlUnit = async (sql) => {
       await sql.query(insert, [2, 'b'])
@@ -180,7 +199,7 @@ export const unitCases: readonly DatabaseCase[] = [
     ])
     for (const handle of handles) {
       await rejectsWithCode(handle.query('select 1 as one'), 'FB_UNIT_ENDED')
-      await rejectsWithCode(handle.run(insert, [[1, 'a']]), 'FB_UNIT_ENDED')
+      await rejectsWithCode(handle.batch(insert, [[1, 'a']]), 'FB_UNIT_ENDED')
     }
   }),
   databaseCase(

@@ -98,7 +98,7 @@ export const valueCases: readonly DatabaseCase[] = [
         [4, 'd'],
         [5, 'e'],
       ] as const
-      const [verdict] = await database.commit([async (sql) => void (await sql.run(insert, rows))])
+      const [verdict] = await database.commit([async (sql) => void (await sql.batch(insert, rows))])
       assert.ok(verdict?.ok === false && isFirebreakError(verdict.error, 'FB_STATEMENT_INVALID'))
       assert.match(verdict.error.message, /row 3, value 2 is /)
     }
@@ -115,7 +115,7 @@ export const valueCases: readonly DatabaseCase[] = [
     for (const list of lists.map((value) => untyped<SqlParam[]>(value))) {
       await rejectsWithCode(database.query(insert, list), 'FB_STATEMENT_INVALID')
       for (const rows of [untyped<SqlParam[][]>(list), [[1, 'a'], list]]) {
-        const [verdict] = await database.commit([async (sql) => void (await sql.run(insert, rows))])
+        const [verdict] = await database.commit([async (sql) => void (await sql.batch(insert, rows))])
         assert.ok(verdict?.ok === false && isFirebreakError(verdict.error, 'FB_STATEMENT_INVALID'))
       }
     }
@@ -144,7 +144,7 @@ export const valueCases: readonly DatabaseCase[] = [
         bytes.fill(4)
         writing.push(sql.query(text, [bytes.subarray(1), 2]))
         bytes.fill(9)
-        const batch = sql.run(text, [[bytes, 3]])
+        const batch = sql.batch(text, [[bytes, 3]])
         bytes.fill(5)
         await batch
       },

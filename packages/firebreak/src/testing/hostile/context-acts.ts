@@ -19,6 +19,7 @@ const besides: readonly (readonly [kind: string, write: (setting: Setting) => Pr
   ['its-own-transaction', ({ ctx }) => ctx.transaction(body)],
   ['a-transaction-of-the-runtime', ({ runtime }) => runtime.transaction(body)],
   ['a-statement-of-the-database', ({ database }) => database.query(trespass)],
+  ['a-transaction-of-the-database', ({ database }) => database.transaction(body)],
   ['a-commit-of-the-database', ({ database }) => database.commit([async (sql) => void (await body(sql))])],
 ]
 

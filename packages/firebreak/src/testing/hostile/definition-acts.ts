@@ -2,6 +2,7 @@ import { minutes } from '../../contracts/duration.ts'
 import { event } from '../../define/event.ts'
 import { handle } from '../../define/handle.ts'
 import { service } from '../../define/service.ts'
+import { topic } from '../../define/topic.ts'
 import { type Act, actsOf, never, type Setting, thenable, unit, untyped } from './act.ts'
 
 const { done, letter } = actsOf('definition')
@@ -42,8 +43,8 @@ const aService = (name: string, more: (setting: Setting) => object): Act =>
 
 const definitions: readonly Act[] = [
   ...Object.entries(odd).flatMap(([name, value]) => [
-    anEvent(`with-partitions-of-${name}`, () => ({ channel: { partitions: value } })),
-    anEvent(`with-a-retention-of-${name}`, () => ({ channel: { retentionMs: value } })),
+    anEvent(`with-partitions-of-${name}`, () => ({ topic: topic('defined', { partitions: value as never }) })),
+    anEvent(`with-a-retention-of-${name}`, () => ({ topic: topic('defined', { retentionMs: value as never }) })),
     anEvent(`with-a-version-of-${name}`, () => ({ version: value })),
     aHandler(`with-a-deadline-of-${name}`, { deadlineMs: value }),
     aHandler(`with-attempts-of-${name}`, { retry: { attemptsMax: value } }),

@@ -14,7 +14,7 @@ const then = (text: unknown, ...values: readonly unknown[]) => {
   return (setting: Setting): Promise<void> => unit(setting, (sql) => sql.query(untyped(text), untyped(values)))
 }
 const thenMany = (text: unknown, rows: unknown) => {
-  return (setting: Setting): Promise<void> => unit(setting, (sql) => sql.run(untyped(text), untyped(rows)))
+  return (setting: Setting): Promise<void> => unit(setting, (sql) => sql.batch(untyped(text), untyped(rows)))
 }
 
 /** The author has to change something: nothing that time heals. */

@@ -163,6 +163,10 @@ class MemoryLog implements Log {
     }
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     for (const cursor of [...this.#cursors]) await cursor.close()

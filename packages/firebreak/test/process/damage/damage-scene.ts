@@ -1,4 +1,5 @@
 /** A log and a ledger with something of everything, and all that can be read of them. */
+
 import { join } from 'node:path'
 import { z } from 'zod'
 import { permanent } from '../../../src/contracts/errors.ts'
@@ -6,6 +7,7 @@ import type { LogRecord } from '../../../src/contracts/log.ts'
 import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
+import { topic } from '../../../src/define/topic.ts'
 import { listLetters } from '../../../src/ledger/letters.ts'
 import { addToOutbox, outboxShards, readOutbox } from '../../../src/ledger/outbox.ts'
 import { readLane, readLanes } from '../../../src/ledger/parked.ts'
@@ -18,10 +20,9 @@ import { exactOf } from '../../../src/testing/conformance/exact-record.ts'
 
 const Seen = event({
   type: 'thing.seen',
-  topic: 'things',
+  topic: topic('things', { partitions: 3 }),
   key: 'id',
   schema: z.object({ id: z.string(), n: z.number() }),
-  channel: { partitions: 3 },
 })
 const name = 'keeper'
 const records = 150

@@ -48,9 +48,9 @@ async function runQuietly(folder: string): Promise<void> {
   for (let seq = 1; seq <= 12; seq++) {
     for (const key of ['a', 'b']) {
       const event = seq === 7 ? OrderDoomed : OrderPlaced
-      await runtimes[0]!.transaction(async (sql, publish) => {
-        await sql.query('INSERT INTO sent (uid) VALUES ($1)', [`${key}:${seq}`])
-        publish(event, { uid: `${key}:${seq}`, key, seq })
+      await runtimes[0]!.transaction(async (tx) => {
+        await tx.query('INSERT INTO sent (uid) VALUES ($1)', [`${key}:${seq}`])
+        tx.publish(event, { uid: `${key}:${seq}`, key, seq })
       })
     }
   }

@@ -63,7 +63,7 @@ test('events of one key leave in commit order, whichever of two instances on one
     return runtime
   }
   const publish = (runtime: Runtime, seq: number): Promise<void> =>
-    runtime.transaction(async (_, send) => send(OrderPlaced, { uid: `k:${seq}`, key: 'k', seq }))
+    runtime.transaction(async (tx) => tx.publish(OrderPlaced, { uid: `k:${seq}`, key: 'k', seq }))
   const [relaying, other, log] = [open(), open(), sqliteLog({ path: folder })]
   t.after(() => log.close())
   await relaying.start()
@@ -108,6 +108,7 @@ test('the log learns of progress that was made while it was told of earlier prog
     open: async (group, topics, options) => slowlyTold(await log.open(group, topics, options)),
     inspect: () => log.inspect(),
     close: () => log.close(),
+    [Symbol.asyncDispose]: () => log.close(),
   }
   const runtime = createRuntime({ service: definition, log: tardy, database, observe })
   t.after(() => ending(runtime, log, database))

@@ -105,6 +105,7 @@ function refusing(afterMs: number): Log {
     open: async (group, topics) => refused(await log.open(group, topics)),
     inspect: () => log.inspect(),
     close: () => log.close(),
+    [Symbol.asyncDispose]: () => log.close(),
   }
 }
 

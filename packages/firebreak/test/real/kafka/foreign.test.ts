@@ -8,6 +8,7 @@ import type { LogRecord } from '../../../src/contracts/log.ts'
 import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
+import { topic as defineTopic } from '../../../src/define/topic.ts'
 import { verifyLedger } from '../../../src/ledger/verify/verify.ts'
 import { createRuntime } from '../../../src/runtime/runtime.ts'
 import { sqliteDatabase } from '../../../src/sqlite/database/sqlite-database.ts'
@@ -58,10 +59,9 @@ test(`kafka: ${total} records of foreign producers, plain and in four compressio
   const name = unique('reader')
   const Good = event({
     type: 'record.good',
-    topic,
+    topic: defineTopic(topic, { partitions: 1 }),
     key: 'id',
     schema: z.object({ id: z.string(), n: z.number() }),
-    channel: { partitions: 1 },
   })
   const counts: Partial<Record<Fact['kind'], number>> = {}
   const handled = new Map<string, number>()
@@ -143,7 +143,7 @@ async function sameInMirror(scene: {
   readonly mirror: string
 }): Promise<void> {
   const inspection = scene.log.inspect()
-  const letters = await scene.runtime.letters.list({ max: 50 })
+  const letters = await scene.runtime.deadLetters.list({ max: 50 })
   const [mirror] = await inspection.topics([scene.mirror])
   const copies = new Map<string | undefined, ReturnType<typeof exactOf>>()
   for (const { partition, first, next } of mirror?.ends ?? [])

@@ -76,7 +76,7 @@ for (const [name, clocks] of [
     await first.commit([
       async (sql) => {
         await sql.query(`delete from ${schema}.fb_leases`)
-        await sql.run(`insert into ${schema}.fb_leases (name, holder, until_ms) values ($1, $2, $3)`, dead)
+        await sql.batch(`insert into ${schema}.fb_leases (name, holder, until_ms) values ($1, $2, $3)`, dead)
       },
     ])
     runs.push(await start(clocks[1](), 'b'))

@@ -25,7 +25,7 @@ const actions: Readonly<Record<Action['kind'], (sql: Sql, id: number) => Promise
   move: (sql, id) => sql.query('update played set id = id + 1 where id = $1', [id]),
   remove: (sql, id) => sql.query('delete from played where id = $1', [id]),
   look: (sql) => sql.query('select id, name from played order by id'),
-  batch: (sql, id) => sql.run('insert into played (id) values ($1)', [[id], [id + 4]]),
+  batch: (sql, id) => sql.batch('insert into played (id) values ($1)', [[id], [id + 4]]),
   answer: (sql, id) => sql.query('update played set name = name + 1 where id >= $1 returning id', [id]),
   pg: async (sql, id) => (await pgClient(sql).query('delete from played where id = $1', [id])).rowCount,
   wrong: (sql) => sql.query('insert into played (id) values ($1)', []),

@@ -87,8 +87,8 @@ const sent: Readonly<Record<string, Write>> = {
   'the word for it anywhere': query("delete from items where id = $1 and name <> 'returning'"),
   'a write behind WITH': query('with one as (select $1::integer as id) insert into items (id) select id from one'),
   'a write behind a comment': query('/* why */ insert into items (id) values ($1)'),
-  'a batch': (sql, id) => sql.run('insert into items (id) values ($1)', [[id], [id + 1]]),
-  'a batch of one': (sql, id) => sql.run('delete from items where id = $1', [[id]]),
+  'a batch': (sql, id) => sql.batch('insert into items (id) values ($1)', [[id], [id + 1]]),
+  'a batch of one': (sql, id) => sql.batch('delete from items where id = $1', [[id]]),
   'a statement of pg': (sql, id) => pgClient(sql).query('insert into items (id) values ($1)', [id]),
 }
 for (const [name, write] of Object.entries({ ...waiting, ...sent })) {
@@ -114,7 +114,7 @@ test('numbers of changed rows count what was deferred before', options, () =>
     const numbers: unknown[] = []
     const unit: Body = async (sql) => {
       for (const id of [first, first + 1, first + 2]) await put(id)(sql)
-      numbers.push(await sql.run('update items set name = $1 where id >= $2 and id < $2 + 1000', [['b', first]]))
+      numbers.push(await sql.batch('update items set name = $1 where id >= $2 and id < $2 + 1000', [['b', first]]))
       numbers.push((await pgClient(sql).query('delete from items where id > $1 and id < $1 + 999', [first])).rowCount)
     }
     assert.deepEqual(outcomes(await database.commit([unit])), ['ok'])
@@ -153,9 +153,9 @@ const carriers: Readonly<Record<string, Body>> = {
   'the trip before COMMIT': async () => {},
   'a read': async (sql) => void (await sql.query('select 1 as one')),
   'a read whose error is hidden': async (sql) => void (await sql.query('select 1 as one').catch(() => {})),
-  'a batch': async (sql) => void (await sql.run('delete from items where id = $1', [[-1], [-2]])),
+  'a batch': async (sql) => void (await sql.batch('delete from items where id = $1', [[-1], [-2]])),
   'a batch whose error is hidden': async (sql) =>
-    void (await sql.run('delete from items where id = $1', [[-1]]).catch(() => {})),
+    void (await sql.batch('delete from items where id = $1', [[-1]]).catch(() => {})),
   'a statement of pg': async (sql) => void (await pgClient(sql).query('select 1 as one')),
   'a rollback of pg': async (sql) => {
     const client = pgClient(sql)

@@ -47,7 +47,7 @@ export async function playOnPostgres(play: PostgresPlay): Promise<PostgresRun> {
     runtime.done.catch(() => undefined)
     late.runtime = runtime
     await runtime.start()
-    const ports: Ports = { ownSession, database, log, letters: runtime.letters }
+    const ports: Ports = { ownSession, database, log, letters: runtime.deadLetters }
     const plan = planOf(
       { ...play, seed: `p${play.seed}`, spreadMs: play.groups, gatherMs: 1 },
       seededEntropy(subSeed(play.seed, 'plan')),

@@ -124,7 +124,7 @@ async function playOn(engine: Database, insert: string, rows: readonly SqlParam[
   const told: unknown[] = []
   const unit = async (sql: Sql): Promise<void> => {
     for (const [i, row] of rows.entries())
-      told.push(await outcome(i % 3 === 0 ? sql.run(insert, [row]) : sql.query(insert, row)))
+      told.push(await outcome(i % 3 === 0 ? sql.batch(insert, [row]) : sql.query(insert, row)))
   }
   const [verdict] = await engine.commit([unit])
   assert.ok(verdict?.ok)

@@ -82,11 +82,11 @@ test('a batch of any size changes as many rows as it says, with and without conf
   let next = 0
   for (const size of [1, 3, 4, 5, 63, 64, 65, 255, 256, 257, 1000]) {
     const rows = Array.from({ length: size }, (): SqlValue[] => [next++, `note ${next}`, Uint8Array.of(next % 256)])
-    assert.equal(await inUnit((sql) => sql.run(insert, rows)), size)
-    assert.equal(await inUnit((sql) => sql.run(insert, rows)), 0, 'all of them are there')
+    assert.equal(await inUnit((sql) => sql.batch(insert, rows)), size)
+    assert.equal(await inUnit((sql) => sql.batch(insert, rows)), 0, 'all of them are there')
     const [first] = rows
     const fresh: SqlValue[] = [next++, null, null]
-    assert.equal(await inUnit((sql) => sql.run(insert, [...rows, fresh, fresh, first ?? []])), 1)
+    assert.equal(await inUnit((sql) => sql.batch(insert, [...rows, fresh, fresh, first ?? []])), 1)
   }
   const [sum] = await database.query(
     "select count(*) as n, count(distinct note) as notes, max(id) as last from batch where note = 'note ' || (id + 1)",
@@ -118,12 +118,12 @@ test('a batch is one round trip, whatever its statement', options, async () => {
       trips += tripsIn(data)
     }
     // And one more for COMMIT.
-    assert.deepEqual(await unit((sql) => sql.run(add, rows)), [300, 2])
-    assert.deepEqual(await unit((sql) => sql.run(upsert, [...rows, [0]])), [301, 2])
-    assert.deepEqual(await unit((sql) => sql.run(move, [[10], [20]])), [30, 2])
-    assert.deepEqual(await unit((sql) => sql.run(remove, rows)), [300, 2])
+    assert.deepEqual(await unit((sql) => sql.batch(add, rows)), [300, 2])
+    assert.deepEqual(await unit((sql) => sql.batch(upsert, [...rows, [0]])), [301, 2])
+    assert.deepEqual(await unit((sql) => sql.batch(move, [[10], [20]])), [30, 2])
+    assert.deepEqual(await unit((sql) => sql.batch(remove, rows)), [300, 2])
     const [, single] = await unit(async (sql) => {
-      for (let i = 0; i < 3; i++) await sql.run(remove, [[i]])
+      for (let i = 0; i < 3; i++) await sql.batch(remove, [[i]])
     })
     assert.equal(single, 4, 'what is not a batch is counted one by one')
   } finally {
@@ -194,7 +194,7 @@ const steering = [
 for (const text of steering) {
   test(`transactions cannot be steered by a statement: ${JSON.stringify(text)}`, options, async () => {
     await assert.rejects(database.query(text), /FB_STATEMENT_INVALID/)
-    await inUnit((sql) => assert.rejects(sql.run(text, [[]]), /FB_STATEMENT_INVALID/))
+    await inUnit((sql) => assert.rejects(sql.batch(text, [[]]), /FB_STATEMENT_INVALID/))
   })
 }
 

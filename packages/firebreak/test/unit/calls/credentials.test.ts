@@ -6,6 +6,7 @@ import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
 import { createTestRuntime } from '../../../src/testing/test-runtime.ts'
 import { callScene, quoteCall, watch } from '../../call-scene.ts'
+import { named } from '../../named.ts'
 import { Happened } from '../../thing-scene.ts'
 
 const basic = `Basic ${btoa('shop:correct horse')}`
@@ -49,7 +50,7 @@ test('a dead letter keeps no password of an address and no token that its error 
   const app = await createTestRuntime({ services: [one] })
   await app.publish(Happened, { id: 'k', n: 1 })
   await app.advance(1000)
-  const [letter] = await app.letters('one').list()
+  const [letter] = await named(app, 'one').deadLetters.list()
   assert.ok(letter)
   assert.equal(letter.message, 'postgres://***@db/x is away, Authorization: Bearer ***')
   assert.ok(!JSON.stringify(letter.attempts).includes('s3cret'))

@@ -16,6 +16,7 @@ import { classify, decide } from '../../../src/runtime/instance/decide.ts'
 import { createRuntime } from '../../../src/runtime/runtime.ts'
 import { createTestRuntime, type TestRuntime } from '../../../src/testing/test-runtime.ts'
 import { json } from '../../call-scene.ts'
+import { named } from '../../named.ts'
 import { Happened, laneRetry, parkingRetry } from '../../thing-scene.ts'
 
 const response: z.ZodObject<{ price: z.ZodNumber }> = z.object({ price: z.number() })
@@ -198,7 +199,7 @@ test('a rejected call is a dead letter at once, a failed one is tried again', as
   status = 422
   await app.advance(10_000)
   assert.deepEqual(kinds(), ['failed', 'parked', 'failed', 'dead-lettered'])
-  const [letter] = await app.letters('one').list()
+  const [letter] = await named(app, 'one').deadLetters.list()
   assert.equal(letter?.errorClass, 'FB_CALL_REJECTED')
   assert.deepEqual(
     letter?.attempts.map(({ dependency }) => dependency),
@@ -224,8 +225,8 @@ test('an expired token makes no dead letters: what it stopped goes on when there
   status = 200
   await app.advance(minutes(30))
   assert.equal(kinds().filter((kind) => kind === 'done').length, 40)
-  assert.deepEqual(await app.letters('one').list(), [])
-  assert.ok((await app.ledger('one')).ok)
+  assert.deepEqual(await named(app, 'one').deadLetters.list(), [])
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -275,9 +276,11 @@ test('an attempt that the breaker or the bulkhead refused does not count, over a
   await app.publish(Happened, { id: 'a', n: 1 })
   await app.publish(Happened, { id: 'b', n: 1 })
   assert.deepEqual(numbers, [1])
-  await app.leave('one').catch(() => {})
+  await named(app, 'one')
+    .stop()
+    .catch(() => {})
   release()
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(2000)
   assert.ok(numbers.length >= 2)
   assert.ok(
@@ -291,8 +294,8 @@ test('runtime.call makes the calls that its service declares, and no others', as
   const [quote, other] = [quoteOf(), call({ name: 'pricing.other', to: 'pricing', method: 'GET', path: '/' })]
   const front = service({ name: 'front', calls: [quote] })
   const app = await createTestRuntime({ services: [front], fetch: fine })
-  assert.deepEqual(await app.runtime('front').call(quote, {}), { price: 5 })
-  await assert.rejects(app.runtime('front').call(other, {}), { code: 'FB_NOT_CALLABLE' })
+  assert.deepEqual(await named(app, 'front').runtime.call(quote, {}), { price: 5 })
+  await assert.rejects(named(app, 'front').runtime.call(other, {}), { code: 'FB_NOT_CALLABLE' })
   await app.stop()
 })
 
@@ -331,7 +334,7 @@ test('a retry after a failed call waits until the budget of its dependency pays 
   await app.advance(60_000)
   assert.equal(kinds().filter((kind) => kind === 'done').length, 2)
   assert.equal(kinds().filter((kind) => kind === 'dead-lettered').length, 0)
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -384,7 +387,7 @@ test('a stop gives up what is called', async () => {
     { calls: [quote] },
   )
   await app.publish(Happened, { id: 'a', n: 1 })
-  await app.leave('one')
+  await named(app, 'one').stop()
   assert.ok(signals[0]?.aborted)
   await app.stop()
 })

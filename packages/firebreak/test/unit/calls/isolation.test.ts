@@ -11,6 +11,7 @@ import { policy } from '../../../src/policy/definition/policy.ts'
 import type { Limits } from '../../../src/runtime/instance/limits.ts'
 import { createTestRuntime, type TestRuntime } from '../../../src/testing/test-runtime.ts'
 import { json } from '../../call-scene.ts'
+import { named } from '../../named.ts'
 
 const schema: z.ZodObject<{ id: z.ZodString }> = z.object({ id: z.string() })
 const eventOf = (type: string, topic: string) => event({ type, topic, key: 'id', schema })
@@ -155,7 +156,7 @@ for (const state of ['hangs', 'refuses'] as const) {
       'nothing is sent without time',
     )
     for (const one of [fine, down]) {
-      assert.ok((await one.app.ledger('one')).ok)
+      assert.ok((await named(one.app, 'one').ledger()).ok)
       await one.app.stop()
     }
   })
@@ -190,7 +191,7 @@ test('a flood for a dependency that hangs takes neither the memory nor the handl
   await scene.offer(15_000, 100, 20)
   const share = ((scene.done()[Plain.type] ?? 0) - before) / ((scene.offered[Plain.type] ?? 0) - offeredBefore)
   assert.ok(share >= 0.95, `${share} of the others were handled`)
-  const { heldRecords, parkedRecords } = scene.app.runtime('one').stats()
+  const { heldRecords, parkedRecords } = named(scene.app, 'one').runtime.stats()
   assert.ok(heldRecords <= 400, `${heldRecords} records in memory`)
   assert.ok(parkedRecords < 10_000, `${parkedRecords} parked`)
   await scene.app.stop()
@@ -216,14 +217,14 @@ test('too much parked pauses the partitions that hold most of it, and those of o
   // So few that no partition holds its share, whatever part of them is parked at the moment.
   for (let i = 0; i < 18; i++) await scene.app.publish(Plain, { id: `bad${i}` })
   await scene.app.advance(60_000)
-  assert.ok(scene.app.runtime('one').stats().parkedRecords >= 12)
+  assert.ok(named(scene.app, 'one').runtime.stats().parkedRecords >= 12)
   scene.dependency = 'refuses'
   await scene.offer(2000, 10)
   const before = scene.done()
   await scene.offer(2000, 10)
   const after = scene.done()
   assert.equal((after[Plain.type] ?? 0) - (before[Plain.type] ?? 0), 200)
-  const { parkedRecords } = scene.app.runtime('one').stats()
+  const { parkedRecords } = named(scene.app, 'one').runtime.stats()
   assert.ok(parkedRecords < 400, `${parkedRecords} parked`)
   scene.dependency = 'up'
   await scene.app.advance(120_000)
@@ -271,8 +272,8 @@ test('what was held back keeps the order of its key, and survives a crash', asyn
   const app = await createTestRuntime({ services: [one], fetch })
   for (let n = 0; n < 5; n++) for (let key = 0; key < 30; key++) await app.publish(numbered, { id: `k${key}-`, n })
   await app.advance(4000)
-  await app.crash('one')
-  await app.restart('one')
+  await named(app, 'one').crash()
+  await named(app, 'one').restart()
   isDown = false
   await app.advance(600_000)
   assert.equal(order.length, 150)
@@ -283,6 +284,6 @@ test('what was held back keeps the order of its key, and survives a crash', asyn
       [0, 1, 2, 3, 4].map((n) => `k${key}-${n}`),
     )
   }
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })

@@ -7,18 +7,19 @@ import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
 import { manifestOf } from '../../../src/define/manifest-of.ts'
 import { service } from '../../../src/define/service.ts'
+import { topic } from '../../../src/define/topic.ts'
 
 type Tree = { readonly label: string; readonly children: readonly Tree[] }
 const tree: z.ZodType<Tree> = z.object({ label: z.string(), children: z.lazy(() => z.array(tree)) })
 
+const orders = topic('orders', { partitions: 12, retentionMs: Number.POSITIVE_INFINITY })
 const Placed = event({
   type: 'order.placed',
-  topic: 'orders',
+  topic: orders,
   key: 'orderId',
   version: 2,
   upcast: { 1: (old) => old },
   description: 'A customer ordered.',
-  channel: { partitions: 12, retentionMs: Number.POSITIVE_INFINITY },
   schema: z.object({ orderId: z.string(), tree }),
 })
 const plain: Schema<{ id: string }> = {
@@ -26,10 +27,9 @@ const plain: Schema<{ id: string }> = {
 }
 const Cancelled = event({
   type: 'order.cancelled',
-  topic: 'orders',
+  topic: orders,
   key: 'id',
   schema: plain,
-  channel: { partitions: 12 },
 })
 const shop = service({ name: 'shop', publishes: [Placed, Cancelled] })
 const billing = service({ name: 'billing', handlers: [handle(Placed, () => {}, { onExhausted: 'hold' })] })
@@ -62,7 +62,7 @@ describe('manifestOf', () => {
   })
 
   test('of two versions of an event it shows the newer', () => {
-    const old = event({ type: 'order.placed', topic: 'orders', key: 'id', schema: plain, channel: { partitions: 12 } })
+    const old = event({ type: 'order.placed', topic: orders, key: 'id', schema: plain })
     const late = service({ name: 'late', handlers: [handle(old, () => {})] })
     for (const order of [
       [late, shop],

@@ -24,8 +24,8 @@ test('the end of a group that is out of time leaves positions in memory alone, a
   const [takingBack, goOn, wentOn] = [gate(), gate(), gate()]
   const inLedger = (sql: Sql): Sql => ({
     query: (text, params) => sql.query(text, params),
-    run: async (text, rows) => {
-      const changes = await sql.run(text, rows)
+    batch: async (text, rows) => {
+      const changes = await sql.batch(text, rows)
       if (!text.startsWith('DELETE FROM fb_inbox')) return changes
       takingBack.open()
       await goOn.reached

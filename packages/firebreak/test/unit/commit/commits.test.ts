@@ -12,6 +12,7 @@ import type { Around } from '../../../src/testing/around.ts'
 import { memoryLog } from '../../../src/testing/memory-log/memory-log.ts'
 import { virtualClock } from '../../../src/testing/virtual-time/virtual-clock.ts'
 import { outOfTime } from '../../commit-scene.ts'
+import { named } from '../../named.ts'
 import { Followed, Happened, publishAll, scene, writer } from '../../thing-scene.ts'
 
 test('a commit of unknown fate fences its partitions: what took effect counts once, as done', async () => {
@@ -46,7 +47,7 @@ test('a commit of unknown fate fences its partitions: what took effect counts on
     assert.equal(lose, undefined, `the ${fate} was lost`)
     assert.deepEqual((await effects('one')).toSorted(), ['a:1', 'a:2', 'b:1'])
     assert.equal(new Set((await app.published(Followed)).map(({ payload }) => `${payload.id}:${payload.n}`)).size, 3)
-    const ledger = await app.ledger('one')
+    const ledger = await named(app, 'one').ledger()
     assert.deepEqual(ledger.problems, [])
     assert.equal(
       ledger.partitions.reduce((sum, { done }) => sum + done, 0),
@@ -166,7 +167,7 @@ test('a unit that fails leaves no mark behind, so that its next attempt is no du
   ])
   await app.advance(60_000)
   assert.deepEqual((await effects('one')).toSorted(), ['a:1', 'b:1', 'c:1'])
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
@@ -191,7 +192,7 @@ test('a mirrored dead letter is a record with its original bytes and the reason 
   assert.equal(copies.length, 1)
   assert.equal(copy?.key, 'k')
   assert.deepEqual(new Uint8Array(copy?.value ?? []), value)
-  const [letter] = await runtime.letters.list()
+  const [letter] = await runtime.deadLetters.list()
   assert.deepEqual(
     Object.fromEntries(Object.entries(copy?.headers ?? {}).filter(([name]) => !name.startsWith('ce_'))),
     {

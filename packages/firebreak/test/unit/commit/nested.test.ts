@@ -11,16 +11,18 @@ import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
 import { sqliteDatabase } from '../../../src/sqlite/database/sqlite-database.ts'
 import { createTestRuntime, type TestRuntime } from '../../../src/testing/test-runtime.ts'
+import { named } from '../../named.ts'
 import { Followed, Happened, publishAll, type Thing } from '../../thing-scene.ts'
 
 const add = "insert into effects (key) values ('inner')"
 
 /** What a body does that would open a transaction inside its own. */
 const nestings: Readonly<Record<string, (app: TestRuntime, others: Context) => Promise<unknown>>> = {
-  'a transaction of the runtime': (app) => app.runtime('one').transaction((sql) => sql.query(add)),
+  'a transaction of the runtime': (app) => named(app, 'one').runtime.transaction((sql) => sql.query(add)),
   'the transaction of another delivery': (_, others) => others.transaction((sql) => sql.query(add)),
-  'a write through the database': (app) => app.database('one').query(add),
-  'a commit on the database': (app) => app.database('one').commit([async (sql) => void (await sql.query(add))]),
+  'a transaction of the database': (app) => named(app, 'one').database.transaction((tx) => tx.query(add)),
+  'a write through the database': (app) => named(app, 'one').database.query(add),
+  'a commit on the database': (app) => named(app, 'one').database.commit([async (sql) => void (await sql.query(add))]),
 }
 
 for (const [name, nest] of Object.entries(nestings)) {
@@ -47,12 +49,12 @@ for (const [name, nest] of Object.entries(nestings)) {
       ['other', 1],
       ['nests', 1],
     ])
-    const [letter, ...more] = await app.letters('one').list()
+    const [letter, ...more] = await named(app, 'one').deadLetters.list()
     assert.deepEqual([letter?.errorClass, letter?.attempts.length, more], ['FB_TRANSACTION_NESTED', 1, []])
     assert.match(letter?.message ?? '', /inside a transaction would wait for it, or commit without it/)
     await app.advance(20_000)
-    assert.deepEqual(await app.database('one').query('select key from effects'), [])
-    assert.deepEqual((await app.ledger('one')).problems, [])
+    assert.deepEqual(await named(app, 'one').database.query('select key from effects'), [])
+    assert.deepEqual((await named(app, 'one').ledger()).problems, [])
     await app.stop()
   })
 }
@@ -113,15 +115,15 @@ test('what a body has started may go on when its unit has ended', async () => {
     prepare: (database) => database.query('create table effects (key text)'),
   })
   let later: Promise<unknown> | undefined
-  await app.runtime('one').transaction(async (sql) => {
+  await named(app, 'one').runtime.transaction(async (sql) => {
     later = new Promise<void>((resolve) => app.clock.schedule(100, resolve)).then(() =>
-      app.runtime('one').transaction((inner) => inner.query(add)),
+      named(app, 'one').runtime.transaction((inner) => inner.query(add)),
     )
     await sql.query("insert into effects (key) values ('outer')")
   })
   await app.advance(1000)
   await later
-  assert.equal((await app.database('one').query('select key from effects')).length, 2)
+  assert.equal((await named(app, 'one').database.query('select key from effects')).length, 2)
   await app.stop()
 })
 
@@ -164,7 +166,7 @@ test('an event of a transaction that ran out of time does not leave, also when i
     ['other', 1],
   ])
   await app.advance(60_000)
-  const rows = await app.database('one').query<{ key: string }>('select key from effects order by key')
+  const rows = await named(app, 'one').database.query<{ key: string }>('select key from effects order by key')
   const events = (await app.published(Followed)).map(({ key }) => key).toSorted()
   assert.deepEqual(
     [rows.map(({ key }) => key), events],
@@ -173,6 +175,6 @@ test('an event of a transaction that ran out of time does not leave, also when i
       ['other', 'slow'],
     ],
   )
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })

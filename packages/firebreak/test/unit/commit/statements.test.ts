@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SqlParam } from '../../../src/contracts/database.ts'
+import { named } from '../../named.ts'
 import { publishAll, scene, writer } from '../../thing-scene.ts'
 
 const slips: readonly (readonly [text: unknown, values: readonly unknown[] | unknown])[] = [
@@ -34,18 +35,18 @@ for (const [text, values] of slips) {
       ['after', 3],
     ])
     await app.advance(1000)
-    await app.crash('one')
-    await app.restart('one')
+    await named(app, 'one').crash()
+    await named(app, 'one').restart()
     await publishAll(app, [['later', 4]])
     await app.advance(1000)
     assert.deepEqual(
       told('slip').filter((kind) => kind === 'failed' || kind === 'dead-lettered'),
       ['failed', 'dead-lettered'],
     )
-    const [letter, ...others] = await app.letters('one').list()
+    const [letter, ...others] = await named(app, 'one').deadLetters.list()
     assert.deepEqual([others.length, letter?.reason, letter?.errorClass], [0, 'permanent', 'FB_STATEMENT_INVALID'])
     assert.deepEqual([await effects('one'), count('halted')], [['before:1', 'after:3', 'later:4'], 0])
-    assert.ok((await app.ledger('one')).ok)
+    assert.ok((await named(app, 'one').ledger()).ok)
     await app.stop()
   })
 }

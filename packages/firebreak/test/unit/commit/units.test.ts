@@ -6,6 +6,7 @@ import type { Sql } from '../../../src/contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../../../src/contracts/errors.ts'
 import { type HandlerOptions, handle } from '../../../src/define/handle.ts'
 import { type ServiceDefinition, service } from '../../../src/define/service.ts'
+import { named } from '../../named.ts'
 import { Followed, Happened, laneRetry, Outage, publishAll, scene, type Thing } from '../../thing-scene.ts'
 
 const raw = (run: (it: Thing, ctx: Context) => Promise<void> | void, options: HandlerOptions = {}): ServiceDefinition =>
@@ -38,7 +39,7 @@ test('at its deadline an attempt ends, its signal aborts, and what the handler d
   assert.ok(isFirebreakError(late[0], 'FB_UNIT_ENDED'))
   const failed = facts.find((fact) => fact.kind === 'failed')
   assert.ok(failed?.kind === 'failed' && isFirebreakError(failed.error, 'FB_DELIVERY_TIMEOUT'))
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -48,7 +49,7 @@ test('the deadline is met at most one step late and never early', async () => {
   const from = app.clock.now()
   await publishAll(app, [['k', 1]])
   await app.advance(5000)
-  const [letter] = await app.letters('one').list()
+  const [letter] = await named(app, 'one').deadLetters.list()
   assert.ok(letter!.atMs >= from + 1000 && letter!.atMs <= from + 1050, `ended after ${letter!.atMs - from} ms`)
   await app.stop()
 })
@@ -99,7 +100,7 @@ test('a handler that hangs after its commit gives its key back at the deadline',
   await app.advance(5000)
   assert.deepEqual(await effects('one'), ['k:1', 'k:2'])
   assert.deepEqual(told('k'), ['late-error', 'done', 'done'])
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -127,7 +128,7 @@ test('a commit that ends after the deadline of a hanging handler gives the key b
   ])
   await app.advance(20_000)
   assert.deepEqual(await effects('one'), ['k:1', 'k:2'])
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -145,7 +146,7 @@ test('a handler that throws while its transaction is under way counts by what th
   assert.deepEqual(await effects('one'), ['k:1', 'k:2'])
   assert.deepEqual(told('k'), ['late-error', 'done', 'late-error', 'done'])
   assert.equal(count('halted'), 0)
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
@@ -234,8 +235,8 @@ test('an event that is published while a failed attempt ends is published by the
 test('an event published through an outside transaction that has ended is refused', async () => {
   const { app } = await scene([raw(() => {})])
   let kept: ((n: number) => void) | undefined
-  await app.runtime('one').transaction(async (_sql, publish) => {
-    kept = (n) => publish(Followed, { id: 'k', n })
+  await named(app, 'one').runtime.transaction(async (tx) => {
+    kept = (n) => tx.publish(Followed, { id: 'k', n })
     kept(1)
   })
   assert.throws(() => kept!(2), /has already ended/)
@@ -254,7 +255,7 @@ test('a transaction body that throws leaves neither rows nor events nor a mark',
   )
   const { app, effects } = await scene([one])
   await publishAll(app, [['k', 1]])
-  assert.equal((await app.ledger('one')).marks, 0)
+  assert.equal((await named(app, 'one').ledger()).marks, 0)
   await app.advance(5000)
   assert.deepEqual(await effects('one'), ['k:1'])
   assert.equal((await app.published(Followed)).length, 1)
@@ -270,17 +271,17 @@ test('a failing unit does not drag its neighbours in the group commit along', as
       }),
     ),
   ])
-  await app.crash('one')
+  await named(app, 'one').crash()
   await publishAll(app, [
     ['a', 1],
     ['bad', 1],
     ['b', 1],
   ])
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(5000)
   assert.deepEqual((await effects('one')).toSorted(), ['a:1', 'b:1'])
-  assert.equal((await app.letters('one').list()).length, 1)
-  assert.ok((await app.ledger('one')).ok)
+  assert.equal((await named(app, 'one').deadLetters.list()).length, 1)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -312,21 +313,21 @@ test('a constraint that fails only at the commit costs its own unit, and its nei
     }),
   )
   const { app, effects } = await scene([one])
-  await app.database('one').query('create table parent (id integer primary key)')
+  await named(app, 'one').database.query('create table parent (id integer primary key)')
   const late = 'references parent (id) deferrable initially deferred'
-  await app.database('one').query(`create table child (parent integer ${late})`)
-  await app.crash('one')
+  await named(app, 'one').database.query(`create table child (parent integer ${late})`)
+  await named(app, 'one').crash()
   await publishAll(app, [
     ['a', 1],
     ['bad', 1],
     ['b', 1],
   ])
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(5000)
   assert.deepEqual((await effects('one')).toSorted(), ['a:1', 'b:1'])
   assert.deepEqual((await app.published(Followed)).map(({ key }) => key).toSorted(), ['a', 'b'])
-  assert.equal((await app.letters('one').list()).length, 1)
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.equal((await named(app, 'one').deadLetters.list()).length, 1)
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
@@ -334,7 +335,7 @@ test('an event that is not declared is a bug of the handler: a dead letter, no e
   const one = service({ name: 'one', handlers: [handle(Happened, (it, ctx) => ctx.publish(Followed, it))] })
   const { app } = await scene([one])
   await publishAll(app, [['k', 1]])
-  const [letter] = await app.letters('one').list()
+  const [letter] = await named(app, 'one').deadLetters.list()
   assert.equal(letter?.errorClass, 'FB_NOT_PUBLISHABLE')
   await app.stop()
 })
@@ -360,6 +361,6 @@ test('a ledger in doubt halts the service before another record of that key is h
   await app.advance(10_000)
   assert.equal(count('halted'), 1)
   assert.deepEqual(await effects('one'), [])
-  await assert.rejects(app.runtime('one').done, /planted/)
+  await assert.rejects(named(app, 'one').runtime.done, /planted/)
   await app.stop()
 })

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { z } from 'zod'
+import { hours } from '../../../src/contracts/duration.ts'
 import { isFirebreakError } from '../../../src/contracts/errors.ts'
 import type { LogEntry } from '../../../src/contracts/log.ts'
 import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
+import { topic } from '../../../src/define/topic.ts'
 import { topicsOf } from '../../../src/define/topics-of.ts'
 import { readPayload } from '../../../src/runtime/message/contract.ts'
 import {
@@ -39,7 +41,7 @@ test('an event names every mistake of its definition at once', () => {
     topic: 'a topic',
     version: 0,
     upcast: { 3: () => ({}) },
-    channel: { partitions: 0 },
+    tombstone: 1 as never,
   }
   assert.equal(problemsOf(() => event(wrong)).length, 5)
   assert.deepEqual(
@@ -59,15 +61,15 @@ test('how long a topic keeps its records is a length of time, or forever', () =>
     null as never,
     Symbol('week') as never,
   ]) {
-    const [problem = '', ...others] = problemsOf(() => event({ ...spec, channel: { retentionMs } }))
+    const [problem = '', ...others] = problemsOf(() => topic('a.b', { retentionMs }))
     assert.deepEqual(others, [])
     assert.match(
       problem,
-      /^event a\.b: channel\.retentionMs must be a whole number of ms from 1 to 9007199254740991, or Infinity, not /,
+      /^topic a\.b: retentionMs must be a whole number of ms from 1 to 9007199254740991, or Infinity, not /,
     )
   }
   for (const retentionMs of [1, 86_400_000, Number.POSITIVE_INFINITY])
-    assert.equal(event({ ...spec, channel: { retentionMs } }).retentionMs, retentionMs)
+    assert.equal(event({ ...spec, topic: topic('t', { retentionMs }) }).retentionMs, retentionMs)
 })
 
 test('a handler names every mistake of its options at once', () => {
@@ -78,13 +80,39 @@ test('a handler names every mistake of its options at once', () => {
   assert.ok(problems.every((problem) => problem.startsWith('handler of a.b')))
 })
 
+test('a handler can be written with its options first, and is the same', () => {
+  const run = (): void => {}
+  const options = { deadlineMs: 5, retry: { attemptsMax: 3 }, onExhausted: 'hold' } as const
+  const one = event(spec)
+  assert.deepEqual(handle(one, { ...options, run }), handle(one, run, options))
+  assert.deepEqual(handle(one, { run }), handle(one, run))
+})
+
+test('a handler with its options first names every mistake of theirs', () => {
+  const one = event(spec)
+  const problems = problemsOf(() => handle(one, { run: undefined as never, deadlineMs: 0, retries: 3 } as never))
+  assert.deepEqual(problems, [
+    'handler of a.b: deadlineMs must be a whole number of ms from 1 to 2147483647, not 0',
+    'handler of a.b: retries is no option: did you mean retry?',
+    'handler of a.b: it needs a function that takes the payload, not undefined',
+  ])
+  assert.match(problemsOf(() => handle(one, { run: () => {} }, { deadlineMs: 5 })).join(), /options are given twice/)
+})
+
 test('a service refuses two handlers of an event, two definitions of a type, and topics that disagree', () => {
   const one = event(spec)
   const twin = event(spec)
-  const wide = event({ ...spec, type: 'a.c', channel: { partitions: 12 } })
+  const wide = event({ ...spec, type: 'a.c', topic: topic('t', { partitions: 12 }) })
   const handlers = [handle(one, () => {}), handle(one, () => {})]
   const problems = problemsOf(() => service({ name: 'No Name', handlers, publishes: [twin, wide], handlersMax: 0 }))
-  for (const words of ['kebab', 'handles a.b twice', 'defined twice', 'handlersMax', 'partitions']) {
+  for (const words of [
+    'kebab',
+    'two handlers of a.b',
+    'could not say which: do both in one handler, or make it two services',
+    'defined twice',
+    'handlersMax',
+    'partitions',
+  ]) {
     assert.ok(
       problems.some((problem) => problem.includes(words)),
       `${words} is missing in ${problems}`,
@@ -92,11 +120,46 @@ test('a service refuses two handlers of an event, two definitions of a type, and
   }
 })
 
-test('a service needs each topic once, with the longest retention asked for', () => {
-  const long = event({ ...spec, channel: { retentionMs: 9e9 } })
-  const short = event({ ...spec, type: 'a.c', channel: { retentionMs: 5 } })
-  const topics = topicsOf(service({ name: 's', handlers: [handle(short, () => {})], publishes: [long] }))
-  assert.deepEqual(topics, [{ name: 't', partitions: 6, retentionMs: 9e9 }])
+test('a topic is defined once for all its events, and a service needs it once', () => {
+  const t = topic('t', { partitions: 12, retentionMs: 9e9 })
+  assert.deepEqual(t, { kind: 'topic', name: 't', partitions: 12, retentionMs: 9e9 })
+  const one = event({ ...spec, topic: t })
+  const other = event({ ...spec, type: 'a.c', topic: t })
+  assert.equal(one.topic, 't')
+  const topics = topicsOf(service({ name: 's', handlers: [handle(one, () => {})], publishes: [other] }))
+  assert.deepEqual(topics, [{ name: 't', partitions: 12, retentionMs: 9e9 }])
+})
+
+test('a topic that is only named has the default settings, and says the same as one defined with them', () => {
+  const named = event(spec)
+  const defined = event({ ...spec, type: 'a.c', topic: topic('t') })
+  assert.deepEqual([named.partitions, named.retentionMs], [6, hours(24 * 7)])
+  assert.deepEqual(topicsOf(service({ name: 's', publishes: [named, defined] })).length, 1)
+})
+
+test('a service refuses a topic about which its events disagree, named or defined', () => {
+  const said = (...topics: (string | ReturnType<typeof topic>)[]): readonly string[] =>
+    problemsOf(() =>
+      service({ name: 's', publishes: topics.map((one, n) => event({ ...spec, type: `a.e${n}`, topic: one })) }),
+    )
+  const ends = 'define it once with topic() for both'
+  assert.deepEqual(said('t', topic('t', { partitions: 12 })), [`topic t: a.e0 says partitions 6, a.e1 12; ${ends}`])
+  assert.deepEqual(said(topic('t', { retentionMs: 5 }), topic('t', { retentionMs: 9 })), [
+    `topic t: a.e0 says retentionMs 5, a.e1 9; ${ends}`,
+  ])
+  assert.deepEqual(said(topic('t', { retentionMs: 5 }), 'other'), [])
+})
+
+test('a topic and an event say what is wrong with a topic', () => {
+  assert.match(
+    problemsOf(() => topic('a topic', { partition: 3 } as never)).join(),
+    /must have 1 to 249.*did you mean/s,
+  )
+  for (const wrong of [undefined, null, 7, {}, { kind: 'event', name: 't' }])
+    assert.match(
+      problemsOf(() => event({ ...spec, topic: wrong as never })).join(),
+      /event a\.b: topic .* must have 1 to 249/,
+    )
 })
 
 test('an envelope survives its headers', () => {

@@ -1,4 +1,5 @@
 /** Names of the field: what event types and topics are called elsewhere, and what no engine, table or terminal can bear. */
+
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,6 +15,7 @@ import { service } from '../../../src/define/service.ts'
 import { sqliteLog } from '../../../src/sqlite/sqlite-log.ts'
 import { memoryLog } from '../../../src/testing/memory-log/memory-log.ts'
 import { createTestRuntime } from '../../../src/testing/test-runtime.ts'
+import { named } from '../../named.ts'
 
 const schema: z.ZodObject<{ id: z.ZodString }> = z.object({ id: z.string() })
 const typed = (type: string) => event({ type, topic: 'things', key: 'id', schema })
@@ -56,7 +58,7 @@ test('types as others name them are published, handled, dead-lettered and descri
   }
   assert.deepEqual(seen, ofTheField)
   for (const eventType of ofTheField) {
-    const [letter, ...others] = await app.letters('reader').list({ eventType })
+    const [letter, ...others] = await named(app, 'reader').deadLetters.list({ eventType })
     assert.deepEqual([letter?.eventType, others.length], [eventType, 0])
   }
   await app.stop()

@@ -12,6 +12,7 @@ import { call } from '../../../src/define/call.ts'
 import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
+import { topic } from '../../../src/define/topic.ts'
 import { createAdmission } from '../../../src/gateway/admission.ts'
 import { settingsOf } from '../../../src/kafka/cluster/kafka-options.ts'
 import { policy } from '../../../src/policy/definition/policy.ts'
@@ -65,7 +66,7 @@ const fetchNothing = { endpoints: { ping: 'http://ping' }, fetch: never }
 /** How something is given at each place. */
 const places: Readonly<Record<string, (given: Given) => unknown>> = {
   'event({ … })': (given) => event({ type: 'a', topic: 'a', key: 'id', schema, ...given }),
-  'event({ channel: { … } })': (channel) => event({ type: 'a', topic: 'a', key: 'id', schema, channel }),
+  'topic(name, { … })': (given) => topic('a', given),
   'log.ensureTopics([{ … }])': (given) => memoryLog().ensureTopics([{ name: 'a', ...given }]),
   'handle(event, run, { … })': (given) => handle(Ordered, () => {}, given),
   'handle(event, run, { retry: { … } })': (given) =>
@@ -75,7 +76,7 @@ const places: Readonly<Record<string, (given: Given) => unknown>> = {
   'createRuntime({ limits: { … } })': (given) => runtimeOf(limitsOf(given)),
   'createRuntime({ startFrom: { … } })': (given) => runtimeOf({ startFrom: given }),
   'runtime.stop({ … })': (given) => runtimeOf({}, (runtime) => runtime.stop(given)),
-  'runtime.letters.list({ … })': (given) => runtimeOf({}, (runtime) => runtime.letters.list(given)),
+  'runtime.deadLetters.list({ … })': (given) => runtimeOf({}, (runtime) => runtime.deadLetters.list(given)),
   'runtime.outbox.list({ … })': (given) => runtimeOf({}, (runtime) => runtime.outbox.list(given)),
   'call({ … })': (given) => call({ name: 'a', to: 'a', method: 'GET', path: '/', ...given }),
   'caller.call(call, request, { … })': async (given) => {
@@ -221,7 +222,7 @@ test('all mistakes of an area are told at once', async () => {
 
 /** Shapes of the public types whose numbers are told and not set. */
 const isTold =
-  /^(AdmissionStats|Attempt|Blocked(Action|Event)|Context|DatabaseHarness|DeadLetter|DependencyState|Disposition|Envelope|EventDefinition|Fact|FailureAnswer|Handler|LedgerReport|LetterAction|Log(Capabilities|Entry|Harness|Record|View)|Manifest\w*|Partition|PartitionLedger|Position|RetryTime|RuntimeStats|ServerContext|ServiceDefinition|Setting|TopicInfo|VirtualClock)$/
+  /^(AdmissionStats|Attempt|Blocked(Action|Event)|Context|DatabaseHarness|DeadLetter|DependencyState|Disposition|Envelope|EventDefinition|Fact|FailureAnswer|Handler|LedgerReport|DeadLetterAction|Log(Capabilities|Entry|Harness|Record|View)|Manifest\w*|Partition|PartitionLedger|Position|RetryTime|RuntimeStats|ServerContext|ServiceDefinition|Setting|TopicInfo|VirtualClock)$/
 
 /** Each type of a file, with its text. */
 function shapesOf(text: string): readonly (readonly [shape: string, body: string])[] {

@@ -7,18 +7,18 @@ import { reopenLetter } from '../../../src/ledger/letters.ts'
 import { openLedger } from '../../../src/ledger/schema.ts'
 import { systemClock } from '../../../src/node/clock.ts'
 import { systemEntropy } from '../../../src/node/entropy.ts'
-import { type LetterDesk, letterDesk } from '../../../src/runtime/operator/letter-desk.ts'
+import { type DeadLetters, deadLetters } from '../../../src/runtime/operator/dead-letters.ts'
 import { sqliteDatabase } from '../../../src/sqlite/database/sqlite-database.ts'
 import { addLetters, letterId, letterOf } from '../../letter-scene.ts'
 import { Happened } from '../../thing-scene.ts'
 
-async function deskOf(t: TestContext): Promise<{ desk: LetterDesk; database: Database }> {
+async function deskOf(t: TestContext): Promise<{ desk: DeadLetters; database: Database }> {
   const database = sqliteDatabase({ path: ':memory:' })
   t.after(() => database.close())
   await openLedger(database, 'one', 0)
   const one = service({ name: 'one', handlers: [handle(Happened, () => {})] })
   const deps = { database, service: one, clock: systemClock, entropy: systemEntropy, onChange() {} }
-  return { desk: letterDesk(deps), database }
+  return { desk: deadLetters(deps), database }
 }
 
 const range = (from: number, to: number): readonly number[] => Array.from({ length: to - from }, (_, at) => from + at)
@@ -63,15 +63,15 @@ test('a letter that is named by the beginning of several ids is refused, and the
     () => desk.discard('0000', by),
   ])
     await assert.rejects(act(), (error: { code: string; message: string; detail: { candidates: string[] } }) => {
-      assert.equal(error.code, 'FB_LETTER_AMBIGUOUS')
+      assert.equal(error.code, 'FB_DEAD_LETTER_AMBIGUOUS')
       assert.deepEqual(error.detail.candidates, range(0, 10).map(letterId))
       assert.match(error.message, /and more$/)
       return true
     })
-  await assert.rejects(desk.get('0000000'), { code: 'FB_LETTER_AMBIGUOUS' })
+  await assert.rejects(desk.get('0000000'), { code: 'FB_DEAD_LETTER_AMBIGUOUS' })
   assert.equal((await desk.get('00000007')).id, letterId(7))
-  await assert.rejects(desk.get('1'), { code: 'FB_LETTER_NOT_FOUND' })
-  await assert.rejects(desk.get(''), { code: 'FB_LETTER_NOT_FOUND' })
+  await assert.rejects(desk.get('1'), { code: 'FB_DEAD_LETTER_NOT_FOUND' })
+  await assert.rejects(desk.get(''), { code: 'FB_DEAD_LETTER_NOT_FOUND' })
   assert.equal((await desk.list({ state: 'open', max: 100 })).length, 30)
 })
 
@@ -79,5 +79,5 @@ test('an id that is the beginning of another one names its own letter', async (t
   const { desk, database } = await deskOf(t)
   await addLetters(database, [letterOf(1, { id: 'ab' }), letterOf(2, { id: 'abc' })])
   assert.equal((await desk.get('ab')).id, 'ab')
-  await assert.rejects(desk.get('a'), { code: 'FB_LETTER_AMBIGUOUS' })
+  await assert.rejects(desk.get('a'), { code: 'FB_DEAD_LETTER_AMBIGUOUS' })
 })

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { hours } from '../../../src/contracts/duration.ts'
 import { permanent } from '../../../src/contracts/errors.ts'
 import type { TestRuntime } from '../../../src/testing/test-runtime.ts'
+import { named } from '../../named.ts'
 import { publishAll, scene, writer } from '../../thing-scene.ts'
 
 /** Eleven records: done, parked behind a failing one, dead, discarded, replayed and resolved. */
@@ -22,9 +23,9 @@ async function mixed(): Promise<TestRuntime> {
     ['dead', 3],
     ['ok', 3],
   ])
-  const letters = await app.letters('one').list()
-  await app.letters('one').discard(letters[0]!.id, { by: 'ann', note: 'test' })
-  await app.letters('one').replay(letters[1]!.id, { by: 'ann', note: 'try' })
+  const letters = await named(app, 'one').deadLetters.list()
+  await named(app, 'one').deadLetters.discard(letters[0]!.id, { by: 'ann', note: 'test' })
+  await named(app, 'one').deadLetters.replay(letters[1]!.id, { by: 'ann', note: 'try' })
   await app.settle()
   await app.advance(2000)
   return app
@@ -78,7 +79,7 @@ const planted: readonly (readonly [what: string, sql: string, words: RegExp])[] 
 
 test('a sound ledger balances with records in every account', async () => {
   const app = await mixed()
-  const report = await app.ledger('one')
+  const report = await named(app, 'one').ledger()
   assert.deepEqual(report.problems, [])
   assert.equal(report.imbalance, 0)
   const sums = { consumed: 0, done: 0, parked: 0, dead: 0, discarded: 0 }
@@ -92,9 +93,9 @@ test('a sound ledger balances with records in every account', async () => {
 for (const [what, sql, words] of planted) {
   test(`the ledger reports ${what}`, async () => {
     const app = await mixed()
-    await app.crash('one')
-    await app.database('one').query(sql)
-    const report = await app.ledger('one')
+    await named(app, 'one').crash()
+    await named(app, 'one').database.query(sql)
+    const report = await named(app, 'one').ledger()
     assert.equal(report.ok, false)
     assert.ok(report.imbalance > 0)
     assert.match(report.problems.join('\n'), words)
@@ -112,9 +113,9 @@ test('marks that were forgotten after their window still add up with what is don
   await app.advance(hours(1) + 1000)
   await publishAll(app, [['c', 1]])
   await app.settle()
-  const sound = await app.ledger('one')
+  const sound = await named(app, 'one').ledger()
   assert.deepEqual([sound.problems, sound.marks], [[], 1])
-  await app.database('one').query('delete from fb_inbox')
-  assert.match((await app.ledger('one')).problems.join('\n'), /2 events marked as handled, 3 counted as done/)
+  await named(app, 'one').database.query('delete from fb_inbox')
+  assert.match((await named(app, 'one').ledger()).problems.join('\n'), /2 events marked as handled, 3 counted as done/)
   await app.stop()
 })

@@ -6,6 +6,7 @@ import { throttled } from '../../../src/contracts/errors.ts'
 import { retryDefaults } from '../../../src/policy/definition/retry.ts'
 import { pauseMs } from '../../../src/policy/pause.ts'
 import { classify, decide } from '../../../src/runtime/instance/decide.ts'
+import { named } from '../../named.ts'
 import { publishAll, scene, writer } from '../../thing-scene.ts'
 
 const young = { ageMs: 0, ageMaxMs: hours(24) }
@@ -65,13 +66,13 @@ for (const asked of [0, Number.NaN, -5, 1, 'soon', Number.POSITIVE_INFINITY])
     const { app } = await scene([one])
     await publishAll(app, [['slow', 1]])
     await app.advance(minutes(61))
-    const [letter] = await app.letters('one').list()
+    const [letter] = await named(app, 'one').deadLetters.list()
     assert.equal(letter?.reason, 'exhausted')
     const delays = startedAtMs.slice(1).map((at, i) => at - startedAtMs[i]!)
     assert.ok(Math.min(...delays) >= 100, `${Math.min(...delays)}`)
     assert.ok(startedAtMs.length >= 2 && startedAtMs.length < 1000, `${startedAtMs.length} attempts`)
     assert.ok(startedAtMs.at(-1)! - startedAtMs[0]! <= hours(1))
-    assert.ok((await app.ledger('one')).ok)
+    assert.ok((await named(app, 'one').ledger()).ok)
     await app.stop()
   })
 

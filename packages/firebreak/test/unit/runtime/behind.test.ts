@@ -63,7 +63,9 @@ async function stage(shared: boolean): Promise<Stage> {
     capabilities: { ...file.capabilities, shared },
     query: (sql, params) => file.query(sql, params),
     commit: (units) => file.commit(units),
+    transaction: (body) => file.transaction(body),
     close: () => file.close(),
+    [Symbol.asyncDispose]: () => file.close(),
   }
   return {
     clock,

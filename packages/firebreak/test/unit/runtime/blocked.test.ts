@@ -11,6 +11,7 @@ import { sqliteDatabase } from '../../../src/sqlite/database/sqlite-database.ts'
 import type { PortCall } from '../../../src/testing/around.ts'
 import { memoryLog } from '../../../src/testing/memory-log/memory-log.ts'
 import { virtualClock } from '../../../src/testing/virtual-time/virtual-clock.ts'
+import { named } from '../../named.ts'
 import { Followed, Happened, Outage, type Scene, scene, type Thing } from '../../thing-scene.ts'
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
@@ -54,8 +55,8 @@ async function sickScene(options: Parameters<typeof scene>[1] = {}): Promise<Sce
 type Out = readonly [definition: typeof Followed, id: string, n: number]
 
 const commit = ({ app }: Scene, events: readonly Out[]): Promise<void> =>
-  app.runtime('one').transaction(async (_sql, publish) => {
-    for (const [definition, id, n] of events) publish(definition, { id, n })
+  named(app, 'one').runtime.transaction(async (tx) => {
+    for (const [definition, id, n] of events) tx.publish(definition, { id, n })
   })
 
 const nsOf = async ({ app }: Scene, definition: typeof Followed): Promise<number[]> =>
@@ -81,8 +82,8 @@ test('1200 events that the log refuses for good let those of other keys and topi
   assert.equal(around.appended.length, 20)
   assert.deepEqual((await nsOf(set, Happened)).toSorted(), numbers(10))
   assert.equal(count('blocked'), 1200)
-  assert.equal(app.runtime('one').stats().outboxBlocked, 1200)
-  assert.equal((await app.ledger('one')).blocked, 1200)
+  assert.equal(named(app, 'one').runtime.stats().outboxBlocked, 1200)
+  assert.equal((await named(app, 'one').ledger()).blocked, 1200)
   await app.stop()
 })
 
@@ -100,10 +101,10 @@ test('an instance that starts beside 1200 stuck events sends the others first, a
     set,
     numbers(10).map((n): Out => [Happened, `good${n}`, n]),
   )
-  await app.crash('one')
+  await named(app, 'one').crash()
   around.appendAway = false
   const told = count('blocked')
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.settle()
   await app.advance(leaseMs)
   assert.deepEqual((await nsOf(set, Happened)).toSorted(), numbers(10))
@@ -149,7 +150,7 @@ test('events behind a refused one wait in order, and leave in order when a perso
   )
   await app.advance(60_000)
   assert.deepEqual(await nsOf(set, Followed), [])
-  const { outbox } = app.runtime('one')
+  const { outbox } = named(app, 'one').runtime
   const [stuck, ...others] = await outbox.list()
   assert.ok(stuck !== undefined && others.length === 0)
   assert.deepEqual([stuck.eventType, stuck.key, stuck.errorClass], [Followed.type, 'k', 'FB_RECORD_TOO_LARGE'])
@@ -178,7 +179,7 @@ test('an edited event goes as a new one in the place of the old one', async () =
     [-1, 5, 6].map((n): Out => [Followed, 'k', n]),
   )
   await app.advance(1000)
-  const { outbox } = app.runtime('one')
+  const { outbox } = named(app, 'one').runtime
   const [stuck] = await outbox.list()
   assert.ok(stuck !== undefined)
   const edit = (payload: unknown): Promise<void> => outbox.edit(stuck.number, payload, by)
@@ -201,7 +202,7 @@ test('a discard needs a reason, and an event that is unknown is not found', asyn
   around.refuses = () => true
   await commit(set, [[Followed, 'k', 1]])
   await app.advance(100)
-  const { outbox } = app.runtime('one')
+  const { outbox } = named(app, 'one').runtime
   const discard = outbox.discard(1, { by: 'ann', note: ' ' })
   await assert.rejects(discard, (error) => isFirebreakError(error, 'FB_BLOCKED_REASON'))
   await assert.rejects(outbox.get(99), (error) => isFirebreakError(error, 'FB_BLOCKED_NOT_FOUND'))
@@ -217,7 +218,7 @@ test('what the log takes after all goes by itself, in order, and is no longer li
     numbers(300).map((n): Out => [Followed, `bad${n % 100}`, n]),
   )
   await app.advance(600_000)
-  assert.equal((await app.runtime('one').outbox.list({ max: 1000 })).length, 100)
+  assert.equal((await named(app, 'one').runtime.outbox.list({ max: 1000 })).length, 100)
   around.refuses = () => false
   await app.advance(120_000)
   const sent = await app.published(Followed)
@@ -229,8 +230,8 @@ test('what the log takes after all goes by itself, in order, and is no longer li
       inOrder.toSorted((a, b) => a - b),
     )
   }
-  assert.deepEqual(await app.runtime('one').outbox.list({ max: 1000 }), [])
-  assert.equal((await app.ledger('one')).outbox, 0)
+  assert.deepEqual(await named(app, 'one').runtime.outbox.list({ max: 1000 }), [])
+  assert.equal((await named(app, 'one').ledger()).outbox, 0)
   await app.stop()
 })
 
@@ -243,7 +244,7 @@ test('nobody decides about an event while the log is being asked for it', async 
   around.refuses = () => false
   around.hangsMs = () => 5000
   await app.advance(2000)
-  const { outbox } = app.runtime('one')
+  const { outbox } = named(app, 'one').runtime
   await assert.rejects(outbox.discard(1, by), (error) => isFirebreakError(error, 'FB_BLOCKED_STATE'))
   await app.advance(10_000)
   assert.deepEqual(await nsOf(set, Followed), [1])
@@ -279,7 +280,7 @@ test('a partition that hangs makes no other one wait, and nothing that is stored
   around.hangsMs = () => 0
   around.fails = () => undefined
   await app.advance(60_000)
-  assert.equal((await app.ledger('one')).outbox, 0)
+  assert.equal((await named(app, 'one').ledger()).outbox, 0)
   const ids = around.appended.map(({ headers }) => headers['ce_id'])
   assert.equal(ids.length, 8200)
   assert.equal(new Set(ids).size, 8200)
@@ -302,12 +303,12 @@ test('a topic that is missing, or that the service may not write to, halts nothi
     assert.equal((await nsOf(set, Happened)).length, 20)
     await app.advance(600_000)
     assert.equal(count('halted'), 0)
-    assert.equal((await app.runtime('one').outbox.list()).length, 20)
+    assert.equal((await named(app, 'one').runtime.outbox.list()).length, 20)
     assert.equal(count('blocked'), 20)
     around.fails = () => undefined
     await app.advance(120_000)
     assert.equal((await nsOf(set, Followed)).length, 20)
-    assert.equal((await app.ledger('one')).outbox, 0)
+    assert.equal((await named(app, 'one').ledger()).outbox, 0)
     await app.stop()
   }
 })
@@ -353,7 +354,7 @@ test('a transaction refuses what its topic does not take, and takes it when the 
   await runtime.start()
   const id = 'x'.repeat(400)
   const publish = (definition: typeof Large): Promise<void> =>
-    runtime.transaction(async (_sql, out) => out(definition, { id, n: 1 }))
+    runtime.transaction(async (tx) => tx.publish(definition, { id, n: 1 }))
   await publish(Followed)
   await clock.settle()
   await assert.rejects(publish(Large), (error) => isFirebreakError(error, 'FB_RECORD_TOO_LARGE'))

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { permanent } from '../../../src/contracts/errors.ts'
 import type { Fact } from '../../../src/contracts/journal.ts'
 import { dayMs, hourMs } from '../../jump-scene.ts'
+import { named } from '../../named.ts'
 import { Followed, Happened, Outage, parkingRetry, publishAll, scene, type Thing, writer } from '../../thing-scene.ts'
 
 const leaseMs = 2000
@@ -12,13 +13,13 @@ for (const aheadMs of [hourMs, dayMs, -dayMs]) {
   test(`what a dead process whose clock was ${aheadMs / hourMs} h ahead left in the outbox is sent within a lease`, async () => {
     const around = new Outage()
     const { app } = await scene([writer('one', undefined, { publishes: Followed })], { around })
-    await app.crash('one')
-    await app.restart('one', aheadMs)
+    await named(app, 'one').crash()
+    await named(app, 'one').restart(aheadMs)
     around.appendAway = true
     await publishAll(app, [['k', 1]])
-    await app.crash('one')
+    await named(app, 'one').crash()
     around.appendAway = false
-    await app.restart('one')
+    await named(app, 'one').restart()
     await app.advance(leaseMs + 100)
     assert.equal((await app.published(Followed)).length, 1)
     await app.stop()
@@ -30,15 +31,15 @@ for (const aheadMs of [hourMs, dayMs, -dayMs]) {
       if (isDown) throw new Error('down')
     }
     const { app, effects, count } = await scene([writer('one', down)])
-    await app.crash('one')
-    await app.restart('one', aheadMs)
+    await named(app, 'one').crash()
+    await named(app, 'one').restart(aheadMs)
     await publishAll(app, [
       ['k', 1],
       ['k', 2],
     ])
-    await app.crash('one')
+    await named(app, 'one').crash()
     isDown = false
-    await app.restart('one')
+    await named(app, 'one').restart()
     await app.advance(delayMs)
     assert.deepEqual(await effects('one'), ['k:1', 'k:2'])
     assert.equal(count('dead-lettered'), 0)
@@ -60,8 +61,8 @@ for (const ms of [hourMs, dayMs, -hourMs, -dayMs]) {
     await publishAll(app, [...things, ['poison', 1]])
     app.clock.jump(ms)
     // A decision about a letter has all that is parked read again.
-    const [letter] = await app.letters('one').list()
-    await app.letters('one').discard(letter?.id ?? '', { by: 'test', note: 'of no use' })
+    const [letter] = await named(app, 'one').deadLetters.list()
+    await named(app, 'one').deadLetters.discard(letter?.id ?? '', { by: 'test', note: 'of no use' })
     await app.advance(delayMs - 1)
     assert.equal(attempts.length, 20)
     await app.advance(1)
@@ -81,9 +82,9 @@ for (const ms of [hourMs, dayMs, -hourMs, -dayMs]) {
       writer('one', fails, { retry: { ...parkingRetry, ageMaxMs: hourMs / 2 } }),
     ])
     await publishAll(app, [['k', 1]])
-    await app.crash('one')
+    await named(app, 'one').crash()
     app.clock.jump(ms)
-    await app.restart('one')
+    await named(app, 'one').restart()
     await app.advance(2 * delayMs)
     assert.deepEqual([await effects('one'), count('dead-lettered')], [['k:1'], 0])
     await app.stop()
@@ -102,7 +103,7 @@ for (const ms of [hourMs, dayMs, -hourMs, -dayMs]) {
     assert.equal(failed.length, 0)
     await app.advance(60)
     assert.equal(failed.length, 1)
-    const [row] = await app.database('one').query<{ attempts: string }>('SELECT attempts FROM fb_parked')
+    const [row] = await named(app, 'one').database.query<{ attempts: string }>('SELECT attempts FROM fb_parked')
     const [{ durationMs }] = JSON.parse(row?.attempts ?? '[{}]')
     assert.ok(durationMs >= 5000 && durationMs < 5100, `${durationMs} ms`)
     await app.advance(delayMs)
@@ -118,7 +119,7 @@ test('an instance whose machine has slept asks for its shards again before it se
   const isLease = (text: string): boolean => text.startsWith('INSERT INTO fb_leases')
   const before = around.statements.filter(isLease).length
   // Monotonic time stands still meanwhile, and the wall clock is right again afterwards.
-  app.jump('one', 30_000)
+  named(app, 'one').jump(30_000)
   await publishAll(app, [['k', 2]])
   assert.ok(around.statements.filter(isLease).length > before)
   assert.equal((await app.published(Followed)).length, 2)
@@ -141,9 +142,9 @@ for (const ms of [hourMs, dayMs, -hourMs, -dayMs]) {
     await forget(2)
     await again()
     assert.equal(await copies(), 1)
-    await app.leave('one')
+    await named(app, 'one').stop()
     app.clock.jump(ms)
-    await app.restart('one')
+    await named(app, 'one').restart()
     await forget(3)
     await forget(4)
     await again()
@@ -153,9 +154,9 @@ for (const ms of [hourMs, dayMs, -hourMs, -dayMs]) {
       await app.advance(hourMs)
       await forget(n)
     }
-    const [mark] = await app.database('one').query('SELECT mark FROM fb_inbox WHERE event_id = $1', [id])
+    const [mark] = await named(app, 'one').database.query('SELECT mark FROM fb_inbox WHERE event_id = $1', [id])
     assert.equal(mark, undefined)
-    assert.ok((await app.ledger('one')).ok)
+    assert.ok((await named(app, 'one').ledger()).ok)
     await app.stop()
   })
 }
@@ -165,13 +166,13 @@ test('an event that a process was trying when it died with its clock a day ahead
   around.refuses = ({ topic }) => topic === Followed.topic
   const { app } = await scene([writer('one', undefined, { publishes: Followed })], { around })
   await publishAll(app, [['k', 1]])
-  const [{ number } = { number: 0 }] = await app.runtime('one').outbox.list()
-  await app.crash('one')
-  await app.database('one').query('UPDATE fb_blocked_events SET trying_until_ms = $1', [app.clock.now() + dayMs])
+  const [{ number } = { number: 0 }] = await named(app, 'one').runtime.outbox.list()
+  await named(app, 'one').crash()
+  await named(app, 'one').database.query('UPDATE fb_blocked_events SET trying_until_ms = $1', [app.clock.now() + dayMs])
   around.appendAway = true
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(leaseMs + 61_000)
-  await app.runtime('one').outbox.discard(number, { by: 'ann', note: 'of no use' })
-  assert.deepEqual(await app.runtime('one').outbox.list(), [])
+  await named(app, 'one').runtime.outbox.discard(number, { by: 'ann', note: 'of no use' })
+  assert.deepEqual(await named(app, 'one').runtime.outbox.list(), [])
   await app.stop()
 })

@@ -31,6 +31,7 @@ class FirstGeneration {
       open: () => this.#open(),
       inspect: () => ({ ...inspectionOf(log), members: async () => this.#members() }),
       close: () => log.close(),
+      [Symbol.asyncDispose]: () => log.close(),
     }
   }
 

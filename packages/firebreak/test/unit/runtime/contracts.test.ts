@@ -11,6 +11,7 @@ import { createRuntime } from '../../../src/runtime/runtime.ts'
 import { sqliteDatabase } from '../../../src/sqlite/database/sqlite-database.ts'
 import { memoryLog } from '../../../src/testing/memory-log/memory-log.ts'
 import type { TestRuntime } from '../../../src/testing/test-runtime.ts'
+import { named } from '../../named.ts'
 import { Followed, Happened, parkingRetry, publishAll, scene, writer } from '../../thing-scene.ts'
 
 async function appendRaw(app: TestRuntime, changes: Partial<LogRecord>): Promise<void> {
@@ -44,7 +45,7 @@ test('what cannot be read is a dead letter at once, with its bytes and its reaso
   await appendRaw(app, { value: bytes('{"id":"k","n":"many"}') })
   await appendRaw(app, { headers: envelope({ ce_schemaversion: '9' }) })
   await publishAll(app, [['k', 2]])
-  const letters = (await app.letters('one').list()).toSorted((a, b) => a.entry.offset - b.entry.offset)
+  const letters = (await named(app, 'one').deadLetters.list()).toSorted((a, b) => a.entry.offset - b.entry.offset)
   assert.deepEqual(
     letters.map(({ reason }) => reason),
     ['undecodable', 'undecodable', 'undecodable', 'undecodable', 'undecodable', 'contract', 'upcaster'],
@@ -52,7 +53,7 @@ test('what cannot be read is a dead letter at once, with its bytes and its reaso
   assert.deepEqual(letters[0]!.entry.value, new Uint8Array([0xff, 0xfe, 0x00]))
   assert.ok(letters.every((letter) => letter.attempts.length === 1))
   assert.deepEqual(await effects('one'), ['k:2'])
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
@@ -61,7 +62,7 @@ test('an event without a handler is skipped and counted, or kept as a dead lette
   const { app, count } = await scene([writer('one'), keeping])
   await appendRaw(app, { headers: envelope({ ce_type: 'thing.unheard' }) })
   const sum = async (name: string): Promise<{ skipped: number; dead: number }> => {
-    const { partitions } = await app.ledger(name)
+    const { partitions } = await named(app, name).ledger()
     const total = { skipped: 0, dead: 0 }
     for (const { skipped, dead } of partitions) {
       total.skipped += skipped
@@ -71,7 +72,7 @@ test('an event without a handler is skipped and counted, or kept as a dead lette
   }
   assert.deepEqual(await sum('one'), { skipped: 1, dead: 0 })
   assert.deepEqual(await sum('two'), { skipped: 0, dead: 1 })
-  assert.equal((await app.letters('two').list())[0]?.reason, 'unknown-event')
+  assert.equal((await named(app, 'two').deadLetters.list())[0]?.reason, 'unknown-event')
   assert.equal(count('skipped'), 1)
   await app.stop()
 })
@@ -106,7 +107,7 @@ test('old versions are lifted step by step before the handler sees them; a broke
   await put('3', { truckId: 't', km: 3, unit: 'km' })
   const lifted = [16, 32, 3].map((km) => ({ truckId: 't', km, unit: 'km' }))
   assert.deepEqual(seen, lifted)
-  const [letter] = await app.letters('one').list()
+  const [letter] = await named(app, 'one').deadLetters.list()
   assert.match(letter!.message, /no distance/)
   await app.stop()
 })
@@ -154,7 +155,7 @@ test('a payload beyond the limit is refused where it is made, and nothing of its
     ['k', 10],
   ])
   assert.deepEqual(await effects('one'), ['k:10'])
-  assert.equal((await app.letters('one').list())[0]?.errorClass, 'FB_RECORD_TOO_LARGE')
+  assert.equal((await named(app, 'one').deadLetters.list())[0]?.errorClass, 'FB_RECORD_TOO_LARGE')
   await app.stop()
 })
 
@@ -166,15 +167,15 @@ test('a record that fits its limit and not the log is refused too: it would bloc
     schema: z.object({ id: z.string(), text: z.string() }),
   })
   const { app } = await scene([service({ name: 'one', publishes: [Text] })])
-  const runtime = app.runtime('one')
+  const runtime = named(app, 'one').runtime
   const say = (length: number): Promise<unknown> =>
-    runtime.transaction(async (_sql, publish) => publish(Text, { id: 'k', text: 'x'.repeat(length) }))
+    runtime.transaction(async (tx) => tx.publish(Text, { id: 'k', text: 'x'.repeat(length) }))
   const refused = await say(1024 * 1024 - 60).catch((error) => error)
   assert.ok(isFirebreakError(refused, 'FB_RECORD_TOO_LARGE'), String(refused))
   await say(10)
   await app.advance(10_000)
   assert.equal((await app.published(Text)).length, 1)
-  assert.equal((await app.ledger('one')).outbox, 0)
+  assert.equal((await named(app, 'one').ledger()).outbox, 0)
   await app.stop()
 })
 
@@ -233,7 +234,7 @@ test('observers are told what happened to a record, in order, with its place and
   ])
   const dead = facts.find((fact) => fact.kind === 'dead-lettered') as Extract<Fact, { kind: 'dead-lettered' }>
   assert.deepEqual([dead.reason, dead.key, dead.eventType, dead.at.offset], ['exhausted', 'k', Happened.type, 1])
-  assert.equal((await app.letters('one').list())[0]?.id, dead.letterId)
+  assert.equal((await named(app, 'one').deadLetters.list())[0]?.id, dead.letterId)
   assert.equal(parkingRetry.attemptsMax, 3)
   assert.deepEqual(new Set(facts.map((fact) => fact.kind)).has('claimed'), true)
   await app.stop()
@@ -251,6 +252,6 @@ test('an observer that throws stops nothing', async () => {
   ])
   await app.advance(5000)
   assert.deepEqual(await effects('one'), ['k:1', 'k:2'])
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })

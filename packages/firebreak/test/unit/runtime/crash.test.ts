@@ -1,27 +1,28 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sleep } from '../../../src/contracts/clock.ts'
+import { named } from '../../named.ts'
 import { Followed, Outage, publishAll, scene, writer } from '../../thing-scene.ts'
 
 test('a crash at any port call, before or after it, leaves one effect and one event per record', async () => {
   for (const when of ['before', 'after'] as const) {
     for (let call = 1; call <= 45; call++) {
       const { app, effects } = await scene([writer('one', undefined, { publishes: Followed })])
-      app.crashAt('one', call, when)
+      named(app, 'one').crashAt(call, when)
       await publishAll(app, [
         ['a', 1],
         ['b', 1],
         ['a', 2],
       ])
       await app.advance(3000)
-      await app.crash('one')
-      await app.restart('one')
+      await named(app, 'one').crash()
+      await named(app, 'one').restart()
       await app.advance(10_000)
       const label = `crash ${when} call ${call}`
       assert.deepEqual((await effects('one')).toSorted(), ['a:1', 'a:2', 'b:1'], label)
       const ids = (await app.published(Followed)).map(({ envelope }) => envelope.id)
       assert.equal(new Set(ids).size, 3, label)
-      assert.deepEqual((await app.ledger('one')).problems, [], label)
+      assert.deepEqual((await named(app, 'one').ledger()).problems, [], label)
       await app.stop()
     }
   }
@@ -32,8 +33,8 @@ test('a crash after the commit and before the log is told repeats nothing', asyn
   const { app, effects } = await scene([writer('one', () => void runs++)])
   await publishAll(app, [['k', 1]])
   assert.deepEqual(await app.log.inspect().committed('one'), [])
-  await app.crash('one')
-  await app.restart('one')
+  await named(app, 'one').crash()
+  await named(app, 'one').restart()
   await app.advance(5000)
   assert.equal(runs, 1)
   assert.deepEqual(await effects('one'), ['k:1'])
@@ -49,12 +50,12 @@ test('a crash in the middle of a handler repeats it, and its effect happens once
   const { app, effects } = await scene([one])
   await publishAll(app, [['k', 1]])
   await app.advance(500)
-  await app.crash('one')
-  await app.restart('one')
+  await named(app, 'one').crash()
+  await named(app, 'one').restart()
   await app.advance(5000)
   assert.equal(runs, 2)
   assert.deepEqual(await effects('one'), ['k:1'])
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -64,23 +65,23 @@ test('a message that kills the process is a dead letter after four deaths, and i
     await sleep(app.clock, 20)
     if (it.id !== 'killer') return
     deaths++
-    void app.crash('one')
+    void named(app, 'one').crash()
     await new Promise(() => {})
   })
   const { app, effects, count } = await scene([one])
-  await app.leave('one')
+  await named(app, 'one').stop()
   const innocent = Array.from({ length: 30 }, (_, n): [string, number] => [`k${n}`, n])
   await publishAll(app, [...innocent.slice(0, 15), ['killer', 1], ...innocent.slice(15)])
   for (let restarts = 0; restarts < 10; restarts++) {
-    if (app.instances('one') === 0) await app.restart('one')
+    if (named(app, 'one').instances === 0) await named(app, 'one').restart()
     await app.advance(10_000)
   }
   assert.equal(deaths, 4)
-  const [letter] = await app.letters('one').list()
+  const [letter] = await named(app, 'one').deadLetters.list()
   assert.deepEqual([letter?.crash, letter?.reason, letter?.entry.key], [true, 'crash', 'killer'])
   assert.equal((await effects('one')).length, 30)
   assert.equal(count('dead-lettered'), 1)
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
@@ -90,7 +91,7 @@ test('a parked message that kills the process on a retry is found too', async ()
     if (it.id !== 'killer') return
     if (ctx.attempt === 1) throw new Error('not yet')
     deaths++
-    void app.crash('one')
+    void named(app, 'one').crash()
     await new Promise(() => {})
   })
   const { app, effects } = await scene([one])
@@ -100,20 +101,20 @@ test('a parked message that kills the process on a retry is found too', async ()
   ])
   for (let restarts = 0; restarts < 8; restarts++) {
     await app.advance(20_000)
-    if (app.instances('one') === 0) await app.restart('one')
+    if (named(app, 'one').instances === 0) await named(app, 'one').restart()
   }
   assert.equal(deaths, 4)
-  assert.equal((await app.letters('one').list())[0]?.crash, true)
+  assert.equal((await named(app, 'one').deadLetters.list())[0]?.crash, true)
   assert.deepEqual(await effects('one'), ['good:1'])
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
 test('in normal running nobody is suspected: no statement touches the suspects after a clean claim', async () => {
   const around = new Outage()
   const { app } = await scene([writer('one')], { around })
-  await app.leave('one')
-  await app.restart('one')
+  await named(app, 'one').stop()
+  await named(app, 'one').restart()
   around.statements.length = 0
   await publishAll(
     app,
@@ -135,16 +136,16 @@ test('two instances share the partitions and hand over in order', async () => {
   const wanted = (from: number, to: number): [string, number][] =>
     Array.from({ length: to - from }, (_, i) => [`k${(from + i) % 9}`, from + i])
   await publishAll(app, wanted(0, 50))
-  await app.restart('one')
+  await named(app, 'one').restart()
   await publishAll(app, wanted(50, 100))
   await app.advance(3000)
-  const shares = app.runtime('one').stats().partitions.length
+  const shares = named(app, 'one').runtime.stats().partitions.length
   holders.add(String(shares))
   assert.equal(shares, 3)
-  await app.leave('one')
+  await named(app, 'one').stop()
   await publishAll(app, wanted(100, 150))
   await app.advance(10_000)
-  assert.equal(app.runtime('one').stats().partitions.length, 6)
+  assert.equal(named(app, 'one').runtime.stats().partitions.length, 6)
   const made = await effects('one')
   assert.equal(made.length, 150)
   for (let k = 0; k < 9; k++) {
@@ -155,13 +156,13 @@ test('two instances share the partitions and hand over in order', async () => {
     )
   }
   assert.ok(facts.filter((fact) => fact.kind === 'claimed').every((fact) => fact.kind === 'claimed' && !fact.unclean))
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
 test('what an instance had committed and not sent when it died is sent by the one that takes its partitions', async () => {
   const { app, effects } = await scene([writer('one', undefined, { publishes: Followed })])
-  await app.restart('one')
+  await named(app, 'one').restart()
   // The first instance holds the relay; which of the two handles a key is decided by its partition.
   await publishAll(app, [
     ['a', 1],
@@ -171,12 +172,12 @@ test('what an instance had committed and not sent when it died is sent by the on
     ['e', 1],
     ['f', 1],
   ])
-  assert.ok((await app.ledger('one')).outbox > 0)
-  await app.crash('one')
+  assert.ok((await named(app, 'one').ledger()).outbox > 0)
+  await named(app, 'one').crash()
   await app.advance(10_000)
   assert.equal((await effects('one')).length, 6)
   assert.equal((await app.published(Followed)).length, 6)
-  assert.equal((await app.ledger('one')).outbox, 0)
+  assert.equal((await named(app, 'one').ledger()).outbox, 0)
   await app.stop()
 })
 
@@ -189,7 +190,7 @@ test('an instance whose partition was taken over cannot commit, and starts again
   const { app, effects, count } = await scene([one])
   await publishAll(app, [['k', 1]])
   // Somebody else claims every partition while the handler runs.
-  await app.database('one').query("update fb_partitions set epoch = epoch + 1, holder = 'somebody'")
+  await named(app, 'one').database.query("update fb_partitions set epoch = epoch + 1, holder = 'somebody'")
   await app.advance(200)
   assert.deepEqual(await effects('one'), [])
   await app.advance(20_000)
@@ -197,26 +198,26 @@ test('an instance whose partition was taken over cannot commit, and starts again
   assert.equal(runs, 2)
   assert.equal(count('failed'), 0)
   assert.equal(count('halted'), 0)
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
 test('copies of one event have one effect: polled together, later, and across a restart', async () => {
   const { app, effects } = await scene([writer('one')])
-  await app.crash('one')
+  await named(app, 'one').crash()
   const [id] = await publishAll(app, [['k', 1]])
   await app.redeliver(id!)
   await app.redeliver(id!)
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.redeliver(id!)
-  await app.crash('one')
-  await app.restart('one')
+  await named(app, 'one').crash()
+  await named(app, 'one').restart()
   await app.redeliver(id!)
-  await app.leave('one')
-  await app.restart('one')
+  await named(app, 'one').stop()
+  await named(app, 'one').restart()
   await app.advance(5000)
   assert.deepEqual(await effects('one'), ['k:1'])
-  const ledger = await app.ledger('one')
+  const ledger = await named(app, 'one').ledger()
   assert.equal(
     ledger.partitions.reduce((sum, one) => sum + one.duplicate, 0),
     4,
@@ -232,19 +233,19 @@ test('copies of one event under different keys run side by side, and the commit 
     await sleep(app.clock, 100)
   })
   const { app, effects, count } = await scene([one])
-  await app.crash('one')
+  await named(app, 'one').crash()
   await publishAll(app, [['k', 1]])
   const [first] = await app.published()
   const { topic, partition, offset } = first!.at
   const [entry] = await app.log.inspect().read({ topic, partition, offset }, 1)
   const { value, headers } = entry!
   await app.log.append([{ topic, key: 'other', value, headers }])
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(5000)
   assert.equal(runs, 2)
   assert.deepEqual(await effects('one'), ['k:1'])
   assert.deepEqual([count('done'), count('duplicate')], [1, 1])
-  const ledger = await app.ledger('one')
+  const ledger = await named(app, 'one').ledger()
   const sum = (name: 'done' | 'duplicate'): number => ledger.partitions.reduce((total, one) => total + one[name], 0)
   assert.deepEqual([sum('done'), sum('duplicate'), ledger.marks], [1, 1, 1])
   await app.stop()
@@ -258,7 +259,7 @@ test('a stop waits for a parked record that is being handled', async () => {
   const { app, effects, facts } = await scene([one])
   await publishAll(app, [['k', 1]])
   await app.advance(10_100)
-  await app.leave('one')
+  await named(app, 'one').stop()
   assert.deepEqual(await effects('one'), ['k:1'])
   assert.ok(facts.filter((fact) => fact.kind === 'released').every((fact) => fact.kind === 'released' && fact.drained))
   await app.stop()
@@ -276,7 +277,7 @@ test('a copy of a parked event waits behind it and has no effect of its own', as
   isDown = false
   await app.advance(20_000)
   assert.deepEqual(await effects('one'), ['k:1'])
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
@@ -294,7 +295,7 @@ test('a stop waits for what runs, but not longer than it is allowed to', async (
     ['slow', 1],
   ])
   const from = app.clock.now()
-  await app.leave('one')
+  await named(app, 'one').stop()
   assert.ok(app.clock.now() - from <= 5000, `it took ${app.clock.now() - from} ms`)
   assert.deepEqual(await effects('one'), ['quick:1'])
   const stopped = facts.find((fact) => fact.kind === 'stopped')
@@ -307,12 +308,12 @@ test('a stop ends although the log does not answer, and the database is away', a
   const { app } = await scene([writer('one', undefined, { publishes: Followed })], { around })
   const call = around.call.bind(around)
   around.call = (at, run) => (at.method === 'append' ? new Promise(() => {}) : call(at, run))
-  await app.runtime('one').transaction(async (_sql, publish) => publish(Followed, { id: 'k', n: 1 }))
+  await named(app, 'one').runtime.transaction(async (tx) => tx.publish(Followed, { id: 'k', n: 1 }))
   await publishAll(app, [['k', 1]])
   around.databaseAway = true
   await publishAll(app, [['k', 2]])
   const from = app.clock.now()
-  await app.leave('one')
+  await named(app, 'one').stop()
   assert.ok(app.clock.now() - from <= 20_000, `it took ${app.clock.now() - from} ms`)
   await app.stop()
 })
@@ -320,19 +321,19 @@ test('a stop ends although the log does not answer, and the database is away', a
 test('a full memory pauses intake and goes on when there is room', async () => {
   let held = 0
   const one = writer('one', async () => {
-    held = Math.max(held, app.runtime('one').stats().heldRecords)
+    held = Math.max(held, named(app, 'one').runtime.stats().heldRecords)
     await sleep(app.clock, 50)
   })
   const { app, effects } = await scene([{ ...one, handlersMax: 4 }], { limits: { recordsMax: 20 } })
-  await app.crash('one')
+  await named(app, 'one').crash()
   await publishAll(
     app,
     Array.from({ length: 300 }, (_, n): [string, number] => [`k${n % 40}`, n]),
   )
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(60_000)
   assert.equal((await effects('one')).length, 300)
   assert.ok(held <= 21, `${held} records were in memory`)
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })

@@ -12,6 +12,7 @@ import { sqliteDatabase } from '../../../src/sqlite/database/sqlite-database.ts'
 import { memoryLog } from '../../../src/testing/memory-log/memory-log.ts'
 import { memoryLogStore } from '../../../src/testing/memory-log/memory-log-store.ts'
 import { virtualClock } from '../../../src/testing/virtual-time/virtual-clock.ts'
+import { named } from '../../named.ts'
 import { Followed, Happened, publishAll, recordOf, scene, writer } from '../../thing-scene.ts'
 
 const forMs = 2000
@@ -81,8 +82,8 @@ test('a lease that is renewed while somebody takes it for over stays where it is
 
 test('events that one instance commits reach the log through the shards of another, in order', async () => {
   const { app, effects } = await scene([writer('one', () => {}, { publishes: Followed })])
-  await app.restart('one')
-  await app.restart('one')
+  await named(app, 'one').restart()
+  await named(app, 'one').restart()
   const things = Array.from({ length: 120 }, (_, i) => [`k${i % 12}`, i] as const)
   for (let from = 0; from < things.length; from += 20) {
     await publishAll(app, things.slice(from, from + 20))
@@ -99,9 +100,9 @@ test('events that one instance commits reach the log through the shards of anoth
       ns.toSorted((a, b) => a - b),
     )
   }
-  const holders = await app.database('one').query<{ holder: string }>('SELECT DISTINCT holder FROM fb_leases')
+  const holders = await named(app, 'one').database.query<{ holder: string }>('SELECT DISTINCT holder FROM fb_leases')
   assert.ok(holders.length > 1, 'more than one instance has been sending')
-  assert.equal((await app.ledger('one')).outbox, 0)
+  assert.equal((await named(app, 'one').ledger()).outbox, 0)
   await app.stop()
 })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { permanent } from '../../../src/contracts/errors.ts'
+import { named } from '../../named.ts'
 import { Outage, publishAll, type Scene, scene, writer } from '../../thing-scene.ts'
 
 /** Statements that contain `text` fail `times` times, as on a server that keeps no code of ours for it: a lock, a cancel. */
@@ -21,7 +22,7 @@ class Locked extends Outage {
 
 async function assertSound({ app, count }: Scene): Promise<void> {
   assert.equal(count('halted'), 0)
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
 }
 
 test('an error of the server in a settlement is tried again, and stops nobody', async () => {
@@ -43,7 +44,7 @@ test('an error of the server in a settlement is tried again, and stops nobody', 
     await app.advance(30_000)
     assert.equal(around.failed, 5, text)
     assert.deepEqual((await effects('one')).toSorted(), ['good:1', 'late:1', 'late:2'])
-    assert.equal((await app.letters('one').list()).length, 1)
+    assert.equal((await named(app, 'one').deadLetters.list()).length, 1)
     assert.equal(count('trouble'), 5)
     await assertSound(set)
     await app.stop()
@@ -66,14 +67,14 @@ test('parked keys keep their order when the server refuses what a claim reads of
       app,
       keys.map((key) => [key, 1]),
     )
-    await app.crash('one')
+    await named(app, 'one').crash()
     await publishAll(
       app,
       keys.map((key) => [key, 2]),
     )
     isDown = false
     Object.assign(around, { text: 'SELECT lane, due_at_ms, at_ms FROM', times: 1, passes })
-    await app.restart('one')
+    await named(app, 'one').restart()
     await app.advance(60_000)
     assert.equal(around.failed, 1)
     const made = await effects('one')
@@ -98,10 +99,10 @@ test('a stop ends although a settlement fails for ever, and the record is delive
   Object.assign(around, { text: 'INSERT INTO fb_dead_letters', times: Number.POSITIVE_INFINITY })
   await publishAll(app, [['k', 1]])
   await app.advance(10_000)
-  await app.leave('one')
+  await named(app, 'one').stop()
   around.times = 0
   isDown = false
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(5000)
   assert.deepEqual(await effects('one'), ['k:1'])
   await assertSound(set)

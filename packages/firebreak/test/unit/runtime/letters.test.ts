@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { sleep } from '../../../src/contracts/clock.ts'
 import { isFirebreakError, permanent } from '../../../src/contracts/errors.ts'
 import { partitionOfKey } from '../../../src/contracts/partitioner.ts'
+import { named } from '../../named.ts'
 import { Happened, Outage, publishAll, scene, type Thing, writer } from '../../thing-scene.ts'
 
 const ann = { by: 'ann', note: 'mended' }
@@ -15,7 +16,7 @@ test('a dead letter keeps the original bytes, every attempt and a fingerprint of
   const id = await app.publish(Happened, { id: 'k', n: 7 })
   await app.publish(Happened, { id: 'k2', n: 8 })
   await app.advance(60_000)
-  const letters = await app.letters('one').list()
+  const letters = await named(app, 'one').deadLetters.list()
   const letter = letters.find((one) => one.eventId === id)
   assert.equal(new TextDecoder().decode(letter!.entry.value!), '{"id":"k","n":7}')
   assert.equal(letter!.entry.headers['ce_id'], id)
@@ -41,18 +42,18 @@ test('a replay reaches the one service that failed, under the same event id', as
   const { app, effects } = await scene([one, two])
   const id = await app.publish(Happened, { id: 'k', n: 1 })
   isMended = true
-  const [letter] = await app.letters('one').list()
-  await app.letters('one').replay(letter!.id, ann)
+  const [letter] = await named(app, 'one').deadLetters.list()
+  await named(app, 'one').deadLetters.replay(letter!.id, ann)
   await app.advance(10_000)
   assert.deepEqual(await effects('one'), ['k:1'])
   assert.deepEqual(seen, [`1/${id}`])
-  const resolved = await app.letters('one').get(letter!.id)
+  const resolved = await named(app, 'one').deadLetters.get(letter!.id)
   assert.equal(resolved.state, 'resolved')
   assert.deepEqual(resolved.history.map(({ action, by }) => `${action} by ${by}`).slice(1), [
     'replayed by ann',
     'resolved by replay',
   ])
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -66,11 +67,11 @@ test('the history of a letter tells when it was resolved, not when its record wa
   await publishAll(app, [['k', 1]])
   isMended = true
   await app.advance(3_600_000)
-  const [letter] = await app.letters('one').list()
+  const [letter] = await named(app, 'one').deadLetters.list()
   const atMs = app.clock.now()
-  await app.letters('one').replay(letter!.id, ann)
+  await named(app, 'one').deadLetters.replay(letter!.id, ann)
   await app.settle()
-  const times = (await app.letters('one').get(letter!.id)).history.map((action) => action.atMs)
+  const times = (await named(app, 'one').deadLetters.get(letter!.id)).history.map((action) => action.atMs)
   assert.deepEqual(times.slice(1), [atMs, atMs])
   await app.stop()
 })
@@ -83,20 +84,19 @@ test('an edit is validated, gets a new id, and names the old event as its cause'
   })
   const { app, effects } = await scene([one])
   const id = await app.publish(Happened, { id: 'k', n: -1 })
-  const [letter] = await app.letters('one').list()
-  const refused = await app
-    .letters('one')
-    .edit(letter!.id, { id: 'k', n: 'many' }, ann)
+  const [letter] = await named(app, 'one').deadLetters.list()
+  const refused = await named(app, 'one')
+    .deadLetters.edit(letter!.id, { id: 'k', n: 'many' }, ann)
     .catch((error) => error)
   assert.ok(isFirebreakError(refused, 'FB_REPLAY_INVALID'))
-  assert.equal((await app.letters('one').get(letter!.id)).state, 'open')
-  await app.letters('one').edit(letter!.id, { id: 'k', n: 1 }, ann)
+  assert.equal((await named(app, 'one').deadLetters.get(letter!.id)).state, 'open')
+  await named(app, 'one').deadLetters.edit(letter!.id, { id: 'k', n: 1 }, ann)
   await app.settle()
   assert.deepEqual(await effects('one'), ['k:1'])
   assert.notEqual(ids[0]![0], id)
   assert.deepEqual(ids[0]!.slice(1), [id, id])
-  assert.equal((await app.letters('one').get(letter!.id)).state, 'superseded')
-  assert.ok((await app.ledger('one')).ok)
+  assert.equal((await named(app, 'one').deadLetters.get(letter!.id)).state, 'superseded')
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -106,10 +106,9 @@ test('an edit cannot move a record to another key: its place in the order is tha
   })
   const { app } = await scene([one])
   await publishAll(app, [['k', -1]])
-  const [letter] = await app.letters('one').list()
-  const refused = await app
-    .letters('one')
-    .edit(letter!.id, { id: 'other', n: 1 }, ann)
+  const [letter] = await named(app, 'one').deadLetters.list()
+  const refused = await named(app, 'one')
+    .deadLetters.edit(letter!.id, { id: 'other', n: 1 }, ann)
     .catch((error) => error)
   assert.ok(isFirebreakError(refused, 'FB_REPLAY_INVALID'), String(refused))
   await app.stop()
@@ -121,13 +120,13 @@ test('an edited copy that fails again is a letter of its own', async () => {
   })
   const { app } = await scene([one])
   await publishAll(app, [['k', 1]])
-  const [letter] = await app.letters('one').list()
-  await app.letters('one').edit(letter!.id, { id: 'k', n: 2 }, ann)
+  const [letter] = await named(app, 'one').deadLetters.list()
+  await named(app, 'one').deadLetters.edit(letter!.id, { id: 'k', n: 2 }, ann)
   await app.settle()
-  const open = await app.letters('one').list({ state: 'open' })
+  const open = await named(app, 'one').deadLetters.list({ state: 'open' })
   assert.equal(open.length, 1)
   assert.notEqual(open[0]!.id, letter!.id)
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -138,18 +137,17 @@ test('a discard needs a reason and keeps it', async () => {
     }),
   ])
   await publishAll(app, [['k', 1]])
-  const [letter] = await app.letters('one').list()
-  await assert.rejects(app.letters('one').discard(letter!.id, { by: 'ann', note: ' ' }), /reason/)
-  await app.letters('one').discard(letter!.id, { by: 'ann', note: 'test data' })
-  const discarded = await app.letters('one').get(letter!.id)
+  const [letter] = await named(app, 'one').deadLetters.list()
+  await assert.rejects(named(app, 'one').deadLetters.discard(letter!.id, { by: 'ann', note: ' ' }), /reason/)
+  await named(app, 'one').deadLetters.discard(letter!.id, { by: 'ann', note: 'test data' })
+  const discarded = await named(app, 'one').deadLetters.get(letter!.id)
   assert.equal(discarded.state, 'discarded')
   assert.equal(discarded.history.at(-1)?.note, 'test data')
-  const again = await app
-    .letters('one')
-    .replay(letter!.id, ann)
+  const again = await named(app, 'one')
+    .deadLetters.replay(letter!.id, ann)
     .catch((error) => error)
-  assert.ok(isFirebreakError(again, 'FB_LETTER_STATE'))
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok(isFirebreakError(again, 'FB_DEAD_LETTER_STATE'))
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -162,8 +160,8 @@ test('of two operators who replay one letter at once, one wins and the record is
   ])
   await publishAll(app, [['k', 1]])
   isMended = true
-  const [letter] = await app.letters('one').list()
-  const desk = app.letters('one')
+  const [letter] = await named(app, 'one').deadLetters.list()
+  const desk = named(app, 'one').deadLetters
   const outcomes = await Promise.allSettled([
     desk.replay(letter!.id, ann),
     desk.replay(letter!.id, { by: 'bob', note: '' }),
@@ -171,7 +169,7 @@ test('of two operators who replay one letter at once, one wins and the record is
   assert.deepEqual(outcomes.map((outcome) => outcome.status).toSorted(), ['fulfilled', 'rejected'])
   await app.settle()
   assert.deepEqual(await effects('one'), ['k:1'])
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -188,8 +186,8 @@ test('a letter replayed while a live record of its key is handled is handled rig
     ['k', 3],
   ])
   isMended = true
-  const [letter] = await app.letters('one').list()
-  await app.letters('one').replay(letter!.id, ann)
+  const [letter] = await named(app, 'one').deadLetters.list()
+  await named(app, 'one').deadLetters.replay(letter!.id, ann)
   await app.advance(6000)
   assert.deepEqual((await effects('one')).toSorted(), ['k:1', 'k:2', 'k:3'])
   await publishAll(app, [
@@ -198,8 +196,8 @@ test('a letter replayed while a live record of its key is handled is handled rig
   ])
   await app.advance(1000)
   assert.deepEqual((await effects('one')).slice(-2), ['k:4', 'k:5'])
-  assert.equal(app.runtime('one').stats().parkedRecords, 0)
-  assert.ok((await app.ledger('one')).ok)
+  assert.equal(named(app, 'one').runtime.stats().parkedRecords, 0)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -219,15 +217,15 @@ test('a letter replayed while a live record of its key is on its way to being pa
     ['k', 3],
   ])
   isMended = true
-  const [letter] = await app.letters('one').list()
-  await app.letters('one').replay(letter!.id, ann)
+  const [letter] = await named(app, 'one').deadLetters.list()
+  await named(app, 'one').deadLetters.replay(letter!.id, ann)
   await app.advance(60_000)
   assert.deepEqual(await effects('one'), ['k:1', 'k:2', 'k:3'])
   await publishAll(app, [['k', 4]])
   await app.advance(1000)
   assert.equal((await effects('one')).at(-1), 'k:4')
-  assert.equal(app.runtime('one').stats().parkedRecords, 0)
-  assert.ok((await app.ledger('one')).ok)
+  assert.equal(named(app, 'one').runtime.stats().parkedRecords, 0)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -242,7 +240,7 @@ test('a reload that saw the tables before a record was parked does not forget th
   })
   const { app, effects } = await scene([one], { around })
   await publishAll(app, [['dead', 1]])
-  const [letter] = await app.letters('one').list()
+  const [letter] = await named(app, 'one').deadLetters.list()
   const call = around.call.bind(around)
   let isHeld = true
   around.call = async (at, run) => {
@@ -252,7 +250,7 @@ test('a reload that saw the tables before a record was parked does not forget th
     if (isLoad && isHeld) await sleep(app.clock, 1000)
     return result
   }
-  await app.letters('one').discard(letter!.id, { by: 'ann', note: 'none' })
+  await named(app, 'one').deadLetters.discard(letter!.id, { by: 'ann', note: 'none' })
   // The reload has read every partition's lanes before this record fails and is parked.
   await publishAll(app, [[id, 1]])
   await app.advance(6000)
@@ -261,7 +259,7 @@ test('a reload that saw the tables before a record was parked does not forget th
   await publishAll(app, [[id, 2]])
   await app.advance(60_000)
   assert.deepEqual(await effects('one'), [`${id}:1`, `${id}:2`])
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -289,7 +287,7 @@ test('records of a key that come while it drains join behind it, however often t
     await effects('one'),
     wanted.map((n) => `k:${n}`),
   )
-  assert.equal(app.runtime('one').stats().parkedRecords, 0)
+  assert.equal(named(app, 'one').runtime.stats().parkedRecords, 0)
   await app.stop()
 })
 
@@ -300,9 +298,9 @@ test('an empty id names no dead letter, also when there is only one', async () =
     }),
   ])
   await app.publish(Happened, { id: 'k', n: 1 })
-  const letters = app.letters('one')
+  const letters = named(app, 'one').deadLetters
   for (const act of [letters.get(''), letters.discard('', ann), letters.replay('', ann)])
-    await assert.rejects(act, { code: 'FB_LETTER_NOT_FOUND' })
+    await assert.rejects(act, { code: 'FB_DEAD_LETTER_NOT_FOUND' })
   assert.deepEqual(
     (await letters.list()).map(({ state }) => state),
     ['open'],

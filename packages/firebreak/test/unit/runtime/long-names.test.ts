@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { LogEntry } from '../../../src/contracts/log.ts'
 import { inboxIdOf } from '../../../src/runtime/message/envelope-codec.ts'
 import { laneOf } from '../../../src/runtime/partition/partition.ts'
+import { named } from '../../named.ts'
 import { publishAll, scene, writer } from '../../thing-scene.ts'
 
 const entryOf = (some: Partial<LogEntry>): LogEntry => ({
@@ -56,11 +57,11 @@ test('a key of many kilobytes is parked and keeps its order', async () => {
     [key, 1],
     [key, 2],
   ])
-  const lanes = await app.database('one').query<{ lane: string }>('select lane from fb_parked')
+  const lanes = await named(app, 'one').database.query<{ lane: string }>('select lane from fb_parked')
   assert.deepEqual([lanes.length, new Set(lanes.map(({ lane }) => lane)).size], [2, 1])
   assert.ok((lanes[0]?.lane.length ?? 0) <= 512)
   await app.advance(20_000)
   assert.deepEqual(await effects('one'), [`${key}:1`, `${key}:2`])
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { sleep } from '../../../src/contracts/clock.ts'
 import { FirebreakError, isFirebreakError } from '../../../src/contracts/errors.ts'
 import type { Around } from '../../../src/testing/around.ts'
+import { named } from '../../named.ts'
 import { Followed, Outage, publishAll, scene, writer } from '../../thing-scene.ts'
 
 const things = (from: number, to: number): [string, number][] =>
@@ -40,7 +41,7 @@ test('a database that is away for a minute loses nothing, wears nobody out, and 
   assert.equal(made.length, 40)
   assertInOrder(made)
   assert.equal(count('failed'), 0)
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
@@ -58,7 +59,7 @@ test('a commit that is undone after all its units ran leaves the ledger as it wa
   await app.advance(10_000)
   assert.equal(new Set(await effects('one')).size, 10)
   assert.equal((await effects('one')).length, 10)
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
@@ -95,7 +96,7 @@ test('parked keys keep their order when the database fails in the middle of a cl
     ['bad', 0],
     ['bad', 1],
   ])
-  await app.crash('one')
+  await named(app, 'one').crash()
   await publishAll(app, [
     ['bad', 2],
     ['good', 0],
@@ -110,7 +111,7 @@ test('parked keys keep their order when the database fails in the middle of a cl
     if (!isParkedRead || failures-- <= 0) return call(at, run)
     return Promise.reject(new FirebreakError('FB_DATABASE_UNAVAILABLE', { path: 'test', reason: 'planted' }))
   }
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(120_000)
   assert.deepEqual(
     (await effects('one')).filter((effect) => effect.startsWith('bad')),
@@ -141,7 +142,7 @@ test('an unknown error of the database between poll and accept loses no record',
   await app.advance(10_000)
   assert.equal(isBroken, false)
   assert.equal((await effects('one')).length, 10)
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
@@ -169,15 +170,15 @@ test('a log that is away lets the outbox grow; when it is back, it drains in ord
   const { app, effects } = await scene([writer('one', undefined, { publishes: Followed })], { around })
   await publishAll(app, things(0, 20))
   around.logAway = true
-  const runtime = app.runtime('one')
+  const runtime = named(app, 'one').runtime
   for (let n = 20; n < 40; n++) {
-    await runtime.transaction(async (_sql, publish) => publish(Followed, { id: `k${n % 5}`, n }))
+    await runtime.transaction(async (tx) => tx.publish(Followed, { id: `k${n % 5}`, n }))
   }
   await app.advance(10_000)
-  assert.equal((await app.ledger('one')).outbox, 20)
+  assert.equal((await named(app, 'one').ledger()).outbox, 20)
   around.logAway = false
   await app.advance(10_000)
-  assert.equal((await app.ledger('one')).outbox, 0)
+  assert.equal((await named(app, 'one').ledger()).outbox, 0)
   const followed = await app.published(Followed)
   assert.equal(followed.length, 40)
   assertInOrder(followed.map(({ payload, key }) => `${key}:${payload.n}`))
@@ -190,13 +191,13 @@ test('a full outbox refuses transactions and pauses intake, and both go on when 
   const one = writer('one', undefined, { publishes: Followed })
   const { app, effects } = await scene([one], { around, limits: { outboxMax: 8000 } })
   around.appendAway = true
-  const runtime = app.runtime('one')
+  const runtime = named(app, 'one').runtime
   const many = Array.from({ length: 900 }, (_, n) => n)
   let refused: unknown
   for (let round = 0; round < 20 && refused === undefined; round++) {
     try {
-      await runtime.transaction(async (_sql, publish) => {
-        for (const n of many) publish(Followed, { id: `k${n % 50}`, n: round * 1000 + n })
+      await runtime.transaction(async (tx) => {
+        for (const n of many) tx.publish(Followed, { id: `k${n % 50}`, n: round * 1000 + n })
       })
     } catch (error) {
       refused = error
@@ -204,10 +205,10 @@ test('a full outbox refuses transactions and pauses intake, and both go on when 
     await app.settle()
   }
   assert.ok(isFirebreakError(refused, 'FB_OUTBOX_FULL'), `refused with ${String(refused)}`)
-  assert.ok((await app.ledger('one')).outbox <= 9000)
+  assert.ok((await named(app, 'one').ledger()).outbox <= 9000)
   around.appendAway = false
   await app.advance(20_000)
-  assert.equal((await app.ledger('one')).outbox, 0)
+  assert.equal((await named(app, 'one').ledger()).outbox, 0)
   assertInOrder((await app.published(Followed)).map(({ payload, key }) => `${key}:${payload.n}`))
   await publishAll(app, things(0, 5))
   assert.equal((await effects('one')).length, 5)
@@ -217,15 +218,15 @@ test('a full outbox refuses transactions and pauses intake, and both go on when 
 test('events committed while the outbox is read again leave in commit order', async () => {
   const around = new Outage()
   const { app } = await scene([writer('one', undefined, { publishes: Followed })], { around })
-  await app.crash('one')
+  await named(app, 'one').crash()
   const publish = (n: number): Promise<void> =>
-    app.runtime('one').transaction(async (_sql, out) => out(Followed, { id: 'k', n }))
-  await app.restart('one')
+    named(app, 'one').runtime.transaction(async (tx) => tx.publish(Followed, { id: 'k', n }))
+  await named(app, 'one').restart()
   around.logAway = true
   await publish(1)
   await publish(2)
   await app.settle()
-  await app.crash('one')
+  await named(app, 'one').crash()
   around.logAway = false
   // The new instance reads what was left; before the rows are back, another one is committed.
   const call = around.call.bind(around)
@@ -239,7 +240,7 @@ test('events committed while the outbox is read again leave in commit order', as
     }
     return result
   }
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(5000)
   assert.deepEqual(
     (await app.published(Followed)).toSorted((a, b) => a.at.offset - b.at.offset).map(({ payload }) => payload.n),
@@ -251,12 +252,12 @@ test('events committed while the outbox is read again leave in commit order', as
 test('a key stops at its first failed send and other keys go on', async () => {
   const around = new Outage()
   const { app } = await scene([writer('one', undefined, { publishes: Followed })], { around })
-  const instance = app.runtime('one')
+  const instance = named(app, 'one').runtime
   // Only the first event of the key is refused: the one behind it must wait all the same.
   around.refuses = ({ value }) => new TextDecoder().decode(value!) === '{"id":"bad","n":0}'
   const keys = ['bad', 'good', 'bad', 'good']
-  await instance.transaction(async (_sql, publish) => {
-    for (const [n, id] of keys.entries()) publish(Followed, { id, n })
+  await instance.transaction(async (tx) => {
+    for (const [n, id] of keys.entries()) tx.publish(Followed, { id, n })
   })
   await app.advance(5000)
   const before = (await app.published(Followed)).map(({ payload }) => payload.id)

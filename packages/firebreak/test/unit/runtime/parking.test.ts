@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { permanent, throttled } from '../../../src/contracts/errors.ts'
+import { named } from '../../named.ts'
 import { laneRetry, parkingRetry, publishAll, scene, writer } from '../../thing-scene.ts'
 
 test('a short retry waits in its lane: later records of the key wait, other keys do not, nothing is parked', async () => {
@@ -18,7 +19,7 @@ test('a short retry waits in its lane: later records of the key wait, other keys
     ['good', 1],
   ])
   assert.deepEqual(await effects('one'), ['good:1'])
-  assert.equal(app.runtime('one').stats().parkedRecords, 0)
+  assert.equal(named(app, 'one').runtime.stats().parkedRecords, 0)
   await app.advance(1000)
   assert.deepEqual(await effects('one'), ['good:1', 'bad:1', 'bad:2'])
   assert.equal(count('parked'), 0)
@@ -39,15 +40,15 @@ test('a parked key keeps its order and blocks nobody', async () => {
     ['bad', 3],
   ])
   assert.deepEqual(await effects('one'), ['good:1', 'good:2'])
-  assert.equal(app.runtime('one').stats().parkedRecords, 3)
-  assert.ok((await app.ledger('one')).ok)
+  assert.equal(named(app, 'one').runtime.stats().parkedRecords, 3)
+  assert.ok((await named(app, 'one').ledger()).ok)
   isDown = false
   await app.advance(10_000)
   assert.deepEqual(await effects('one'), ['good:1', 'good:2', 'bad:1', 'bad:2', 'bad:3'])
   await publishAll(app, [['bad', 4]])
   assert.equal((await effects('one')).at(-1), 'bad:4')
-  assert.equal(app.runtime('one').stats().parkedRecords, 0)
-  assert.ok((await app.ledger('one')).ok)
+  assert.equal(named(app, 'one').runtime.stats().parkedRecords, 0)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -60,7 +61,7 @@ test('the offset moves on while a key is parked', async () => {
     ['bad', 1],
     ['bad', 2],
   ])
-  const [row] = (await app.ledger('one')).partitions.filter((partition) => partition.consumed > 0)
+  const [row] = (await named(app, 'one').ledger()).partitions.filter((partition) => partition.consumed > 0)
   assert.equal(row?.consumed, 2)
   assert.equal(row?.parked, 2)
   await app.advance(2000)
@@ -83,16 +84,16 @@ test('what is parked survives a restart and a crash, with its attempts', async (
     ['bad', 1],
     ['bad', 2],
   ])
-  await app.leave('one')
-  await app.restart('one')
+  await named(app, 'one').stop()
+  await named(app, 'one').restart()
   await app.advance(10_000)
-  await app.crash('one')
-  await app.restart('one')
+  await named(app, 'one').crash()
+  await named(app, 'one').restart()
   await app.advance(10_000)
   await app.advance(60_000)
   assert.deepEqual(attempts.slice(0, 4), [1, 2, 3, 1])
   assert.deepEqual(await effects('one'), ['bad:1', 'bad:2'])
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -107,13 +108,13 @@ test('skip: after the last attempt the record is a dead letter and its key goes 
   ])
   await app.advance(20_000)
   assert.deepEqual(await effects('one'), ['bad:2'])
-  const [letter] = await app.letters('one').list()
+  const [letter] = await named(app, 'one').deadLetters.list()
   assert.equal(letter?.reason, 'exhausted')
   assert.deepEqual(
     letter?.attempts.map((attempt) => attempt.number),
     [1, 2, 3],
   )
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -133,12 +134,12 @@ test('hold: the key waits for a person, also over a restart, and other keys do n
   ])
   await app.advance(3_600_000)
   assert.deepEqual(await effects('one'), ['good:1'])
-  await app.crash('one')
-  await app.restart('one')
+  await named(app, 'one').crash()
+  await named(app, 'one').restart()
   await publishAll(app, [['bad', 3]])
   await app.advance(3_600_000)
   assert.deepEqual(await effects('one'), ['good:1'])
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -156,13 +157,13 @@ test('hold: a discard lets the key go on without the record, in order', async ()
     ['bad', 2],
     ['bad', 3],
   ])
-  const [letter] = await app.letters('one').list()
-  await app.letters('one').discard(letter!.id, { by: 'ann', note: 'test data' })
+  const [letter] = await named(app, 'one').deadLetters.list()
+  await named(app, 'one').deadLetters.discard(letter!.id, { by: 'ann', note: 'test data' })
   await app.settle()
   assert.deepEqual(await effects('one'), ['bad:2', 'bad:3'])
   await publishAll(app, [['bad', 4]])
   assert.deepEqual(await effects('one'), ['bad:2', 'bad:3', 'bad:4'])
-  const ledger = await app.ledger('one')
+  const ledger = await named(app, 'one').ledger()
   assert.deepEqual(ledger.problems, [])
   assert.equal(
     ledger.partitions.reduce((sum, partition) => sum + partition.discarded, 0),
@@ -187,12 +188,12 @@ test('hold: a replay goes first and the rest follows in order', async () => {
     ['bad', 3],
   ])
   isMended = true
-  const [letter] = await app.letters('one').list()
-  await app.letters('one').replay(letter!.id, { by: 'ann', note: 'mended' })
+  const [letter] = await named(app, 'one').deadLetters.list()
+  await named(app, 'one').deadLetters.replay(letter!.id, { by: 'ann', note: 'mended' })
   await app.settle()
   assert.deepEqual(await effects('one'), ['bad:1', 'bad:2', 'bad:3'])
-  assert.equal((await app.letters('one').get(letter!.id)).state, 'resolved')
-  assert.ok((await app.ledger('one')).ok)
+  assert.equal((await named(app, 'one').deadLetters.get(letter!.id)).state, 'resolved')
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -209,18 +210,18 @@ test('a replayed hold that fails again holds again, in the same letter', async (
     ['bad', 1],
     ['bad', 2],
   ])
-  const [letter] = await app.letters('one').list()
-  await app.letters('one').replay(letter!.id, { by: 'ann', note: 'try' })
+  const [letter] = await named(app, 'one').deadLetters.list()
+  await named(app, 'one').deadLetters.replay(letter!.id, { by: 'ann', note: 'try' })
   await app.advance(60_000)
   assert.deepEqual(await effects('one'), [])
-  const again = await app.letters('one').get(letter!.id)
+  const again = await named(app, 'one').deadLetters.get(letter!.id)
   assert.equal(again.state, 'open')
   assert.equal(again.replays, 1)
   assert.deepEqual(
     again.history.map((action) => action.action),
     ['dead-lettered', 'replayed', 'dead-lettered'],
   )
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -237,11 +238,14 @@ test('too much parked pauses the partitions that hold it, and they go on when it
   const wanted = Array.from({ length: 60 }, (_, n): [string, number] => [`k${n % 3}`, n])
   await publishAll(app, wanted)
   await app.advance(5000)
-  assert.ok(app.runtime('one').stats().parkedRecords <= 24, `${app.runtime('one').stats().parkedRecords} parked`)
+  assert.ok(
+    named(app, 'one').runtime.stats().parkedRecords <= 24,
+    `${named(app, 'one').runtime.stats().parkedRecords} parked`,
+  )
   isDown = false
   await app.advance(60_000)
   assert.equal((await effects('one')).length, 60)
-  assert.ok((await app.ledger('one')).ok)
+  assert.ok((await named(app, 'one').ledger()).ok)
   await app.stop()
 })
 
@@ -280,7 +284,7 @@ test('no attempt starts later than the age limit allows', async () => {
     startedAtMs.map((at) => at - startedAtMs[0]!),
     [0, 10_000, 20_000],
   )
-  assert.equal((await app.letters('one').list())[0]?.reason, 'exhausted')
+  assert.equal((await named(app, 'one').deadLetters.list())[0]?.reason, 'exhausted')
   await app.stop()
 })
 

@@ -7,6 +7,7 @@ import { sqliteDatabase } from '../../../src/sqlite/database/sqlite-database.ts'
 import type { PortCall } from '../../../src/testing/around.ts'
 import { memoryLog } from '../../../src/testing/memory-log/memory-log.ts'
 import { virtualClock } from '../../../src/testing/virtual-time/virtual-clock.ts'
+import { named } from '../../named.ts'
 import { Followed, Happened, Outage, scene, writer } from '../../thing-scene.ts'
 
 const leaseMs = 2000
@@ -52,8 +53,8 @@ test('events that go in many small calls to a slow log go only while the lease l
   // Every second one is refused, so that bundles are divided until each goes alone.
   around.refuses = ({ key }) => key?.startsWith('bad') === true
   around.takesMs = ({ records }) => (records === undefined ? 0 : 300)
-  await app.runtime('one').transaction(async (_sql, publish) => {
-    for (const n of numbers(40)) publish(Followed, { id: n % 2 === 0 ? `bad${n}` : `k${n % 4}`, n })
+  await named(app, 'one').runtime.transaction(async (tx) => {
+    for (const n of numbers(40)) tx.publish(Followed, { id: n % 2 === 0 ? `bad${n}` : `k${n % 4}`, n })
   })
   await app.advance(60_000)
   assert.ok(around.agesMs.length > 40)
@@ -71,21 +72,21 @@ test('events that go in many small calls to a slow log go only while the lease l
 test('a process that froze while it read the outbox asks for its shards again before it sends', async () => {
   const { around, set } = await leasedScene()
   const { app } = set
-  await app.runtime('one').transaction(async (_sql, publish) => publish(Followed, { id: 'k', n: 1 }))
-  await app.crash('one')
+  await named(app, 'one').runtime.transaction(async (tx) => tx.publish(Followed, { id: 'k', n: 1 }))
+  await named(app, 'one').crash()
   around.appendAway = true
-  await app.restart('one')
-  await app.runtime('one').transaction(async (_sql, publish) => publish(Followed, { id: 'k', n: 2 }))
-  await app.crash('one')
+  await named(app, 'one').restart()
+  await named(app, 'one').runtime.transaction(async (tx) => tx.publish(Followed, { id: 'k', n: 2 }))
+  await named(app, 'one').crash()
   around.appendAway = false
   around.agesMs.length = 0
   let freezes = 1
   around.takesMs = ({ method }, sql) => (method === 'query' && isLook(sql) && freezes-- > 0 ? 10_000 : 0)
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(60_000)
   assert.ok(freezes <= 0 && around.agesMs.length > 0)
   assert.ok(Math.max(...around.agesMs) < leaseMs, `sent ${Math.max(...around.agesMs)} ms after the lease was taken`)
-  assert.equal((await app.ledger('one')).outbox, 0)
+  assert.equal((await named(app, 'one').ledger()).outbox, 0)
   await app.stop()
 })
 
@@ -102,8 +103,8 @@ test('a log that goes away among events that go one by one is asked once, not fo
     }
     return call(at, run)
   }
-  await app.runtime('one').transaction(async (_sql, publish) => {
-    for (const n of numbers(40)) publish(Followed, { id: n === 39 ? 'bad' : `k${n}`, n })
+  await named(app, 'one').runtime.transaction(async (tx) => {
+    for (const n of numbers(40)) tx.publish(Followed, { id: n === 39 ? 'bad' : `k${n}`, n })
   })
   await app.settle()
   assert.equal(appends, 1)
@@ -133,7 +134,7 @@ test('a dead letter is mirrored although another event with its id waits in the 
   await clock.advance(10_000)
   const [topic] = await log.inspect().topics(['one.dlq'])
   const mirroredCount = topic?.ends.reduce((sum, { first, next }) => sum + next - first, 0)
-  assert.equal((await runtime.letters.list()).length, 2)
+  assert.equal((await runtime.deadLetters.list()).length, 2)
   assert.equal(mirroredCount, 2)
   assert.deepEqual(await database.query('select seq from fb_outbox'), [])
   const stopping = runtime.stop()
@@ -146,10 +147,10 @@ test('a look at the outbox that fails in one shard brings nothing that was sent 
   const around = new Outage()
   const { app } = await scene([writer('one', undefined, { publishes: Followed })], { around })
   around.appendAway = true
-  await app.runtime('one').transaction(async (_sql, publish) => {
-    for (const n of numbers(40)) publish(Followed, { id: `k${n}`, n })
+  await named(app, 'one').runtime.transaction(async (tx) => {
+    for (const n of numbers(40)) tx.publish(Followed, { id: `k${n}`, n })
   })
-  await app.crash('one')
+  await named(app, 'one').crash()
   around.appendAway = false
   // The first shard fails at once, the others answer late with what they have found.
   let looks = 0
@@ -161,9 +162,9 @@ test('a look at the outbox that fails in one shard brings nothing that was sent 
     await sleep(app.clock, 3000)
     return result
   }
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(60_000)
-  await app.runtime('one').transaction(async (_sql, publish) => publish(Followed, { id: 'k', n: 40 }))
+  await named(app, 'one').runtime.transaction(async (tx) => tx.publish(Followed, { id: 'k', n: 40 }))
   await app.advance(10_000)
   assert.ok(looks > 8)
   const ns = (await app.published(Followed)).map(({ payload }) => payload.n)

@@ -49,7 +49,7 @@ test('a letter that nobody handles any more is not replayed, says so, stays open
     await runtime.publish(Happened, { id: 'k', n: 1 })
     await pass(1000)
   })
-  await release([other], async ({ letters }) => {
+  await release([other], async ({ deadLetters: letters }) => {
     const [letter] = await letters.list()
     assert.ok(letter !== undefined)
     await assert.rejects(letters.replay(letter.id, ann), {
@@ -70,11 +70,11 @@ test('a replay that meets a release without its handler goes back into its lette
   await release([broken], async (runtime) => {
     await runtime.publish(Happened, { id: 'k', n: 1 })
     await pass(1000)
-    const [letter] = await runtime.letters.list()
+    const [letter] = await runtime.deadLetters.list()
     await runtime.stop()
-    await runtime.letters.replay(letter?.id ?? '', ann)
+    await runtime.deadLetters.replay(letter?.id ?? '', ann)
   })
-  await release([sibling], async ({ letters }) => {
+  await release([sibling], async ({ deadLetters: letters }) => {
     await pass(10_000)
     const [letter] = await letters.list()
     assert.deepEqual([letter?.state, letter?.errorClass], ['open', 'FB_EVENT_UNKNOWN'])
@@ -87,11 +87,11 @@ test('a replay on a topic that is read no more says so, and can be discarded: th
   await release([broken, other], async (runtime) => {
     await runtime.publish(Happened, { id: 'k', n: 1 })
     await pass(1000)
-    const [letter] = await runtime.letters.list()
+    const [letter] = await runtime.deadLetters.list()
     await runtime.stop()
-    await runtime.letters.replay(letter?.id ?? '', ann)
+    await runtime.deadLetters.replay(letter?.id ?? '', ann)
   })
-  await release([other], async ({ letters }) => {
+  await release([other], async ({ deadLetters: letters }) => {
     await pass(10_000)
     const [letter] = await letters.list()
     assert.ok(letter !== undefined)
@@ -102,7 +102,7 @@ test('a replay on a topic that is read no more says so, and can be discarded: th
     })
     await letters.discard(letter.id, ann)
     assert.equal((await letters.get(letter.id)).state, 'discarded')
-    await assert.rejects(letters.discard(letter.id, ann), { code: 'FB_LETTER_STATE' })
+    await assert.rejects(letters.discard(letter.id, ann), { code: 'FB_DEAD_LETTER_STATE' })
   })
   const { ok, partitions } = await verifyLedger(database)
   assert.ok(ok)
@@ -118,10 +118,10 @@ test('a letter that is being replayed where its service reads is not discarded',
   await release([broken], async (runtime) => {
     await runtime.publish(Happened, { id: 'k', n: 1 })
     await pass(1000)
-    const [letter] = await runtime.letters.list()
+    const [letter] = await runtime.deadLetters.list()
     await runtime.stop()
-    await runtime.letters.replay(letter?.id ?? '', ann)
-    await assert.rejects(runtime.letters.discard(letter?.id ?? '', ann), { code: 'FB_LETTER_STATE' })
+    await runtime.deadLetters.replay(letter?.id ?? '', ann)
+    await assert.rejects(runtime.deadLetters.discard(letter?.id ?? '', ann), { code: 'FB_DEAD_LETTER_STATE' })
   })
   await end()
 })

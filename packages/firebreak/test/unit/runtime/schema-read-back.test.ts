@@ -1,4 +1,5 @@
 /** What an event writes it can read: everything else is refused where it is published, with the field, the reason and the remedy. */
+
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { z } from 'zod'
@@ -11,6 +12,7 @@ import { service } from '../../../src/define/service.ts'
 import { createRuntime, type Runtime } from '../../../src/runtime/runtime.ts'
 import { memoryLog } from '../../../src/testing/memory-log/memory-log.ts'
 import { createTestRuntime } from '../../../src/testing/test-runtime.ts'
+import { named } from '../../named.ts'
 
 let draws = 0
 const dateOf = (from: unknown): Date => z.coerce.date().parse(from)
@@ -30,7 +32,7 @@ async function said(one: AnyEvent, payload: unknown): Promise<{ read: unknown } 
   const app = await createTestRuntime({ services: [service({ name: 'one', handlers: [handle(one, take)] })] })
   try {
     await app.publish(one, payload as never)
-    const [letter] = await app.letters('one').list()
+    const [letter] = await named(app, 'one').deadLetters.list()
     assert.equal(letter?.message, undefined, 'what was published is read')
     return { read }
   } catch (error) {
@@ -138,13 +140,13 @@ test('a key that is missing, no text, or lost by the schema, is refused in every
   const renamed = judging(() => ({ value: { other: 1 } }))
   const ways: ((runtime: Runtime, one: AnyEvent, payload: never) => Promise<unknown>)[] = [
     (runtime, one, payload) => runtime.publish(one, payload),
-    (runtime, one, payload) => runtime.transaction(async (_, publish) => publish(one, payload)),
+    (runtime, one, payload) => runtime.transaction(async (tx) => tx.publish(one, payload)),
   ]
   for (const key of [undefined, null, 5, Number.NaN, true, {}, ['a'], 'a\0b', 'half \ud800', Symbol('k')]) {
     for (const way of ways) {
       for (const one of [anything, ...(key === undefined ? [renamed] : [])]) {
         const app = await createTestRuntime({ services: [service({ name: 'one', publishes: [one] })] })
-        await assert.rejects(way(app.runtime('one'), one, { k: key } as never), (error) =>
+        await assert.rejects(way(named(app, 'one').runtime, one, { k: key } as never), (error) =>
           isFirebreakError(error, 'FB_CONTRACT_VIOLATED'),
         )
         assert.equal((await app.published()).length, 0)

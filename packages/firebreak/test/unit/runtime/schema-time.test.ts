@@ -1,13 +1,16 @@
 /** Schemas that answer late, never, or with something that is no value, wherever firebreak asks them. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { isFirebreakError } from '../../../src/contracts/errors.ts'
 import type { EventDefinition } from '../../../src/contracts/event.ts'
 import type { Schema } from '../../../src/contracts/schema.ts'
+import type { Transaction } from '../../../src/contracts/transaction.ts'
 import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
+import { named } from '../../named.ts'
 import { Happened, publishAll, recordOf, scene, type Thing } from '../../thing-scene.ts'
 
 const judging = (type: string, validate: (value: unknown) => unknown): EventDefinition<Schema<Thing>> => {
@@ -36,9 +39,9 @@ test('a schema that never answers a publish fails the attempt at its deadline, a
   assert.deepEqual(done, ['good at 0'])
   assert.equal(count('done'), 1, 'its commit did not wait')
   await app.advance(10_000)
-  const [letter] = await app.letters('one').list()
+  const [letter] = await named(app, 'one').deadLetters.list()
   assert.deepEqual([letter?.errorClass, letter?.attempts.length], ['FB_SCHEMA_TIMEOUT', 2])
-  assert.equal((await app.ledger('one')).problems.length, 0)
+  assert.equal((await named(app, 'one').ledger()).problems.length, 0)
   await app.stop()
 })
 
@@ -46,10 +49,9 @@ test('outside of a handler a publish waits for its schema for half a minute, and
   const { app } = await scene([service({ name: 'one', publishes: [Hanging] })])
   const ended: string[] = []
   const said = (what: string) => (error: { code?: string }) => void ended.push(`${what} ${error.code}`)
-  app.runtime('one').publish(Hanging, { id: 'k', n: 1 }).catch(said('publish'))
-  const body = async (_: unknown, publish: (one: typeof Hanging, payload: Thing) => void): Promise<void> =>
-    publish(Hanging, { id: 'k', n: 1 })
-  app.runtime('one').transaction(body).catch(said('transaction'))
+  named(app, 'one').runtime.publish(Hanging, { id: 'k', n: 1 }).catch(said('publish'))
+  const body = async (tx: Transaction): Promise<void> => tx.publish(Hanging, { id: 'k', n: 1 })
+  named(app, 'one').runtime.transaction(body).catch(said('transaction'))
   await app.advance(29_000)
   assert.deepEqual(ended, ['transaction FB_TRANSACTION_TIMEOUT'])
   await app.advance(1001)
@@ -71,7 +73,7 @@ test('an edit is judged by its bytes, in half a minute, whatever the schema does
   const headers = { ce_id: 'one', ce_source: '/x', ce_type: judged.type }
   await app.log.append([{ ...recordOf(1), topic: judged.topic, headers }])
   await app.settle()
-  const desk = app.letters('one')
+  const desk = named(app, 'one').deadLetters
   const [letter] = await desk.list()
   const edit = (payload: unknown): Promise<void> => desk.edit(letter?.id ?? '', payload, by)
   way = 'hangs'
@@ -106,13 +108,13 @@ test('a promise in the place of the value is no value, and nobody goes round wit
   const one = service({ name: 'one', publishes: [judged], handlers: [handle(judged, () => {}, options)] })
   const { app, count } = await scene([one])
   for (const id of Object.keys(answers)) {
-    await assert.rejects(app.runtime('one').publish(judged, { id, n: 1 }), /returned a promise as the value/)
+    await assert.rejects(named(app, 'one').runtime.publish(judged, { id, n: 1 }), /returned a promise as the value/)
     const headers = { ce_id: id, ce_source: '/x', ce_type: judged.type }
     const value = new TextEncoder().encode(JSON.stringify({ id, n: 1 }))
     await app.log.append([{ topic: judged.topic, key: id, value, headers }])
   }
   await app.advance(10_000)
-  const letters = await app.letters('one').list()
+  const letters = await named(app, 'one').deadLetters.list()
   assert.equal(letters.length, Object.keys(answers).length)
   for (const { reason, message } of letters) {
     assert.equal(reason, 'contract')

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { sleep } from '../../../src/contracts/clock.ts'
 import { FirebreakError, permanent } from '../../../src/contracts/errors.ts'
 import type { PortCall } from '../../../src/testing/around.ts'
+import { named } from '../../named.ts'
 import { Followed, Outage, publishAll, type Scene, scene, writer } from '../../thing-scene.ts'
 
 const drainMs = 1000
@@ -40,9 +41,8 @@ const hangingScene = async (around: Hanging, handlerMs = 0): Promise<Scene> => {
 async function stopTook({ app }: Scene): Promise<number> {
   const from = app.clock.now()
   let tookMs: number | undefined
-  void app
-    .runtime('one')
-    .stop()
+  void named(app, 'one')
+    .runtime.stop()
     .then(() => {
       tookMs = app.clock.now() - from
     })
@@ -79,13 +79,13 @@ for (const [name, hangs] of silences) {
     // The rest of what was left behind, as the process that goes on for a while would see it.
     around.wake()
     await app.advance(5000)
-    await app.crash('one')
-    await app.restart('one')
+    await named(app, 'one').crash()
+    await named(app, 'one').restart()
     await app.advance(60_000)
     assert.deepEqual((await effects('one')).toSorted(), ['k:1', 'k:2', 'l:1'])
     assert.equal(new Set((await app.published(Followed)).map(({ envelope }) => envelope.id)).size, 3)
     assert.equal(count('halted'), 0)
-    assert.deepEqual((await app.ledger('one')).problems, [])
+    assert.deepEqual((await named(app, 'one').ledger()).problems, [])
     await app.stop()
   })
 }
@@ -105,16 +105,16 @@ test('what a stop has left behind ends quietly when the database is closed after
   await app.advance(60_000)
   assert.equal(count('halted'), 0)
   around.isClosed = false
-  await app.crash('one')
+  await named(app, 'one').crash()
   await app.stop()
 })
 
 test('a stop while the log is opened ends within its time, and leaves no member behind', async () => {
   const around = new Hanging()
   const { app } = await hangingScene(around)
-  await app.leave('one')
+  await named(app, 'one').stop()
   around.hangs = ({ port, method }) => port === 'log' && method === 'open'
-  await app.restart('one')
+  await named(app, 'one').restart()
   const tookMs = await stopTook({ app } as Scene)
   assert.ok(tookMs <= drainMs + graceMs, `it took ${tookMs} ms`)
   around.wake()
@@ -132,7 +132,7 @@ test('a handler that runs on and a log that is silent share the time of a stop',
   const tookMs = await stopTook(set)
   assert.ok(tookMs >= drainMs && tookMs <= drainMs + graceMs, `it took ${tookMs} ms`)
   around.wake()
-  await app.crash('one')
+  await named(app, 'one').crash()
   await app.stop()
 })
 
@@ -145,6 +145,6 @@ test('the log is told nothing of a commit that has not come back', async () => {
   await stopTook(set)
   assert.deepEqual(await app.log.inspect().committed('one'), [])
   around.wake()
-  await app.crash('one')
+  await named(app, 'one').crash()
   await app.stop()
 })

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { sleep } from '../../../src/contracts/clock.ts'
 import { FirebreakError } from '../../../src/contracts/errors.ts'
+import { named } from '../../named.ts'
 import { Outage, publishAll, type Scene, scene, writer } from '../../thing-scene.ts'
 
 const forever = (): Promise<never> => new Promise(() => {})
@@ -12,13 +13,13 @@ const many = (count: number): [string, number][] => Array.from({ length: count }
 async function deadlyScene(slowMs: number): Promise<Scene & { readonly deaths: () => number }> {
   let deaths = 0
   const one = writer('one', async (it) => {
-    const own = set.app.runtime('one')
+    const own = named(set.app, 'one').runtime
     await sleep(set.app.clock, it.id === 'killer' ? Math.ceil(slowMs / 2) : slowMs)
     if (it.id !== 'killer') return
     // The clock of a test outlives the process that this handler ran in.
-    if (set.app.instances('one') > 0 && set.app.runtime('one') === own) {
+    if (named(set.app, 'one').instances > 0 && named(set.app, 'one').runtime === own) {
       deaths++
-      void set.app.crash('one')
+      void named(set.app, 'one').crash()
     }
     await forever()
   })
@@ -27,24 +28,26 @@ async function deadlyScene(slowMs: number): Promise<Scene & { readonly deaths: (
 }
 
 async function crashLetters({ app }: Scene): Promise<readonly (string | null)[]> {
-  app.crashAt('one', Number.POSITIVE_INFINITY)
-  return (await app.letters('one').list({ max: 1000 })).filter(({ crash }) => crash).map(({ entry }) => entry.key)
+  named(app, 'one').crashAt(Number.POSITIVE_INFINITY)
+  return (await named(app, 'one').deadLetters.list({ max: 1000 }))
+    .filter(({ crash }) => crash)
+    .map(({ entry }) => entry.key)
 }
 
 test('the guilty one is found after four deaths, and slow innocents beside it in all partitions are handled', async () => {
   for (const slowMs of [10, 200, 3000]) {
     const set = await deadlyScene(slowMs)
     const { app, effects } = set
-    await app.leave('one')
+    await named(app, 'one').stop()
     await publishAll(app, [...many(40).slice(0, 20), ['killer', 0], ...many(40).slice(20)])
     for (let life = 0; life < 12; life++) {
-      if (app.instances('one') === 0) await app.restart('one')
+      if (named(app, 'one').instances === 0) await named(app, 'one').restart()
       await app.advance(60_000)
     }
     assert.equal(set.deaths(), 4, `handlers of ${slowMs} ms`)
     assert.deepEqual(await crashLetters(set), ['killer'])
     assert.equal((await effects('one')).length, 40)
-    assert.deepEqual((await app.ledger('one')).problems, [])
+    assert.deepEqual((await named(app, 'one').ledger()).problems, [])
     await app.stop()
   }
 })
@@ -55,15 +58,15 @@ test('two that kill the process are both found, and nobody else', async () => {
     await sleep(set.app.clock, 50)
     if (!it.id.startsWith('killer')) return
     deaths++
-    void set.app.crash('one')
+    void named(set.app, 'one').crash()
     await forever()
   })
   const set: Scene = await scene([one])
   const { app, effects } = set
-  await app.leave('one')
+  await named(app, 'one').stop()
   await publishAll(app, [['killer 1', 0], ...many(20), ['killer 2', 0]])
   for (let life = 0; life < 20; life++) {
-    if (app.instances('one') === 0) await app.restart('one')
+    if (named(app, 'one').instances === 0) await named(app, 'one').restart()
     await app.advance(60_000)
   }
   assert.deepEqual((await crashLetters(set)).toSorted(), ['killer 1', 'killer 2'])
@@ -81,17 +84,17 @@ test('a suspect whose attempt fails while it runs alone is not charged with a de
       await sleep(set.app.clock, 20)
       if (isDown.has(it.id)) throw new Error('its database is away')
       if (it.id !== 'killer') return
-      void set.app.crash('one')
+      void named(set.app, 'one').crash()
       await forever()
     },
     { retry },
   )
   const set: Scene = await scene([one])
   const { app, effects } = set
-  await app.leave('one')
+  await named(app, 'one').stop()
   await publishAll(app, [...many(6), ['killer', 0]])
   for (let life = 0; life < 8; life++) {
-    if (app.instances('one') === 0) await app.restart('one')
+    if (named(app, 'one').instances === 0) await named(app, 'one').restart()
     await app.advance(10_000)
   }
   isDown.clear()
@@ -125,17 +128,17 @@ for (const way of ['a stop', 'a halt'] as const) {
       await app.advance(1000)
       await publishAll(app, [['other', life]])
       await app.advance(5000)
-      if (way === 'a stop') await app.leave('one')
-      else await app.crash('one')
-      await app.restart('one')
+      if (way === 'a stop') await named(app, 'one').stop()
+      else await named(app, 'one').crash()
+      await named(app, 'one').restart()
     }
     isSlow = false
     assert.equal(count('halted'), way === 'a halt' ? 6 : 0)
     await app.advance(100_000)
     assert.ok(facts.every((fact) => fact.kind !== 'claimed' || !fact.unclean))
-    assert.equal((await app.letters('one').list()).length, 0)
+    assert.equal((await named(app, 'one').deadLetters.list()).length, 0)
     assert.equal((await effects('one')).filter((effect) => effect.startsWith('k')).length, 12)
-    assert.deepEqual((await app.ledger('one')).problems, [])
+    assert.deepEqual((await named(app, 'one').ledger()).problems, [])
     await app.stop()
   })
 }
@@ -149,13 +152,13 @@ test('a record that runs alone when the process is killed from outside is not gu
     // Two deaths make suspects; the third comes anywhere.
     for (let death = 1; death <= 2; death++) {
       await app.advance(100)
-      await app.crash('one')
-      await app.restart('one')
+      await named(app, 'one').crash()
+      await named(app, 'one').restart()
     }
-    app.crashAt('one', calls, calls % 2 === 0 ? 'before' : 'after')
+    named(app, 'one').crashAt(calls, calls % 2 === 0 ? 'before' : 'after')
     await app.advance(700)
-    await app.crash('one')
-    await app.restart('one')
+    await named(app, 'one').crash()
+    await named(app, 'one').restart()
     await app.advance(30_000)
     assert.equal((await effects('one')).length, 3, `after ${calls} calls`)
     assert.deepEqual(await crashLetters(set), [])
@@ -168,8 +171,8 @@ test('after a suspect is settled the service runs as before: nobody is noted and
   const { app } = await scene([writer('one', () => sleep(app.clock, 100))], { around, limits: { recordsMax: 100 } })
   await publishAll(app, many(5))
   for (let death = 1; death <= 2; death++) {
-    await app.crash('one')
-    await app.restart('one')
+    await named(app, 'one').crash()
+    await named(app, 'one').restart()
     await app.advance(50)
   }
   await publishAll(app, many(700))
@@ -196,21 +199,21 @@ test('whenever the process dies, the guilty one is found after its fourth death 
     fc.asyncProperty(plan, async ({ innocent, at, slowMs, kill, stopIn }) => {
       const set = await deadlyScene(slowMs)
       const { app, effects } = set
-      await app.leave('one')
+      await named(app, 'one').stop()
       const things = many(innocent)
       things.splice(Math.min(at, innocent), 0, ['killer', 0])
       await publishAll(app, things)
       for (let life = 0; life < 16; life++) {
-        if (app.instances('one') === 0) await app.restart('one')
-        if (life === kill.life) app.crashAt('one', kill.call)
+        if (named(app, 'one').instances === 0) await named(app, 'one').restart()
+        if (life === kill.life) named(app, 'one').crashAt(kill.call)
         await app.advance(life === stopIn ? Math.ceil(slowMs / 4) : 30_000)
-        if (life === stopIn && app.instances('one') > 0) await app.leave('one')
+        if (life === stopIn && named(app, 'one').instances > 0) await named(app, 'one').stop()
       }
       assert.deepEqual(await crashLetters(set), ['killer'])
       assert.equal((await effects('one')).length, innocent)
       // What one stop and one kill from outside have cleared is found out again.
       assert.ok(set.deaths() <= 10, `${set.deaths()} deaths`)
-      assert.deepEqual((await app.ledger('one')).problems, [])
+      assert.deepEqual((await named(app, 'one').ledger()).problems, [])
       await app.stop()
     }),
     { numRuns: 60 },

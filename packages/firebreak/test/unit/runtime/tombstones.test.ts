@@ -1,4 +1,5 @@
 /** Events without a payload, through everything that carries an event. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
@@ -7,6 +8,7 @@ import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
 import { createTestRuntime, type TestRuntime } from '../../../src/testing/test-runtime.ts'
+import { named } from '../../named.ts'
 
 const schema: z.ZodObject<{ truckId: z.ZodString }> = z.object({ truckId: z.string() })
 const Profiled = event({ type: 'TruckProfiled', topic: 'profiles', key: 'truckId', schema, tombstone: true })
@@ -49,7 +51,7 @@ test('a tombstone is a record with a key and no value; its handler gets null, an
     assert.equal(entry?.value, null)
     assert.equal(full?.at.partition, at.partition, 'it does not follow what it deletes')
   }
-  assert.ok((await app.ledger('fleet')).ok)
+  assert.ok((await named(app, 'fleet').ledger()).ok)
   await app.stop()
 })
 
@@ -61,7 +63,7 @@ test('a tombstone that fails is a letter with no value; it is replayed, edited t
   await app.publish(Profiled, null, { key: 'b' })
   await app.publish(Profiled, { truckId: 'c' })
   failing.on = false
-  const letters = app.letters('fleet')
+  const letters = named(app, 'fleet').deadLetters
   const all = await letters.list({ state: 'open' })
   const of = (key: string): string => all.find(({ entry }) => entry.key === key)?.id ?? assert.fail(key)
   assert.deepEqual(all.map(({ entry }) => [entry.key, entry.value === null]).sort(), [
@@ -78,7 +80,7 @@ test('a tombstone that fails is a letter with no value; it is replayed, edited t
   await app.settle()
   assert.deepEqual(seen, [null, { truckId: 'b' }, null])
   assert.deepEqual(await letters.list({ state: 'open' }), [])
-  assert.ok((await app.ledger('fleet')).ok)
+  assert.ok((await named(app, 'fleet').ledger()).ok)
   await app.stop()
 })
 
@@ -90,9 +92,9 @@ test('an event that declares no tombstones publishes none, and one that comes al
   const headers = { ce_id: 'x', ce_source: '/foreign', ce_type: 'truck.moved' }
   await app.log.append([{ topic: 'moves', key: 'a', value: null, headers }])
   await app.settle()
-  const [letter] = await app.letters('fleet').list()
+  const [letter] = await named(app, 'fleet').deadLetters.list()
   assert.match(letter?.message ?? '', /no value: a tombstone, which its event does not declare/)
-  const edited = app.letters('fleet').edit(letter?.id ?? '', null, { by: 'ann', note: '' })
+  const edited = named(app, 'fleet').deadLetters.edit(letter?.id ?? '', null, { by: 'ann', note: '' })
   await assert.rejects(edited, (error) => isFirebreakError(error, 'FB_REPLAY_INVALID'))
   assert.deepEqual(seen, [])
   await app.stop()
@@ -105,7 +107,7 @@ test('a foreign tombstone is handled where it says what it is, and a letter wher
   await app.log.append([{ topic: 'profiles', key: 'b', value: null, headers: {} }])
   await app.settle()
   assert.deepEqual(seen, [null])
-  const [letter, ...others] = await app.letters('fleet').list()
+  const [letter, ...others] = await named(app, 'fleet').deadLetters.list()
   assert.deepEqual(others, [])
   assert.equal(letter?.reason, 'undecodable')
   assert.deepEqual([letter?.entry.key, letter?.entry.value], ['b', null])
@@ -132,6 +134,6 @@ test('the word null as a payload is no tombstone: its schema judges it', async (
   await app.log.append([{ topic: 'profiles', key: 'a', value: new TextEncoder().encode('null'), headers }])
   await app.settle()
   assert.deepEqual(seen, [])
-  assert.equal((await app.letters('fleet').list()).length, 1)
+  assert.equal((await named(app, 'fleet').deadLetters.list()).length, 1)
   await app.stop()
 })

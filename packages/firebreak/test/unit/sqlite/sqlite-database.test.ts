@@ -137,7 +137,7 @@ test('a file of something else and a damaged one are FB_DATABASE_CORRUPT, and ar
   const first = sqliteDatabase({ path: damaged })
   await first.query('create table t (a integer primary key, b text)')
   await first.commit([
-    (sql) => sql.run('insert into t (b) values ($1)', Array(500).fill(['x'.repeat(50)])).then(() => {}),
+    (sql) => sql.batch('insert into t (b) values ($1)', Array(500).fill(['x'.repeat(50)])).then(() => {}),
   ])
   await first.close()
   const content = readFileSync(damaged)

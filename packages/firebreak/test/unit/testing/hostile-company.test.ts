@@ -1,4 +1,5 @@
 /** Code of a user beside its handlers: observers, schemas, upcasters, and what happens while a runtime stops. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sleep } from '../../../src/contracts/clock.ts'
@@ -10,6 +11,7 @@ import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
 import { quietly } from '../../../src/runtime/user-code/quietly.ts'
 import { oddThenables, oddValues } from '../../../src/testing/hostile/values.ts'
+import { named } from '../../named.ts'
 import { Followed, Happened, Outage, parkingRetry, publishAll, type Scene, scene, writer } from '../../thing-scene.ts'
 
 const random = (): number => 0.5
@@ -62,14 +64,14 @@ test('an observer that changes facts and errors changes nothing of what is kept'
     ['good', 1],
   ])
   await app.advance(60_000)
-  const [letter] = await app.letters('one').list()
+  const [letter] = await named(app, 'one').deadLetters.list()
   assert.deepEqual(
     [letter?.errorClass, letter?.message, letter?.entry.topic],
     ['Original', 'as it was', 'thing.events'],
   )
   assert.deepEqual([...new Set(letter?.attempts.map(({ message }) => message))], ['as it was'])
   assert.deepEqual(await effects('one'), ['good:1'])
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
@@ -79,8 +81,8 @@ test('an observer may publish, and stop the runtime, in the middle of a fact', a
   const { app, effects } = await scene([one], {
     observe: (told) => {
       if (told.kind !== 'done') return
-      if (published++ < 3) void app.runtime('one').publish(Followed, { id: 'seen', n: published })
-      else void app.runtime('one').stop()
+      if (published++ < 3) void named(app, 'one').runtime.publish(Followed, { id: 'seen', n: published })
+      else void named(app, 'one').runtime.stop()
     },
   })
   await publishAll(
@@ -88,11 +90,11 @@ test('an observer may publish, and stop the runtime, in the middle of a fact', a
     [1, 2, 3, 4, 5].map((n): [string, number] => [`k${n}`, n]),
   )
   await app.advance(10_000)
-  await app.leave('one')
-  await app.restart('one')
+  await named(app, 'one').stop()
+  await named(app, 'one').restart()
   await app.advance(10_000)
   assert.deepEqual((await effects('one')).toSorted(), ['k1:1', 'k2:2', 'k3:3', 'k4:4', 'k5:5'])
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
@@ -127,14 +129,14 @@ test('a schema that fails, or returns no result, makes a dead letter that says s
   const { app, count } = set
   await publishTexts(set, Object.keys(answers))
   await app.advance(5000)
-  const letters = await app.letters('one').list({ max: 100 })
+  const letters = await named(app, 'one').deadLetters.list({ max: 100 })
   assert.deepEqual(letters.map(({ entry }) => entry.key).toSorted(), Object.keys(answers).toSorted())
   for (const { reason, message } of letters) {
     assert.equal(reason, 'contract')
     assert.match(message, /^thing.happened v1 does not fit its schema: (null; undefined; |.*its schema)/)
   }
   assert.equal(count('halted'), 0)
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
   await app.stop()
 })
 
@@ -171,7 +173,7 @@ test('whatever an upcaster throws or returns, its record is a dead letter that n
   const ids = odd.flatMap((_, at) => [`throw-${at}`, `return-${at}`])
   await publishTexts(set, ids)
   await set.app.advance(5000)
-  const letters = await set.app.letters('one').list({ max: 1000 })
+  const letters = await named(set.app, 'one').deadLetters.list({ max: 1000 })
   assert.equal(letters.length, ids.length)
   for (const { message } of letters) assert.match(message, /its upcaster from version 1 |not as it should be/)
   assert.equal(set.count('halted'), 0)
@@ -201,7 +203,7 @@ test('a stop is nobody’s failure: what a running handler is refused while the 
       'one',
       async (_, ctx) => {
         const { app } = set
-        const runtime = app.runtime('one')
+        const runtime = named(app, 'one').runtime
         if (runs++ > 0) return
         await sleep(app.clock, 300)
         if (way === 'publish') await runtime.publish(Followed, { id: 'x', n: 1 })
@@ -215,13 +217,13 @@ test('a stop is nobody’s failure: what a running handler is refused while the 
     const set: Scene = await scene([one])
     const { app, effects, count } = set
     await publishAll(app, [['k', 1]])
-    const stopped = app.leave('one')
+    const stopped = named(app, 'one').stop()
     await stopped
-    assert.equal((await app.database('one').query('select * from fb_dead_letters')).length, 0, way)
-    await app.restart('one')
+    assert.equal((await named(app, 'one').database.query('select * from fb_dead_letters')).length, 0, way)
+    await named(app, 'one').restart()
     await app.advance(1000)
     assert.deepEqual([await effects('one'), count('failed'), runs], [['k:1'], 0, 2], way)
-    assert.deepEqual((await app.ledger('one')).problems, [])
+    assert.deepEqual((await named(app, 'one').ledger()).problems, [])
     await app.stop()
   }
 })
@@ -238,9 +240,9 @@ test('a parked record whose handler fails because the runtime stops keeps its at
   await publishAll(app, [['k', 1]])
   await app.advance(10_100)
   isStopping = true
-  await app.leave('one')
+  await named(app, 'one').stop()
   isStopping = false
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(60_000)
   assert.deepEqual(await effects('one'), ['k:1'])
   assert.deepEqual(told('k'), ['failed', 'parked', 'done'])
@@ -257,9 +259,9 @@ test('what fails because the database is closed during the stop is delivered aga
   })
   const { app, effects, count } = await scene([one], { around })
   await publishAll(app, [['k', 1]])
-  await app.leave('one')
+  await named(app, 'one').stop()
   around.databaseAway = false
-  await app.restart('one')
+  await named(app, 'one').restart()
   await app.advance(5000)
   assert.deepEqual([await effects('one'), count('failed'), count('halted')], [['k:1'], 0, 0])
   await app.stop()
@@ -276,7 +278,7 @@ test('an event definition may carry a schema that is none: each record says so',
   const headers = { ...recordFor('k').headers, ce_type: 'broken.was' }
   await set.app.log.append([{ ...recordFor('k'), topic: 'broken', headers }])
   await set.app.settle()
-  const [letter] = await set.app.letters('one').list()
+  const [letter] = await named(set.app, 'one').deadLetters.list()
   assert.match(letter?.message ?? '', /^broken.was v1 does not fit its schema: its schema failed: /)
   await set.app.stop()
 })
@@ -307,7 +309,7 @@ test('a schema that never answers fails its attempts at their deadline, and hold
   await app.settle()
   assert.deepEqual(seen, ['good'])
   await app.advance(5000)
-  const [letter] = await app.letters('one').list()
+  const [letter] = await named(app, 'one').deadLetters.list()
   assert.deepEqual([letter?.errorClass, letter?.reason, letter?.attempts.length], ['FB_SCHEMA_TIMEOUT', 'exhausted', 2])
   assert.equal(count('halted'), 0)
   await app.stop()

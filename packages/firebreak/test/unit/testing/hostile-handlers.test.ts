@@ -9,6 +9,7 @@ import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
 import { type OddValue, oddThenables, oddValues } from '../../../src/testing/hostile/values.ts'
+import { named } from '../../named.ts'
 import { Followed, Happened, laneRetry, publishAll, type Scene, scene, type Thing } from '../../thing-scene.ts'
 
 const half = (): number => 0.5
@@ -31,14 +32,14 @@ const letterOf = async (
   { app }: Scene,
   key: string,
 ): Promise<{ reason: string; message: string; attempts: number }> => {
-  const letter = (await app.letters('one').list({ max: 1000 })).find(({ entry }) => entry.key === key)
+  const letter = (await named(app, 'one').deadLetters.list({ max: 1000 })).find(({ entry }) => entry.key === key)
   assert.ok(letter !== undefined, `${key} is a letter`)
   return { reason: letter.reason, message: letter.message, attempts: letter.attempts.length }
 }
 
 async function assertAlive({ app, count }: Scene): Promise<void> {
   assert.equal(count('halted'), 0)
-  assert.deepEqual((await app.ledger('one')).problems, [])
+  assert.deepEqual((await named(app, 'one').ledger()).problems, [])
 }
 
 test('an error that cannot be described is a failed attempt, in the end a dead letter, and other keys go on', async () => {
@@ -77,7 +78,7 @@ test('whatever a handler throws, rejects with or throws in its transaction ends 
   const things = oddValues.flatMap(({ name }, n) => ways.map((way): [string, number] => [`${way}-${name}`, n]))
   await publishAll(app, things)
   await app.advance(30_000)
-  const letters = await app.letters('one').list({ max: 1000 })
+  const letters = await named(app, 'one').deadLetters.list({ max: 1000 })
   const dead = new Set(letters.map(({ entry }) => entry.key))
   assert.deepEqual(
     things.map(([id]) => id).filter((id) => !dead.has(id)),
@@ -117,8 +118,8 @@ test('an event whose asynchronous schema refuses it ends no process when the tra
   })
   const one = service({ name: 'one', publishes: [Late] })
   const { app } = await scene([one])
-  const failing = app.runtime('one').transaction(async (_, publish) => {
-    publish(Late, { id: 'k', n: 1 })
+  const failing = named(app, 'one').runtime.transaction(async (tx) => {
+    tx.publish(Late, { id: 'k', n: 1 })
     throw new Error('the body failed first')
   })
   await assert.rejects(failing, /the body failed first/)
@@ -289,8 +290,8 @@ test('a transaction without a body, and one whose body returns a promise of itse
   const set: Scene = await scene([
     raw(async (it, ctx) => {
       const [where = '', what = ''] = it.id.split(' ')
-      const transaction: Body = where === 'ctx' ? ctx.transaction : set.app.runtime('one').transaction
-      await transaction.call(set.app.runtime('one'), bodies[what] as never)
+      const transaction: Body = where === 'ctx' ? ctx.transaction : named(set.app, 'one').runtime.transaction
+      await transaction.call(named(set.app, 'one').runtime, bodies[what] as never)
     }),
   ])
   const { app, told } = set
@@ -319,9 +320,9 @@ test('a cause that no header can carry is a contract error, and no failure of th
         c: { correlationId: Symbol('c') },
       }
       const cause = odd[it.id as 'a'] as never
-      const runtime = set.app.runtime('one')
+      const runtime = named(set.app, 'one').runtime
       if (it.n === 1) return runtime.publish(Followed, it, cause)
-      return runtime.transaction(async (_, publish) => publish(Followed, it), cause)
+      return runtime.transaction(async (tx) => tx.publish(Followed, it), cause)
     }),
   ])
   await publishAll(set.app, [

@@ -1,4 +1,4 @@
-import { type EventDefinition, event, type Schema } from 'firebreak'
+import { topic as defineTopic, type EventDefinition, event, type Schema } from 'firebreak'
 import type { QueueEdge } from '../../model/scenario.ts'
 
 /** What travels over a queue edge. */
@@ -32,5 +32,5 @@ export const consumersOf = (prefix: string, edge: number): string => `${prefix}-
 /** The event of a queue edge. `topic` is its own in this run. */
 export function messageEvent(edge: QueueEdge, topic: string): MessageEvent {
   const partitions = edge.kind === 'stream' ? edge.partitions : partitionsOfQueue
-  return event({ type: 'lab.message', topic, key: 'key', schema: asItIs, channel: { partitions } })
+  return event({ type: 'lab.message', topic: defineTopic(topic, { partitions }), key: 'key', schema: asItIs })
 }

@@ -63,7 +63,7 @@ export class RealOutlet implements QueuePart {
     const payload: Payload = { key: own, number, n, salt, keyNumber: key, critical }
     try {
       if (this.edge.publish === 'direct') await publisher.runtime.publish(this.#event, payload)
-      else await publisher.runtime.transaction(async (_sql, publish) => publish(this.#event, payload))
+      else await publisher.runtime.transaction(async (tx) => tx.publish(this.#event, payload))
       records.push({ edge: this.edge.id, number, n, salt, atUs })
       return undefined
     } catch (error) {

@@ -17,13 +17,13 @@ import { blockedFilterOptions, checkedFilter } from '../../ledger/list-options.t
 import { moveDesk } from '../../ledger/moves.ts'
 import { changeOutbox, removeFromOutbox } from '../../ledger/outbox.ts'
 import { editedPayload } from '../message/edited-payload.ts'
-import type { Decision, DeskDeps } from './letter-desk.ts'
+import type { Decision, OperatorDeps } from './dead-letters.ts'
 
 /**
  * What a person does about events that the log has refused. Every decision is one commit, safe beside the running service,
  * and the later events of the key leave in order after it.
  */
-export interface OutboxDesk {
+export interface BlockedEvents {
   /**
    * Oldest first; 100 unless `max` says otherwise. Those that wait, unless `state` says otherwise. The next page is `after` the
    * number of the last event.
@@ -48,7 +48,7 @@ export interface OutboxDesk {
 type Found = NonNullable<Awaited<ReturnType<typeof findBlocked>>>
 type Decided = Exclude<BlockedState, 'blocked'>
 
-export function outboxDesk(given: DeskDeps): OutboxDesk {
+export function blockedEvents(given: OperatorDeps): BlockedEvents {
   const deps = { ...given, database: inLedger(given.database) }
   const get = async (number: number): Promise<Found> => {
     const found = await findBlocked(deps.database, number)
@@ -86,7 +86,7 @@ export function outboxDesk(given: DeskDeps): OutboxDesk {
 const encoder = new TextEncoder()
 
 async function act(
-  deps: DeskDeps,
+  deps: OperatorDeps,
   found: Found,
   { state, by, change }: { state: Decided; by: Decision; change: (sql: Sql) => Promise<void> },
 ): Promise<void> {
@@ -123,7 +123,11 @@ const eventOf = (service: ServiceDefinition, { eventType, topic }: BlockedEvent)
   [...service.publishes].find((event) => event.type === eventType && event.topic === topic)
 
 /** What a service still publishes has to fit its definition; of anything else only the form is known. */
-async function editedValue({ service, clock }: DeskDeps, found: Found, payload: unknown): Promise<Uint8Array | null> {
+async function editedValue(
+  { service, clock }: OperatorDeps,
+  found: Found,
+  payload: unknown,
+): Promise<Uint8Array | null> {
   const event = eventOf(service, found)
   if (event !== undefined) return editedPayload(clock, { event, payload, key: found.key })
   return payload === null ? null : encoder.encode(JSON.stringify(payload))

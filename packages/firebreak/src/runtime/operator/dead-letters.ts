@@ -12,10 +12,10 @@ import { inLedger } from '../../ledger/ledger-place.ts'
 import {
   changeLetter,
   type DeadLetter,
+  type DeadLetterAction,
+  type DeadLetterPage,
+  type DeadLetterState,
   findLetter,
-  type LetterAction,
-  type LetterPage,
-  type LetterState,
   letterIdsLike,
   listLetters,
 } from '../../ledger/letters.ts'
@@ -32,18 +32,18 @@ export interface Decision {
 }
 
 /** What a person does about dead letters. Every action is one commit, safe beside the running service. */
-export interface LetterDesk {
+export interface DeadLetters {
   /**
    * Newest first; 100 unless `max` says otherwise. The next page is `after` the id of the last letter: each letter that is there
    * all the time comes once, while others are added and decided.
    */
-  list(page?: LetterPage): Promise<readonly DeadLetter[]>
-  /** By id, or by the beginning of one that no other has. **Errors** `FB_LETTER_NOT_FOUND`, `FB_LETTER_AMBIGUOUS`. */
+  list(page?: DeadLetterPage): Promise<readonly DeadLetter[]>
+  /** By id, or by the beginning of one that no other has. **Errors** `FB_DEAD_LETTER_NOT_FOUND`, `FB_DEAD_LETTER_AMBIGUOUS`. */
   get(id: string): Promise<DeadLetter>
   /**
    * Hands the original bytes to the one service that failed, under their old event id; no other consumer sees them again.
    *
-   * **Errors** `FB_LETTER_NOT_FOUND`, `FB_LETTER_AMBIGUOUS`, `FB_LETTER_STATE` when somebody else decided first, `FB_REPLAY_INVALID` when the service
+   * **Errors** `FB_DEAD_LETTER_NOT_FOUND`, `FB_DEAD_LETTER_AMBIGUOUS`, `FB_DEAD_LETTER_STATE` when somebody else decided first, `FB_REPLAY_INVALID` when the service
    * has no handler for it any more.
    */
   replay(id: string, decision: Decision): Promise<void>
@@ -52,12 +52,12 @@ export interface LetterDesk {
   /**
    * Gives the record up; also one that is being replayed on a topic that the service reads no more.
    *
-   * **Errors** as replay, and `FB_LETTER_REASON` when `note`, the reason, is empty.
+   * **Errors** as replay, and `FB_DEAD_LETTER_REASON` when `note`, the reason, is empty.
    */
   discard(id: string, decision: Decision): Promise<void>
 }
 
-export interface DeskDeps {
+export interface OperatorDeps {
   readonly database: Database
   readonly service: ServiceDefinition
   readonly clock: Clock
@@ -66,7 +66,7 @@ export interface DeskDeps {
   readonly onChange: () => void
 }
 
-export function letterDesk(given: DeskDeps): LetterDesk {
+export function deadLetters(given: OperatorDeps): DeadLetters {
   const deps = { ...given, database: inLedger(given.database) }
   const get = (id: string): Promise<DeadLetter> => letterNamed(deps.database, id)
   const act = async (
@@ -98,14 +98,14 @@ async function letterNamed(database: Database, id: string): Promise<DeadLetter> 
   const letter = await findLetter(database, id, database.capabilities)
   if (letter !== undefined) return letter
   const [only, ...others] = await letterIdsLike(database, id, candidatesMax + 1)
-  if (only === undefined) throw new FirebreakError('FB_LETTER_NOT_FOUND', { id })
+  if (only === undefined) throw new FirebreakError('FB_DEAD_LETTER_NOT_FOUND', { id })
   if (others.length === 0) return letterNamed(database, only)
   const candidates = [only, ...others].slice(0, candidatesMax)
   const more = others.length === candidatesMax ? ' and more' : ''
-  throw new FirebreakError('FB_LETTER_AMBIGUOUS', { id, candidates, shown: `${candidates.join(', ')}${more}` })
+  throw new FirebreakError('FB_DEAD_LETTER_AMBIGUOUS', { id, candidates, shown: `${candidates.join(', ')}${more}` })
 }
 
-function replayed(deps: DeskDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
+function replayed(deps: OperatorDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
   refuseUnhandled(deps.service, letter)
   return async (sql) => {
     await change(sql, letter, { to: 'replaying', action: actionOf(deps, 'replayed', by) })
@@ -125,7 +125,7 @@ function refuseUnhandled(service: ServiceDefinition, { entry, eventType }: DeadL
 }
 
 async function edited(
-  deps: DeskDeps,
+  deps: OperatorDeps,
   letter: DeadLetter,
   payload: unknown,
   by: Decision,
@@ -145,8 +145,8 @@ async function edited(
 
 const causedBy = (id: string | null): Headers => (id === null ? {} : { ce_causationid: id })
 
-function discarded(deps: DeskDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
-  if (by.note.trim() === '') throw new FirebreakError('FB_LETTER_REASON', { id: letter.id })
+function discarded(deps: OperatorDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
+  if (by.note.trim() === '') throw new FirebreakError('FB_DEAD_LETTER_REASON', { id: letter.id })
   const { topic, partition } = letter.entry
   const stranded = isStranded(deps.service, letter)
   return async (sql) => {
@@ -169,7 +169,7 @@ export const isStranded = (service: ServiceDefinition, { state, entry }: DeadLet
 async function change(
   sql: Sql,
   letter: DeadLetter,
-  to: { from?: LetterState; to: 'replaying' | 'superseded' | 'discarded'; action: LetterAction },
+  to: { from?: DeadLetterState; to: 'replaying' | 'superseded' | 'discarded'; action: DeadLetterAction },
 ): Promise<void> {
   const { from = 'open' } = to
   if (letter.state !== from) throw refusedIn(letter.state, letter, to.action)
@@ -177,11 +177,11 @@ async function change(
     throw refusedIn('being handled by somebody else', letter, to.action)
 }
 
-const refusedIn = (state: string, { id }: DeadLetter, { action }: LetterAction): FirebreakError =>
-  new FirebreakError('FB_LETTER_STATE', { id, state, action })
+const refusedIn = (state: string, { id }: DeadLetter, { action }: DeadLetterAction): FirebreakError =>
+  new FirebreakError('FB_DEAD_LETTER_STATE', { id, state, action })
 
 // At its old position: before everything of its key that came later and still waits.
-async function reenter(deps: DeskDeps, sql: Sql, letter: DeadLetter, entry: LogEntry): Promise<void> {
+async function reenter(deps: OperatorDeps, sql: Sql, letter: DeadLetter, entry: LogEntry): Promise<void> {
   const isCopy = entry !== letter.entry
   const letterId = isCopy ? null : letter.id
   const atMs = deps.clock.now()
@@ -196,7 +196,7 @@ function handledBy(service: ServiceDefinition, { eventType }: DeadLetter): AnyEv
   throw new FirebreakError('FB_REPLAY_INVALID', { type: eventType ?? 'unknown', version: '?', issues })
 }
 
-const actionOf = (deps: DeskDeps, action: LetterAction['action'], by: Decision): LetterAction => ({
+const actionOf = (deps: OperatorDeps, action: DeadLetterAction['action'], by: Decision): DeadLetterAction => ({
   atMs: deps.clock.now(),
   action,
   by: by.by,

@@ -1,0 +1,40 @@
+import type { Sql } from './database.ts'
+import type { Publish } from './event.ts'
+
+/**
+ * What the body of a transaction gets: SQL and events, which are committed together or not at all.
+ *
+ * **Errors** those of `Sql` and `Publish`; `FB_UNIT_ENDED` for all of it when the body has ended.
+ */
+export interface Transaction extends Sql {
+  /** Adds an event; it leaves through the outbox after the commit, in order per key. */
+  readonly publish: Publish
+}
+
+/** Each method can be taken off it and called on its own. */
+export class TransactionHandle implements Transaction {
+  readonly #sql: Sql
+  readonly #publish: Publish
+
+  constructor(sql: Sql, publish: Publish) {
+    this.#sql = sql
+    this.#publish = publish
+  }
+
+  /** The engine's own handle, of this one or of itself. */
+  static sqlOf(handle: Sql): Sql {
+    return #sql in handle ? handle.#sql : handle
+  }
+
+  get query(): Sql['query'] {
+    return (text, params) => this.#sql.query(text, params)
+  }
+
+  get batch(): Sql['batch'] {
+    return (text, rows) => this.#sql.batch(text, rows)
+  }
+
+  get publish(): Publish {
+    return this.#publish
+  }
+}

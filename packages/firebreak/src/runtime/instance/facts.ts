@@ -1,0 +1,69 @@
+import type { Fact, FactListener, Observer, RaisedFact } from '../../contracts/journal.ts'
+import { textOf } from '../../contracts/text/text-of.ts'
+import { quietly } from '../user-code/quietly.ts'
+
+const messageMax = 1000
+
+/** Trouble with an engine, as it was heard last. */
+export interface Trouble {
+  readonly where: Extract<Fact, { kind: 'trouble' }>['where']
+  readonly error: Error
+  readonly atMs: number
+}
+
+/**
+ * Everybody who hears what happens in one instance, and what is remembered of it for its health.
+ *
+ * I1 Listeners are called one after the other, the observer first; none of them can fail an instance.
+ * I2 One that is removed is not called any more, also not for the fact that is being told.
+ */
+export class Facts {
+  readonly #now: () => number
+  readonly #observe: ((fact: Fact) => void) | undefined
+  readonly #listeners = new Map<Fact['kind'], Set<(fact: Fact) => void>>()
+  readonly #troubles = new Map<Trouble['where'], Trouble>()
+  #phase: 'new' | 'started' | 'stopped' | { readonly halted: Error } = 'new'
+
+  constructor(service: string, observe: Observer | undefined, now: () => number) {
+    this.#now = now
+    this.#observe = observe === undefined ? undefined : quietly((fact) => observe(fact, service))
+  }
+
+  get phase(): 'new' | 'started' | 'stopped' | { readonly halted: Error } {
+    return this.#phase
+  }
+
+  /** What has been heard since then, each engine once. */
+  troublesSince(sinceMs: number): readonly Trouble[] {
+    return [...this.#troubles.values()].filter(({ atMs }) => atMs >= sinceMs)
+  }
+
+  on<K extends Fact['kind']>(kind: K, listener: FactListener<K>): () => void {
+    const listeners = this.#listeners.get(kind) ?? new Set()
+    this.#listeners.set(kind, listeners)
+    const told = quietly(listener as (fact: Fact) => void)
+    listeners.add(told)
+    return () => void listeners.delete(told)
+  }
+
+  tell(raised: RaisedFact): void {
+    const fact = withError(raised)
+    this.#remember(fact)
+    this.#observe?.(fact)
+    for (const listener of this.#listeners.get(fact.kind) ?? []) listener(fact)
+  }
+
+  #remember(fact: Fact): void {
+    if (fact.kind === 'trouble')
+      this.#troubles.set(fact.where, { where: fact.where, error: fact.error, atMs: this.#now() })
+    else if (fact.kind === 'halted') this.#phase = { halted: fact.error }
+    else if (fact.kind === 'started') this.#phase = 'started'
+    else if (fact.kind === 'stopped' && typeof this.#phase === 'string') this.#phase = 'stopped'
+  }
+}
+
+/** Anything can be thrown; a listener gets an error, with what was thrown as its cause. */
+function withError(raised: RaisedFact): Fact {
+  if (!('error' in raised) || raised.error instanceof Error) return raised as Fact
+  return { ...raised, error: new Error(textOf(raised.error, messageMax), { cause: raised.error }) }
+}

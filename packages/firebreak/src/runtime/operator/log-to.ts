@@ -1,0 +1,93 @@
+import type { Fact } from '../../contracts/journal.ts'
+import { masked } from '../../contracts/text/masked.ts'
+import { keptText, textOf } from '../../contracts/text/text-of.ts'
+import { visible, visibleLine } from '../../contracts/text/visible.ts'
+
+/** What can be logged to: pino, `console`, and whatever takes an object of fields and a message. */
+export interface Logger {
+  info(fields: object, message: string): unknown
+  warn(fields: object, message: string): unknown
+  error(fields: object, message: string): unknown
+}
+
+const textMax = 2000
+
+type Level = keyof Logger
+
+// What goes well, record by record, is for metrics.
+const levels: Readonly<Record<Fact['kind'], Level | null>> = {
+  started: 'info',
+  stopped: 'info',
+  claimed: 'info',
+  released: 'info',
+  done: null,
+  duplicate: null,
+  skipped: null,
+  published: null,
+  parked: 'info',
+  failed: 'warn',
+  rewound: 'warn',
+  gap: 'warn',
+  trouble: 'warn',
+  'breaker-opened': 'warn',
+  'breaker-closed': 'info',
+  'budget-spent': 'warn',
+  'late-error': 'error',
+  'dead-lettered': 'error',
+  blocked: 'error',
+  halted: 'error',
+}
+
+/**
+ * An observer that logs what people have to know, one line a fact, with its fields beside the message.
+ *
+ * **Shape** `info`: starts, stops, partitions, parked records. `warn`: failed attempts, trouble with the log or the database,
+ * breakers. `error`: dead letters, blocked events, halts. What went well is not logged: count it with `runtime.on('done', …)`.
+ * **Guarantee** Text of others has no control characters, and no credentials that can be recognised.
+ *
+ * @example
+ * ```ts
+ * import { createRuntime, logTo, type RuntimeOptions } from 'firebreak'
+ *
+ * export const start = (parts: RuntimeOptions) => createRuntime({ ...parts, observe: logTo(console) })
+ * ```
+ */
+export function logTo(logger: Logger): (fact: Fact, service?: string) => void {
+  return (fact, service) => {
+    const level = levels[fact.kind]
+    if (level !== null) logger[level](fieldsOf(fact, service), messageOf(fact))
+  }
+}
+
+function fieldsOf({ kind, ...fact }: Fact, service: string | undefined): object {
+  const fields: Record<string, unknown> = service === undefined ? { kind } : { service, kind }
+  for (const [name, value] of Object.entries(fact)) {
+    if (value === null) continue
+    // Where it is: each of its fields by itself, so that logs can be searched for a topic.
+    if (name === 'at' || name === 'partition') Object.assign(fields, placeOf(value))
+    else if (name === 'error') fields['error'] = errorFields(value as Error)
+    else fields[name] = typeof value === 'string' ? line(value) : value
+  }
+  return fields
+}
+
+const placeOf = (value: unknown): object => (typeof value === 'object' ? { ...value } : { partition: value })
+
+function errorFields(error: Error): object {
+  const code = (error as { readonly code?: unknown }).code
+  const stack = typeof error.stack === 'string' ? masked(visible(keptText(error.stack, textMax))) : undefined
+  return {
+    name: line(textOf(error.name, textMax)),
+    message: line(textOf(error, textMax)),
+    ...(typeof code === 'string' ? { code: line(code) } : {}),
+    ...(stack === undefined ? {} : { stack }),
+  }
+}
+
+function messageOf(fact: Fact): string {
+  const about = 'eventType' in fact && fact.eventType !== null ? ` ${line(fact.eventType)}` : ''
+  const error = 'error' in fact ? `: ${line(textOf(fact.error, textMax))}` : ''
+  return `${fact.kind}${about}${error}`
+}
+
+const line = (text: string): string => masked(visibleLine(keptText(text, textMax)))
