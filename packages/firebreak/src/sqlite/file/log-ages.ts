@@ -69,8 +69,8 @@ export class LogAges {
   }
 
   #write(made: readonly Mark[], dropped: readonly Mark[]): void {
-    const { db, transaction } = this.#store
-    transaction(() => {
+    const { db } = this.#store
+    this.#store.transaction(() => {
       db.exec('CREATE TABLE IF NOT EXISTS ages (run_ms INTEGER PRIMARY KEY, nexts TEXT NOT NULL)')
       for (const { runMs } of dropped) db.prepare('DELETE FROM ages WHERE run_ms = ?').run(runMs)
       for (const { runMs, nexts } of made) db.prepare(insertMark).run(runMs, JSON.stringify([...nexts]))

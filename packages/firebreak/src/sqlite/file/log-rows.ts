@@ -106,7 +106,8 @@ export class RowReader {
   }
 
   read(from: number, max: number): LogEntry[] {
-    const rows = this.#range.all(from, max) as unknown as Row[]
+    const found: readonly unknown[] = this.#range.all(from, max)
+    const rows = found as readonly Row[]
     const first = rows[0]?.[0] ?? from
     if (first > from) this.#refuseHole(from)
     let expected = first
