@@ -6,6 +6,7 @@ import { FirebreakError } from '../../contracts/errors.ts'
 import type { AnyEvent } from '../../contracts/event.ts'
 import type { LogEntry } from '../../contracts/log.ts'
 import { withHeaders } from '../../contracts/original.ts'
+import { inTransaction } from '../../contracts/sql/in-transaction.ts'
 import type { ServiceDefinition } from '../../define/service.ts'
 import { moveAccounts } from '../../ledger/accounts.ts'
 import { inLedger } from '../../ledger/ledger-place.ts'
@@ -57,7 +58,7 @@ export interface LetterDesk {
   discard(id: string, decision: Decision): Promise<void>
 }
 
-export interface DeskDeps {
+export interface OperatorDeps {
   readonly database: Database
   readonly service: ServiceDefinition
   readonly clock: Clock
@@ -66,7 +67,7 @@ export interface DeskDeps {
   readonly onChange: () => void
 }
 
-export function letterDesk(given: DeskDeps): LetterDesk {
+export function letterDesk(given: OperatorDeps): LetterDesk {
   const deps = { ...given, database: inLedger(given.database) }
   const get = (id: string): Promise<DeadLetter> => letterNamed(deps.database, id)
   const act = async (
@@ -74,13 +75,10 @@ export function letterDesk(given: DeskDeps): LetterDesk {
     action: (letter: DeadLetter) => Promise<(sql: Sql) => Promise<void>>,
   ): Promise<void> => {
     const change = await action(await get(id))
-    const [verdict] = await deps.database.commit([
-      async (sql) => {
-        await change(sql)
-        await moveDesk(sql)
-      },
-    ])
-    if (verdict?.ok === false) throw verdict.error
+    await inTransaction(deps.database, async (sql) => {
+      await change(sql)
+      await moveDesk(sql)
+    })
     deps.onChange()
   }
   return {
@@ -105,7 +103,7 @@ async function letterNamed(database: Database, id: string): Promise<DeadLetter> 
   throw new FirebreakError('FB_LETTER_AMBIGUOUS', { id, candidates, shown: `${candidates.join(', ')}${more}` })
 }
 
-function replayed(deps: DeskDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
+function replayed(deps: OperatorDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
   refuseUnhandled(deps.service, letter)
   return async (sql) => {
     await change(sql, letter, { to: 'replaying', action: actionOf(deps, 'replayed', by) })
@@ -116,7 +114,7 @@ function replayed(deps: DeskDeps, letter: DeadLetter, by: Decision): (sql: Sql) 
 /** Nobody would take it: it would be on its way forever, or be skipped. */
 function refuseUnhandled(service: ServiceDefinition, { entry, eventType }: DeadLetter): void {
   const handlers = [...service.handlers.values()].filter(({ event }) => event.topic === entry.topic)
-  // What could not be read has no type: whoever reads its topic may be able to by now.
+  // What could not be read has no type: a reader of its topic may be able to by now.
   const isHandled = eventType === null ? handlers.length > 0 : handlers.some(({ event }) => event.type === eventType)
   if (isHandled) return
   const issues = `${service.name} has no handler for it on topic ${entry.topic}`
@@ -125,7 +123,7 @@ function refuseUnhandled(service: ServiceDefinition, { entry, eventType }: DeadL
 }
 
 async function edited(
-  deps: DeskDeps,
+  deps: OperatorDeps,
   letter: DeadLetter,
   payload: unknown,
   by: Decision,
@@ -145,7 +143,7 @@ async function edited(
 
 const causedBy = (id: string | null): Headers => (id === null ? {} : { ce_causationid: id })
 
-function discarded(deps: DeskDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
+function discarded(deps: OperatorDeps, letter: DeadLetter, by: Decision): (sql: Sql) => Promise<void> {
   if (by.note.trim() === '') throw new FirebreakError('FB_LETTER_REASON', { id: letter.id })
   const { topic, partition } = letter.entry
   const stranded = isStranded(deps.service, letter)
@@ -181,7 +179,7 @@ const refusedIn = (state: string, { id }: DeadLetter, { action }: LetterAction):
   new FirebreakError('FB_LETTER_STATE', { id, state, action })
 
 // At its old position: before everything of its key that came later and still waits.
-async function reenter(deps: DeskDeps, sql: Sql, letter: DeadLetter, entry: LogEntry): Promise<void> {
+async function reenter(deps: OperatorDeps, sql: Sql, letter: DeadLetter, entry: LogEntry): Promise<void> {
   const isCopy = entry !== letter.entry
   const letterId = isCopy ? null : letter.id
   const atMs = deps.clock.now()
@@ -196,7 +194,7 @@ function handledBy(service: ServiceDefinition, { eventType }: DeadLetter): AnyEv
   throw new FirebreakError('FB_REPLAY_INVALID', { type: eventType ?? 'unknown', version: '?', issues })
 }
 
-const actionOf = (deps: DeskDeps, action: LetterAction['action'], by: Decision): LetterAction => ({
+const actionOf = (deps: OperatorDeps, action: LetterAction['action'], by: Decision): LetterAction => ({
   atMs: deps.clock.now(),
   action,
   by: by.by,

@@ -2,6 +2,7 @@ import type { Sql } from '../../contracts/database.ts'
 import { FirebreakError } from '../../contracts/errors.ts'
 import type { LogRecord } from '../../contracts/log.ts'
 import { withHeaders } from '../../contracts/original.ts'
+import { inTransaction } from '../../contracts/sql/in-transaction.ts'
 import type { ServiceDefinition } from '../../define/service.ts'
 import {
   type BlockedAction,
@@ -17,7 +18,7 @@ import { blockedFilterOptions, checkedFilter } from '../../ledger/list-options.t
 import { moveDesk } from '../../ledger/moves.ts'
 import { changeOutbox, removeFromOutbox } from '../../ledger/outbox.ts'
 import { editedPayload } from '../message/edited-payload.ts'
-import type { Decision, DeskDeps } from './letter-desk.ts'
+import type { Decision, OperatorDeps } from './letter-desk.ts'
 
 /**
  * What a person does about events that the log has refused. Every decision is one commit, safe beside the running service,
@@ -48,7 +49,7 @@ export interface OutboxDesk {
 type Found = NonNullable<Awaited<ReturnType<typeof findBlocked>>>
 type Decided = Exclude<BlockedState, 'blocked'>
 
-export function outboxDesk(given: DeskDeps): OutboxDesk {
+export function outboxDesk(given: OperatorDeps): OutboxDesk {
   const deps = { ...given, database: inLedger(given.database) }
   const get = async (number: number): Promise<Found> => {
     const found = await findBlocked(deps.database, number)
@@ -86,7 +87,7 @@ export function outboxDesk(given: DeskDeps): OutboxDesk {
 const encoder = new TextEncoder()
 
 async function act(
-  deps: DeskDeps,
+  deps: OperatorDeps,
   found: Found,
   { state, by, change }: { state: Decided; by: Decision; change: (sql: Sql) => Promise<void> },
 ): Promise<void> {
@@ -95,15 +96,11 @@ async function act(
   if (found.state !== 'blocked') throw refused(found.state)
   const nowMs = deps.clock.now()
   const action: BlockedAction = { atMs: nowMs, action: state, by: by.by, note: by.note }
-  const [verdict] = await deps.database.commit([
-    async (sql) => {
-      if (!(await decideBlocked(sql, found, { state, action, nowMs })))
-        throw refused('being tried or decided right now')
-      await change(sql)
-      await moveDesk(sql)
-    },
-  ])
-  if (verdict?.ok === false) throw verdict.error
+  await inTransaction(deps.database, async (sql) => {
+    if (!(await decideBlocked(sql, found, { state, action, nowMs }))) throw refused('being tried or decided right now')
+    await change(sql)
+    await moveDesk(sql)
+  })
   deps.onChange()
 }
 
@@ -123,7 +120,11 @@ const eventOf = (service: ServiceDefinition, { eventType, topic }: BlockedEvent)
   [...service.publishes].find((event) => event.type === eventType && event.topic === topic)
 
 /** What a service still publishes has to fit its definition; of anything else only the form is known. */
-async function editedValue({ service, clock }: DeskDeps, found: Found, payload: unknown): Promise<Uint8Array | null> {
+async function editedValue(
+  { service, clock }: OperatorDeps,
+  found: Found,
+  payload: unknown,
+): Promise<Uint8Array | null> {
   const event = eventOf(service, found)
   if (event !== undefined) return editedPayload(clock, { event, payload, key: found.key })
   return payload === null ? null : encoder.encode(JSON.stringify(payload))

@@ -167,7 +167,7 @@ class BatchAppender implements Appender {
     throw new FirebreakError('FB_TOPIC_UNKNOWN', { topic })
   }
 
-  // Both in one go: whoever appends next must not get in between.
+  // Both in one go: the next append must not get in between.
   #leaveLine(records: readonly LogRecord[]): Promise<readonly Position[]> {
     this.#inLine--
     return this.#enqueue(records)

@@ -1,5 +1,5 @@
 /**
- * A client's line to the owner, whoever that is at the moment.
+ * A client's line to the owner of the moment.
  *
  * I1 A request stays here until it is answered; after a change of owner all of them are sent again, in their order.
  *    They can be: appends carry producer and seq, everything else gives the same result twice.

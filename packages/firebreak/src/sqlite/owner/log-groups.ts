@@ -3,7 +3,8 @@
  * matters when the owner dies, because members come back with what they hold.
  *
  * I1 A partition has one holder at most. It is granted only after its last holder released it, left or died.
- * I2 A member drops a partition in two steps: it gets an assignment without it, and it lets go when its caller polls again (release).
+ * I2 A member drops a partition in two steps: it gets an assignment without it, and it lets go when its caller polls again
+ *    (release).
  * I3 A release counts only if the member had seen that very drop: a drop that was taken back in between stays taken back.
  * I4 After a takeover nothing is granted, only claimed, until every partition is claimed or the settling time is over.
  */
