@@ -5,7 +5,7 @@ import type { LogRecord } from '../src/contracts/log.ts'
 import { openLedger } from '../src/ledger/schema.ts'
 import { systemClock } from '../src/node/clock.ts'
 import { Committer } from '../src/runtime/commit/committer.ts'
-import { bareUnit, type Unit, type UnitOutcome } from '../src/runtime/commit/unit.ts'
+import { emptyUnit, type Unit, type UnitOutcome } from '../src/runtime/commit/unit.ts'
 import { gate } from '../src/testing/conformance/database-scene.ts'
 
 const nothing = (): void => {}
@@ -14,7 +14,7 @@ const nothing = (): void => {}
 export async function committerOn(database: Database): Promise<Committer> {
   await openLedger(database, 'one', 0)
   await database.query('create table effects (n bigint)')
-  const rest = { clock: systemClock, inboxWindowMs: 1000, random: () => 0.5, onTrouble: nothing, onOutbox: nothing }
+  const rest = { clock: systemClock, inboxWindowMs: 1000, random: () => 0.5, onTrouble: nothing }
   return new Committer({ database, ...rest })
 }
 
@@ -22,7 +22,7 @@ export async function committerOn(database: Database): Promise<Committer> {
 export function effectUnit(n: number, before: (sql: Sql) => Promise<unknown> = async () => {}): Unit {
   const record: LogRecord = { topic: 'followed', key: `${n}`, value: new Uint8Array(), headers: {} }
   return {
-    ...bareUnit,
+    ...emptyUnit,
     inboxId: `id-${n}`,
     body: async (sql) => {
       await sql.query('insert into effects (n) values ($1)', [n])

@@ -4,8 +4,8 @@ import type { AnyEvent, TombstoneKey } from '../contracts/event.ts'
 import { statementInvalid } from '../contracts/sql/sql-text.ts'
 import { type Transaction, TransactionHandle } from '../contracts/transaction.ts'
 import { inContextOfNow, isInsideUnit } from '../node/open-units.ts'
-import { bareUnit } from './commit/unit.ts'
-import type { Engine } from './instance/engine.ts'
+import { emptyUnit } from './commit/unit.ts'
+import type { Instance } from './instance/instance.ts'
 import { causeOf } from './message/contract.ts'
 import type { Cause } from './message/envelope-codec.ts'
 import { OutgoingEvents } from './message/outgoing-events.ts'
@@ -19,11 +19,11 @@ export interface OutsideTransaction<T> {
 }
 
 /** Commits SQL and events together, outside of any delivery. **Errors** those of `Runtime.transaction`. */
-export async function outsideTransaction<T>(engine: Engine, spec: OutsideTransaction<T>): Promise<T> {
+export async function outsideTransaction<T>(instance: Instance, spec: OutsideTransaction<T>): Promise<T> {
   const { body, cause, outboxPending } = spec
   if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'runtime.transaction' })
   if (typeof body !== 'function') throw statementInvalid('its body is no function', 'runtime.transaction(body)')
-  const { committer, publisher, limits } = engine
+  const { committer, publisher, limits } = instance
   if (outboxPending >= limits.outboxMax) throw new FirebreakError('FB_OUTBOX_FULL', { rows: outboxPending })
   const events = new OutgoingEvents()
   const publishOf = (isLast: () => boolean): Transaction['publish'] => {
@@ -36,7 +36,7 @@ export async function outsideTransaction<T>(engine: Engine, spec: OutsideTransac
   const run = inContextOfNow(async (sql: Sql): Promise<void> => {
     results[0] = await resultOf(body(new TransactionHandle(sql, publishOf(events.begin(0)))))
   })
-  const outcome = await committer.commit({ ...bareUnit, body: run, records: () => events.take() })
+  const outcome = await committer.commit({ ...emptyUnit, body: run, records: () => events.take() })
   if (typeof outcome === 'object') throw outcome.failed
   return results[0] as T
 }

@@ -1,4 +1,4 @@
-import type { Engine } from './instance/engine.ts'
+import type { Instance } from './instance/instance.ts'
 import type { Relay } from './outbox/relay.ts'
 import type { ClaimedPartition } from './partition/partition.ts'
 
@@ -25,12 +25,12 @@ export interface RuntimeStats {
 }
 
 export function statsOf(
-  engine: Engine,
+  instance: Instance,
   now: { claims: readonly ClaimedPartition[]; held: number; parked: number; relay: Pick<Relay, 'pending' | 'blocked'> },
 ): RuntimeStats {
   return {
-    instance: engine.instance,
-    running: engine.slots.running,
+    instance: instance.name,
+    running: instance.slots.running,
     heldRecords: now.held,
     parkedRecords: now.parked,
     outboxPending: now.relay.pending,

@@ -6,7 +6,7 @@ import { choice, filled, type OptionTable, optionProblems, other, pathProblems }
 import { systemClock } from '../node/clock.ts'
 import { systemEntropy } from '../node/entropy.ts'
 import { createLogClient } from './client/log-client.ts'
-import type { LinkOptions } from './client/log-link.ts'
+import type { SessionOptions } from './client/owner-session.ts'
 import type { LogDurability } from './file/log-schema.ts'
 
 export interface SqliteLogOptions {
@@ -56,5 +56,5 @@ export function sqliteLog(options: SqliteLogOptions): Log {
   ]
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   const defaults = { durability: 'full', clock: systemClock, entropy: systemEntropy, unavailableMs: 10_000 } as const
-  return createLogClient(filled<LinkOptions>({ ...defaults, path: options.path }, options))
+  return createLogClient(filled<SessionOptions>({ ...defaults, path: options.path }, options))
 }

@@ -21,7 +21,7 @@ export interface ReadLimits {
   readonly clock: Clock
   /** When the attempt is given up, on the clock's monotonic scale. */
   readonly endsAtMs: number
-  /** The headers that were sent: an answer that repeats credentials is not told with them. */
+  /** The headers that were sent: an answer that repeats credentials is reported without them. */
   readonly sent: Headers
 }
 

@@ -16,7 +16,7 @@ import type { Execution } from '../../policy/execution.ts'
 import type { Executor } from '../../policy/executor.ts'
 import { childTrace } from '../message/envelope-codec.ts'
 import { inTime } from '../user-code/in-time.ts'
-import { quietly } from '../user-code/quietly.ts'
+import { swallowErrors } from '../user-code/swallow-errors.ts'
 import { isThenable, settled } from '../user-code/thenable.ts'
 import { failedCall } from './call-failure.ts'
 import { checkRequest, type Outgoing, outgoing } from './call-request.ts'
@@ -111,7 +111,7 @@ class HttpCaller implements Caller {
     this.#entropy = entropy
     this.#fetch = rest.fetch ?? systemFetch
     this.#bytesMax = rest.responseBytesMax ?? 1024 * 1024
-    this.#facts = rest.observe === undefined ? undefined : new CircuitFacts(quietly(rest.observe))
+    this.#facts = rest.observe === undefined ? undefined : new CircuitFacts(swallowErrors(rest.observe))
   }
 
   call<C extends AnyCallSignature>(
@@ -119,10 +119,12 @@ class HttpCaller implements Caller {
     request: CallRequest<C>,
     options: CallOptions = {},
   ): Promise<CallResponse<C>> {
-    return this.#call(definition as unknown as AnyCall, request, options) as Promise<CallResponse<C>>
+    return this.#call(definition, request, options) as Promise<CallResponse<C>>
   }
 
-  async #call(call: AnyCall, given: unknown, options: CallOptions): Promise<unknown> {
+  async #call(signature: AnyCallSignature, given: unknown, options: CallOptions): Promise<unknown> {
+    // A signature is what users see of a definition: `call()` makes both.
+    const call = signature as AnyCall
     const executor = this.dependencies.executor(call)
     const wrong = valueProblems('call: deadlineMs', callTime, options.deadlineMs)
     if (wrong.length > 0) throw new FirebreakError('FB_CONFIG', { problems: wrong.join('\n') })
@@ -241,7 +243,7 @@ async function answerOfFallback(call: AnyCall, request: unknown, error: Firebrea
   }
 }
 
-// What goes wrong here is told without the values: they are secrets.
+// What goes wrong here is reported without the values: they are secrets.
 function headersOf(call: AnyCall, { headers }: Endpoint): Headers | Promise<Headers> {
   const refused = (): never => {
     const reason = 'the headers of its endpoint could not be made'

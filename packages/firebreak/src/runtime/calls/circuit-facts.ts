@@ -6,12 +6,12 @@ import type { Breaker } from '../../policy/breaker.ts'
  * that fails is no change.
  */
 export class CircuitFacts {
-  readonly #tell: (fact: Fact) => void
+  readonly #emit: (fact: Fact) => void
   readonly #open = new WeakSet<Breaker>()
   readonly #spent = new Set<string>()
 
-  constructor(tell: (fact: Fact) => void) {
-    this.#tell = tell
+  constructor(emit: (fact: Fact) => void) {
+    this.#emit = emit
   }
 
   /** An attempt has ended: its breaker may have changed. */
@@ -21,9 +21,9 @@ export class CircuitFacts {
     const state = breaker.state(nowMs)
     if (state === 'open' && !this.#open.has(breaker)) {
       this.#open.add(breaker)
-      this.#tell({ kind: 'breaker-opened', dependency, shard, forMs: Math.ceil(breaker.openUntilMs - nowMs) })
+      this.#emit({ kind: 'breaker-opened', dependency, shard, forMs: Math.ceil(breaker.openUntilMs - nowMs) })
     } else if (state === 'closed' && this.#open.delete(breaker)) {
-      this.#tell({ kind: 'breaker-closed', dependency, shard })
+      this.#emit({ kind: 'breaker-closed', dependency, shard })
     }
   }
 
@@ -32,7 +32,7 @@ export class CircuitFacts {
     if (!isSpent) this.#spent.delete(dependency)
     else if (!this.#spent.has(dependency)) {
       this.#spent.add(dependency)
-      this.#tell({ kind: 'budget-spent', dependency })
+      this.#emit({ kind: 'budget-spent', dependency })
     }
   }
 }

@@ -34,7 +34,7 @@ export interface DependencyState {
 const alwaysMeasured: HedgeSpec = { after: 'p95', max: 1 }
 
 /**
- * What one process knows of the services that it calls. One `Dependency` for each, whoever calls it: its failures and its
+ * What one process knows of the services that it calls. One `Dependency` for each, for all callers: its failures and its
  * load are counted together.
  */
 export class Dependencies {

@@ -20,16 +20,16 @@ export type End =
 
 /** One time that the database runs the units. */
 class Run implements Effects {
-  /** Until `open` has looked. */
+  /** None until `begin` has looked. */
   entries: readonly Entry[] = []
   held: readonly ClaimedPartition[] = []
   ends: readonly End[] = []
   rows: readonly OutboxRow[] = []
-  /** It came to nothing, or another has begun. */
+  /** It was rolled back, or another has begun. */
   isOver = false
   readonly #restores: (() => void)[] = []
 
-  /** Takes the positions as they are now, to put them back if it comes to nothing. */
+  /** Takes the positions as they are now, to put them back if it is rolled back. */
   remember({ offsets }: ClaimedPartition): void {
     this.#restores.push(offsets.snapshot())
   }
@@ -44,7 +44,6 @@ class Run implements Effects {
 export interface Effects {
   /** In the order of the units. */
   readonly ends: readonly End[]
-  readonly held: readonly ClaimedPartition[]
   readonly rows: readonly OutboxRow[]
 }
 
@@ -62,49 +61,55 @@ export interface GroupPlace {
 }
 
 /**
- * The units of one commit, as the database runs them: `open` fences and marks all, then comes each unit that has code or
- * SQL of its own, then `close` counts them. No event is in a group twice.
+ * The units of one commit, as the database runs them: `begin` fences and marks all, then comes each unit that has code or
+ * SQL of its own, then `finish` counts them. Behind the commit, `settle` takes it into memory, or `undo` takes it back. No event
+ * is in a group twice.
  *
- * I1 What becomes of a unit follows from the verdict of the database alone, in `close`: a unit that it has undone is counted
+ * I1 What becomes of a unit follows from the verdict of the database alone, in `finish`: a unit that it has undone is counted
  *    nowhere, whatever its code still does.
- * I2 The database may run the units again from the start: `open` then undoes the run before. One that is over no longer changes
+ * I2 The database may run the units again from the start: `begin` then undoes the run before. One that is over no longer changes
  *    what is in memory, although its code may go on.
- * I3 What fails in `open` or `close`, or has no time left there, undoes the whole commit.
+ * I3 What fails in `begin` or `finish`, or has no time left there, undoes the whole commit.
  */
 export class CommitGroup {
   readonly #units: readonly Unit[]
   readonly #place: GroupPlace
-  /** The places of those that have a unit of their own in the commit, in its order behind `open`. */
+  /** The places of those that have a unit of their own in the commit, in its order behind `begin`. */
   readonly #own: readonly number[]
   #now = new Run()
 
   constructor(units: readonly Unit[], place: GroupPlace) {
     this.#units = units
     this.#place = place
-    this.#own = placesOf(units, ({ body, settle, records }) => body !== null || settle !== null || records !== null)
+    this.#own = placesOf(
+      units,
+      ({ body, ledgerSql, records }) => body !== null || ledgerSql !== null || records !== null,
+    )
   }
 
   /** What the database runs. */
   get sqlUnits(): readonly SqlUnit<Records>[] {
-    const open = this.#allOrNothing((ledger) => this.#open(ledger))
-    const close = this.#allOrNothing((ledger, { before }) => this.#close(ledger, before))
+    const begin = this.#allOrNothing((ledger) => this.#begin(ledger))
+    // The first verdict is that of `begin`.
+    const finish = this.#allOrNothing((ledger, { before }) => this.#finish(ledger, before.slice(1)))
     const own = this.#own.map((i): SqlUnit<Records> => {
-      return (sql, commit) => this.#run(this.#units[i] as Unit, this.#now.entries[i] as Entry, sql, commit)
+      return (sql, commit) => this.#unit(this.#units[i] as Unit, this.#now.entries[i] as Entry, sql, commit)
     })
-    return [open, ...own, close]
+    return [begin, ...own, finish]
   }
 
-  /** To be asked for when the commit is durable. */
-  get effects(): Effects {
+  /** The commit is durable: memory follows, and what it does beyond the database is to be done. */
+  settle(): Effects {
+    for (const partition of this.#now.held) partition.committed()
     return this.#now
   }
 
-  /** Takes back what memory has of a commit that came to nothing. */
+  /** Takes back what memory has of a commit that was rolled back. */
   undo(): void {
     this.#now.undo()
   }
 
-  async #open(ledger: Sql): Promise<void> {
+  async #begin(ledger: Sql): Promise<void> {
     this.undo()
     const now = new Run()
     this.#now = now
@@ -129,34 +134,34 @@ export class CommitGroup {
     return inbox.mark(ledger, ids, await time.now(ledger))
   }
 
-  async #run(unit: Unit, entry: Entry, sql: Sql, commit: Scope): Promise<Records> {
+  async #unit(unit: Unit, entry: Entry, sql: Sql, commit: Scope): Promise<Records> {
     if (entry.is === 'fenced') return none
-    if (unit.settle !== null) await this.#settle(unit.settle, commit.ledger)
+    if (unit.ledgerSql !== null) await this.#ledgerSql(unit.ledgerSql, commit.ledger)
     if (entry.is === 'known') return none
     if (unit.body !== null) await unit.body(sql)
     return unit.records === null ? none : await unit.records()
   }
 
-  async #settle(settle: NonNullable<Unit['settle']>, ledger: Sql): Promise<void> {
+  async #ledgerSql(ledgerSql: NonNullable<Unit['ledgerSql']>, ledger: Sql): Promise<void> {
     try {
-      await settle(this.#place.inLedger(ledger))
+      await ledgerSql(this.#place.inLedger(ledger))
     } catch (error) {
-      throw new SettlementFailed(error)
+      throw new LedgerSqlFailed(error)
     }
   }
 
   // The events of all units go into the outbox at once, in the order of the units.
-  async #close(ledger: Sql, before: readonly Verdict<Records>[]): Promise<void> {
+  async #finish(ledger: Sql, verdicts: readonly Verdict<Records>[]): Promise<void> {
     const now = this.#now
     let own = 0
     now.ends = this.#units.map((unit, i): End => {
-      const verdict = i === this.#own[own] ? before[1 + own++] : undefined
+      const verdict = i === this.#own[own] ? verdicts[own++] : undefined
       return endOf(unit, now.entries[i] as Entry, verdict)
     })
     await this.#unmark(ledger, now)
     if (now.isOver) return
     await this.#progress(ledger, now)
-    // Last: from here to the end of the commit other lines and instances wait for the next number.
+    // Last: from here to the end of the commit other queues and instances wait for the next number.
     const records = now.ends.flatMap((end) => ('records' in end ? end.records : none))
     if (records.length > 0) now.rows = await addToOutbox(ledger, records, this.#place.nowMs)
   }
@@ -173,7 +178,7 @@ export class CommitGroup {
   async #progress(ledger: Sql, run: Run): Promise<void> {
     const byPartition = new Map<ClaimedPartition, { delta: Accounts; positions: number[] }>()
     for (let i = 0; i < this.#units.length; i++) {
-      const { partition, position, delta } = this.#units[i] as Unit
+      const { partition, position, accountChanges } = this.#units[i] as Unit
       const end = run.ends[i]?.is
       if (partition === null || (end !== 'committed' && end !== 'duplicate')) continue
       let sum = byPartition.get(partition)
@@ -181,7 +186,7 @@ export class CommitGroup {
         sum = { delta: noAccounts(), positions: [] }
         byPartition.set(partition, sum)
       }
-      addDelta(sum.delta, delta, end)
+      addChanges(sum.delta, accountChanges, end)
       if (position !== null) sum.positions.push(position)
     }
     const progress: Progress[] = []
@@ -216,7 +221,7 @@ const duplicate: Entry = { is: 'known' }
 const unmarked: Entry = { is: 'unmarked' }
 
 /** A statement of the ledger failed in a unit that may hold code of the user too. */
-class SettlementFailed {
+class LedgerSqlFailed {
   readonly #error: unknown
 
   constructor(error: unknown) {
@@ -246,8 +251,8 @@ function endOf(unit: Unit, entry: Entry, verdict: Verdict<Records> | undefined):
   if (verdict?.ok === false) {
     const { error, alone } = verdict
     if (alone === true && !unit.own) return { is: 'alone' }
-    const settlement = SettlementFailed.in(error)
-    if (settlement !== undefined) return { is: 'failed', error: settlement.error, ours: true }
+    const ofLedger = LedgerSqlFailed.in(error)
+    if (ofLedger !== undefined) return { is: 'failed', error: ofLedger.error, ours: true }
     return { is: 'failed', error, ours: unit.body === null && unit.records === null }
   }
   return { is: entry.is === 'known' ? 'duplicate' : 'committed', records: verdict?.value ?? none }
@@ -268,9 +273,9 @@ async function fenceAll(
 }
 
 // A unit that turned out to be a duplicate changes only which account its `done` goes to.
-function addDelta(sum: Accounts, delta: Readonly<Partial<Accounts>>, end: 'committed' | 'duplicate'): void {
-  for (const name in delta) {
-    const count = delta[name as keyof Accounts] ?? 0
+function addChanges(sum: Accounts, changes: Readonly<Partial<Accounts>>, end: 'committed' | 'duplicate'): void {
+  for (const name in changes) {
+    const count = changes[name as keyof Accounts] ?? 0
     sum[end === 'duplicate' && name === 'done' ? 'duplicate' : (name as keyof Accounts)] += count
   }
 }

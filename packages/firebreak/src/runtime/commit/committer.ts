@@ -3,7 +3,8 @@ import type { Database } from '../../contracts/database.ts'
 import { Inbox } from '../../ledger/inbox.ts'
 import { LedgerTime } from '../../ledger/ledger-time.ts'
 import type { OutboxRow } from '../../ledger/outbox.ts'
-import { CommitLine } from './commit-line.ts'
+import { CommitQueue } from './commit-queue.ts'
+import { GroupCommitter } from './group-committer.ts'
 import type { Unit, UnitOutcome } from './unit.ts'
 
 export interface CommitterOptions {
@@ -13,42 +14,53 @@ export interface CommitterOptions {
   readonly random: () => number
   /** Clearing the inbox has failed; it is tried again. */
   readonly onTrouble: (error: unknown) => void
-  /** Gets the outbox rows of each commit before its units learn of it; those of one line in commit order. */
-  readonly onOutbox: (rows: readonly OutboxRow[]) => void
+}
+
+/** Gets the outbox rows of each commit before its units learn of it; those of one queue in commit order. */
+export interface OutboxReceiver {
+  push(rows: readonly OutboxRow[]): void
 }
 
 // A server works on one commit while we prepare the next; more than this only wait for each other.
-const linesOnServer = 3
+const queuesOnServer = 3
 
 /**
- * Commits units of work, all of a partition in one line. A database that is a file takes one commit at a time, so it has
- * one line; a server has several.
+ * Commits units of work, all of a partition in one queue. A database that is a file takes one commit at a time, so it has
+ * one queue; a server has several.
  */
 export class Committer {
   readonly inbox: Inbox
-  readonly #lines: readonly CommitLine[]
+  readonly #queues: readonly CommitQueue[]
   readonly #time: LedgerTime
+  #receiver: OutboxReceiver | undefined
 
-  constructor({ database, clock, inboxWindowMs: windowMs, random, onTrouble, onOutbox }: CommitterOptions) {
+  constructor({ database, clock, inboxWindowMs: windowMs, random, onTrouble }: CommitterOptions) {
     const inbox = new Inbox(database, { windowMs, random, onTrouble })
-    const count = database.capabilities.shared ? linesOnServer : 1
+    const count = database.capabilities.shared ? queuesOnServer : 1
     const time = new LedgerTime(database, clock)
     const sweep = (): Promise<void> =>
       time.reached().then((reachedMs) => inbox.sweepWhenDue(reachedMs, clock.now()), onTrouble)
     this.inbox = inbox
     this.#time = time
-    this.#lines = Array.from({ length: count }, () => new CommitLine({ database, clock, inbox, time, sweep, onOutbox }))
+    const onOutbox = (rows: readonly OutboxRow[]): void => this.#receiver?.push(rows)
+    const committer = new GroupCommitter({ database, clock, inbox, time, onOutbox })
+    this.#queues = Array.from({ length: count }, () => new CommitQueue(committer, sweep))
+  }
+
+  /** Once, before the first commit. */
+  connect(receiver: OutboxReceiver): void {
+    this.#receiver = receiver
   }
 
   /** Resolves when the unit is durable; rejects with the error of its body, `FB_FENCED`, or that of the database. */
   commit(unit: Unit): Promise<UnitOutcome> {
-    const at = (unit.partition?.partition ?? 0) % this.#lines.length
-    return (this.#lines[at] as CommitLine).commit(unit)
+    const at = (unit.partition?.partition ?? 0) % this.#queues.length
+    return (this.#queues[at] as CommitQueue).commit(unit)
   }
 
   /** Resolves when nothing waits or runs. */
   async idle(): Promise<void> {
-    for (const line of this.#lines) await line.idle()
+    for (const queue of this.#queues) await queue.idle()
   }
 
   /** The last thing of all: who starts next goes on from there. */

@@ -8,13 +8,13 @@ export interface Unit {
   readonly partition: ClaimedPartition | null
   /** The live position that this finishes; null for parked records (theirs is finished) and for outside transactions. */
   readonly position: number | null
-  readonly delta: Readonly<Partial<Accounts>>
+  readonly accountChanges: Readonly<Partial<Accounts>>
   /** Marks this event as handled; when it already is, `body` does not run and the unit counts as a duplicate. */
   readonly inboxId: string | null
   /** The user's SQL. */
   readonly body: ((sql: Sql) => Promise<void>) | null
   /** The ledger's own SQL, run with or without `body`. */
-  readonly settle: ((ledger: Sql) => Promise<void>) | null
+  readonly ledgerSql: ((ledger: Sql) => Promise<void>) | null
   /** Events to publish, asked for after `body`. */
   readonly records: (() => readonly LogRecord[] | Promise<readonly LogRecord[]>) | null
   /** Shares its commit with no other unit: its body may do to its session what others must not see. */
@@ -22,13 +22,13 @@ export interface Unit {
 }
 
 /** A unit that does nothing yet: what all of them start from. */
-export const bareUnit: Unit = {
+export const emptyUnit: Unit = {
   partition: null,
   position: null,
-  delta: {},
+  accountChanges: {},
   inboxId: null,
   body: null,
-  settle: null,
+  ledgerSql: null,
   records: null,
   own: false,
 }

@@ -1,71 +1,59 @@
-import type { Attempt } from '../../contracts/disposition.ts'
 import { FirebreakError, invariant } from '../../contracts/errors.ts'
-import type { Engine } from '../instance/engine.ts'
-import type { Message } from '../message/message.ts'
+import type { Instance } from '../instance/instance.ts'
+import type { Delivery } from '../partition/partition.ts'
 import { isThenable } from '../user-code/thenable.ts'
+import { about, cleared } from './about.ts'
+import type { AttemptFailure, AttemptState } from './attempt-state.ts'
+import { finalUnit } from './delivery-unit.ts'
 import { HandlerContext } from './handler-context.ts'
-import { about, cleared, finalUnit } from './outcomes.ts'
 import { note, rest, screen, survived } from './suspicion.ts'
 import { type CommitFailure, type Party, UnitOfWork } from './unit-of-work.ts'
-
-/** Why an attempt did not end in a commit. */
-export interface Failure {
-  readonly error: unknown
-  readonly by: Party
-  readonly startedAtMs: number
-  readonly durationMs: number
-}
-
-/** The attempts before this one. */
-export interface Before {
-  /** Those that count. */
-  readonly count: number
-  readonly attempts: readonly Attempt[]
-  /** Those that came to nothing because the database, or the log, was away. */
-  readonly infrastructureFailures: number
-}
 
 /**
  * Runs the handler once and commits its unit of work. Resolves with why it failed, or undefined when it is committed.
  *
  * The handler's place is taken here and given back when its code is through, so that neither a commit nor a wait holds it.
  */
-export async function runAttempt(engine: Engine, message: Message, before: Before): Promise<Failure | undefined> {
-  const number = before.count + 1
-  const { clock } = engine
+export async function runAttempt(
+  instance: Instance,
+  delivery: Delivery,
+  state: AttemptState,
+): Promise<AttemptFailure | undefined> {
+  const number = state.count + 1
+  const { clock } = instance
   const startedAtMs = clock.now()
   const sinceMs = clock.monotonic()
   let unit: UnitOfWork | undefined
   let by: Party = 'engine'
   try {
-    if (message.broken !== undefined) throw message.broken
-    const screened = screen(message)
-    if (screened === 'alone') await rest(engine, message)
-    const place = engine.slots.acquire(screened === 'alone')
+    if (delivery.broken !== undefined) throw delivery.broken
+    const screened = screen(delivery)
+    if (screened === 'alone') await rest(instance, delivery)
+    const place = instance.slots.acquire(screened === 'alone')
     if (place !== undefined) await place
-    unit = openUnit(engine, message, before)
-    refuseLate(engine, message)
-    refuseShut(engine, message, before)
-    if (screened !== 'trusted') await note(engine, message, screened === 'alone')
+    unit = openUnit(instance, delivery, state)
+    refuseLate(instance, delivery)
+    refuseShut(instance, delivery, state)
+    if (screened !== 'trusted') await note(instance, delivery, screened === 'alone')
     by = 'handler'
-    const result = run(message, unit)
+    const result = run(delivery, unit)
     if (isThenable(result)) {
-      engine.watch.add(unit)
+      instance.deadlines.add(unit)
       await untilExpired(unit, result)
     }
     by = 'engine'
     const kind = (await unit.complete()) === 'committed' ? 'done' : 'duplicate'
-    cleared(message)
-    engine.tell?.({ kind, attempt: number, ...about(message) })
+    cleared(delivery)
+    instance.emit({ kind, attempt: number, ...about(delivery) })
     return undefined
   } catch (error) {
-    if (await outcomeAfter(engine, message, { error, unit, number })) return undefined
-    const { error: reason, by: party } = await survived(engine, message, unit?.failure ?? failureOf(error, by, unit))
+    if (await outcomeAfter(instance, delivery, { error, unit, number })) return undefined
+    const { error: reason, by: party } = await survived(instance, delivery, unit?.failure ?? failureOf(error, by, unit))
     const durationMs = Math.round(clock.monotonic() - sinceMs)
     return { error: reason ?? new Error('the handler threw nothing'), by: party, startedAtMs, durationMs }
   } finally {
     unit?.end(unit.failure?.error)
-    if (unit !== undefined) engine.watch.remove(unit)
+    if (unit !== undefined) instance.deadlines.remove(unit)
   }
 }
 
@@ -77,46 +65,52 @@ function failureOf(error: unknown, by: Party, unit: UnitOfWork | undefined): Com
 // A handler can fail after its unit of work has been committed, or because somebody else handled the event: then there is
 // an outcome all the same, and nothing is tried again.
 async function outcomeAfter(
-  engine: Engine,
-  message: Message,
+  instance: Instance,
+  delivery: Delivery,
   { error, unit, number }: { error: unknown; unit: UnitOfWork | undefined; number: number },
 ): Promise<boolean> {
   const committed = (await unit?.settled()) ?? false
   const isDuplicate = unit?.outcome === 'duplicate'
   if (!isDuplicate && !committed) return false
-  cleared(message)
-  if (!isDuplicate && error !== unit?.lost) engine.tell?.({ kind: 'late-error', error, ...about(message) })
-  engine.tell?.({ kind: isDuplicate ? 'duplicate' : 'done', attempt: number, ...about(message) })
+  cleared(delivery)
+  if (!isDuplicate && error !== unit?.lost) instance.emit({ kind: 'late-error', error, ...about(delivery) })
+  instance.emit({ kind: isDuplicate ? 'duplicate' : 'done', attempt: number, ...about(delivery) })
   return true
 }
 
-// While it waited for its place the partition may have gone, or the runtime been told to stop: whoever comes next has it.
-function refuseLate({ stopping }: Engine, { delivery: { partition } }: Message): void {
+// While it waited for its place the partition may have gone, or the stop have begun: the next owner has it.
+function refuseLate({ stopping }: Instance, { partition }: Delivery): void {
   if (partition.fenced || stopping.aborted) throw new FirebreakError('FB_FENCED', { partition: partition.id })
 }
 
 // Asked once the handler has its place: while it waited for one, a breaker may have opened.
-function refuseShut({ gate }: Engine, { handler }: Message, { attempts }: Before): void {
+function refuseShut({ gate }: Instance, { handler }: Delivery, { attempts }: AttemptState): void {
   if (handler === null || handler.calls.length === 0) return
   const refusal = gate.refusal({ handler, last: attempts.at(-1) })
   if (refusal !== undefined) throw refusal
 }
 
-function run(message: Message, unit: UnitOfWork): unknown {
-  invariant(message.handler !== null, 'only what has a handler is run')
-  return message.handler.run(message.payload as never, new HandlerContext(unit))
+function run(delivery: Delivery, unit: UnitOfWork): unknown {
+  invariant(delivery.handler !== null, 'only what has a handler is run')
+  return delivery.handler.run(delivery.payload as never, new HandlerContext(unit))
 }
 
-function openUnit(engine: Engine, message: Message, { count, infrastructureFailures }: Before): UnitOfWork {
-  const { envelope, handler } = message
+function openUnit(instance: Instance, delivery: Delivery, { count, infrastructureFailures }: AttemptState): UnitOfWork {
+  const { envelope, handler } = delivery
   invariant(envelope !== null && handler !== null, 'only what could be decoded is run')
-  const unit = finalUnit(engine, message, 'done')
+  const unit = finalUnit(instance, delivery, 'done')
   // A unit that ends its own connection takes those along that share its commit: once is enough.
-  const own = infrastructureFailures > 0 && engine.database.capabilities.shared
-  return new UnitOfWork(engine, { message, envelope, attempt: count + 1, handler, unit: own ? { ...unit, own } : unit })
+  const own = infrastructureFailures > 0 && instance.database.capabilities.shared
+  return new UnitOfWork(instance, {
+    delivery,
+    envelope,
+    attempt: count + 1,
+    handler,
+    unit: own ? { ...unit, own } : unit,
+  })
 }
 
-// What it resolves to is not looked at: it could be a promise again, and go round for ever.
+// What it resolves to is not looked at: it could be a promise again, and go round forever.
 function untilExpired(unit: UnitOfWork, result: PromiseLike<unknown>): Promise<void> {
   return new Promise((resolve, reject) => {
     unit.onExpire = reject

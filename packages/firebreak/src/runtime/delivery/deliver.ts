@@ -1,24 +1,16 @@
 import { sleep } from '../../contracts/clock.ts'
-import type { Attempt } from '../../contracts/disposition.ts'
 import { errorMessage, FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
-import { ageWhenDue, delayOf } from '../../ledger/parked.ts'
 import { retryDefaults } from '../../policy/definition/retry.ts'
-import {
-  type AfterFailure,
-  classify,
-  classifyThrown,
-  decide,
-  type ErrorClassification,
-  isUncounted,
-  troubleWith,
-} from '../instance/decide.ts'
-import type { Engine } from '../instance/engine.ts'
-import { type DescribedError, describeError } from '../message/fingerprint.ts'
-import { type Delivery, decode, type Message } from '../message/message.ts'
-import { type Failure, runAttempt } from './attempt.ts'
-import { about, type History, settleAs, settleDead, settleParked, type Verdict, withAttempt } from './outcomes.ts'
+import { type AfterFailure, decide } from '../instance/decide.ts'
+import type { Instance } from '../instance/instance.ts'
+import { decode } from '../message/decode.ts'
+import { describeError } from '../message/fingerprint.ts'
+import type { Delivery } from '../partition/partition.ts'
+import { runAttempt } from './attempt.ts'
+import { type AttemptState, firstState, recordFailure } from './attempt-state.ts'
+import { type LetterCause, settleDead, settleParked, settleWithoutRunning } from './settlements.ts'
 
-/** `held`: a dead letter holds its lane. `left`: not settled here; whoever has the partition next will see it again. */
+/** `held`: a dead letter holds its lane. `left`: not settled here; the next owner of the partition will see it again. */
 export type DeliveryEnd = 'finished' | 'held' | 'left' | ParkedUntil
 
 export interface ParkedUntil {
@@ -31,176 +23,84 @@ export interface ParkedUntil {
 /**
  * The hot path: what happens to one record, in nine steps. Every way out has committed the outcome, except `left`.
  */
-export async function deliver(engine: Engine, delivery: Delivery): Promise<DeliveryEnd> {
+export async function deliver(instance: Instance, delivery: Delivery): Promise<DeliveryEnd> {
   // 1 Decode and validate. Synchronous schemas cost no turn of the event loop.
-  const decoded = decode(engine, delivery)
-  let message = decoded instanceof Promise ? await decoded : decoded
+  const reading = decode(instance, delivery)
+  if (reading !== undefined) await reading
   // 2 Already done? The commit asks again, with authority.
-  if (delivery.handled !== false && (await alreadyDone(engine, message)))
-    return end(settleAs(engine, message, 'duplicate'))
-  if (message.handler === null && message.broken === undefined) return end(settleAs(engine, message, 'skipped'))
+  if (delivery.handled !== false && (await alreadyDone(instance, delivery)))
+    return end(settleWithoutRunning(instance, delivery, 'duplicate'))
+  if (delivery.handler === null && delivery.broken === undefined)
+    return end(settleWithoutRunning(instance, delivery, 'skipped'))
   // 3 Open the context: what earlier attempts left.
-  let tries = firstTry(message)
+  let state = firstState(delivery)
   for (;;) {
     // 4 Run the handler under its policy; 5 collect its unit of work; 6 commit it, with the position.
-    const failure = await runAttempt(engine, message, tries)
+    const failure = await runAttempt(instance, delivery, state)
     if (failure === undefined) return 'finished'
-    // What fails because the runtime stops, or the partition goes, is nobody's failure: whoever comes next delivers it again.
-    if (isOver(engine, message)) return 'left'
+    // What fails because the runtime stops, or the partition goes, is nobody's failure: the next owner delivers it again.
+    if (isOver(instance, delivery)) return 'left'
     // 7 Decide.
-    tries = failed(engine, message, tries, failure)
-    const disposition = judge(engine, message, tries)
+    state = recordFailure(instance, delivery, state, failure)
+    const disposition = decideNext(instance, delivery, state)
     // 8 Wait, park or dead-letter; 9 which completes the offset in the same commit.
-    const way = await follow(engine, message, disposition, tries)
+    const way = await applyDisposition(instance, delivery, disposition, state)
     if (way !== 'again') return way
     // A payload belongs to its attempt: what the handler changed in it is gone.
-    message = await decode(engine, delivery)
-    if (disposition.kind === 'retry') tries = { ...tries, previousDelayMs: disposition.delayMs }
+    await decode(instance, delivery)
+    if (disposition.kind === 'retry') state = { ...state, previousDelayMs: disposition.delayMs }
   }
 }
 
-/** What is known between two attempts. */
-interface Tries extends History {
-  /** Attempts that failed and count, in this process or earlier ones. */
-  readonly count: number
-  readonly classification: ErrorClassification
-  readonly error: unknown
-  readonly described: DescribedError | undefined
-  readonly previousDelayMs: number
-  readonly infrastructureFailures: number
-}
-
-const ownLossesMax = 3
-
-const untried: Tries = {
-  attempts: [],
-  failingSinceMs: null,
-  count: 0,
-  classification: { kind: 'transient' },
-  error: undefined,
-  described: undefined,
-  previousDelayMs: 0,
-  infrastructureFailures: 0,
-}
-
-function firstTry(message: Message): Tries {
-  const { parked } = message.delivery
-  if (parked === null) return untried
-  const { attempts } = message
-  const ageMs = ageWhenDue(parked)
-  // What it waited while nobody was there to try it does not count: no clock could tell.
-  const failingSinceMs = ageMs === null ? null : parked.owedAtMs - ageMs
-  const last = attempts.at(-1)
-  if (last === undefined) return { ...untried, attempts, failingSinceMs }
-  return {
-    ...untried,
-    attempts,
-    failingSinceMs,
-    count: last.number - (isUncounted(last.errorClass) ? 1 : 0),
-    // It was put off after its last attempt: what it waited is what the next delay grows from.
-    previousDelayMs: delayOf(parked),
-  }
-}
-
-async function alreadyDone(engine: Engine, message: Message): Promise<boolean> {
-  const { handled } = message.delivery
-  if (handled !== 'ask' || message.delivery.inboxId === null) return handled === true
+async function alreadyDone(instance: Instance, { handled, inboxId }: Delivery): Promise<boolean> {
+  if (handled !== 'ask' || inboxId === null) return handled === true
   try {
-    return (await engine.committer.inbox.find([message.delivery.inboxId])).size > 0
+    return (await instance.committer.inbox.find([inboxId])).size > 0
   } catch {
     return false // The commit looks again, with authority.
   }
 }
 
-const isOver = ({ stopping }: Engine, { delivery }: Message): boolean => stopping.aborted || delivery.partition.fenced
+const isOver = ({ stopping }: Instance, { partition }: Delivery): boolean => stopping.aborted || partition.fenced
 
-function failed(
-  engine: Engine,
-  message: Message,
-  tries: Tries,
-  { error, by, startedAtMs, durationMs }: Failure,
-): Tries {
-  const classification = by === 'handler' || endsItsConnection(error, tries) ? classifyThrown(error) : classify(error)
-  if (classification.kind === 'infrastructure') {
-    engine.tell?.({ kind: 'trouble', where: troubleWith(error), error })
-    return {
-      ...tries,
-      classification,
-      error,
-      infrastructureFailures: tries.infrastructureFailures + 1,
-    }
-  }
-  if (classification.kind === 'fenced' || classification.kind === 'not-started')
-    return { ...tries, classification, error }
-  const number = tries.count + 1
-  // First: whoever is told of it could change it.
-  const described = describeError(error)
-  const seen: Attempt = {
-    number,
-    startedAtMs,
-    durationMs,
-    ...described,
-  }
-  engine.tell?.({ kind: 'failed', attempt: number, error, ...about(message) })
-  return {
-    ...tries,
-    count: classification.kind === 'throttled' ? tries.count : number,
-    classification,
-    error,
-    described,
-    attempts: withAttempt(tries.attempts, seen, engine.limits.attemptsKept),
-    failingSinceMs: tries.failingSinceMs ?? engine.clock.monotonic(),
-    infrastructureFailures: 0,
-  }
+function decideNext(instance: Instance, { handler }: Delivery, state: AttemptState): AfterFailure {
+  const policy = { ...(handler?.retry ?? retryDefaults), onExhausted: handler?.onExhausted ?? 'skip' } as const
+  const nowMs = instance.clock.monotonic()
+  const { classification, failingSinceMs, previousDelayMs } = state
+  const attempts = classification.kind === 'infrastructure' ? state.infrastructureFailures : state.count
+  const failure = { classification, attempts, firstFailedAtMs: failingSinceMs ?? nowMs, previousDelayMs, nowMs }
+  return decide(failure, policy, instance.entropy.random)
 }
 
-/** A connection that is lost again and again at the statements of one unit, which is alone on it, is not lost by chance. */
-function endsItsConnection(error: unknown, { infrastructureFailures }: Tries): boolean {
-  return infrastructureFailures >= ownLossesMax && isFirebreakError(error) && error.detail['inUnit'] === true
-}
-
-function judge(engine: Engine, message: Message, tries: Tries): AfterFailure {
-  const policy = {
-    ...(message.handler?.retry ?? retryDefaults),
-    onExhausted: message.handler?.onExhausted ?? 'skip',
-  } as const
-  const nowMs = engine.clock.monotonic()
-  const failure = {
-    classification: tries.classification,
-    attempts: tries.classification.kind === 'infrastructure' ? tries.infrastructureFailures : tries.count,
-    firstFailedAtMs: tries.failingSinceMs ?? nowMs,
-    previousDelayMs: tries.previousDelayMs,
-    nowMs,
-  }
-  return decide(failure, policy, engine.entropy.random)
-}
-
-async function follow(
-  engine: Engine,
-  message: Message,
+async function applyDisposition(
+  instance: Instance,
+  delivery: Delivery,
   to: AfterFailure,
-  tries: Tries,
+  state: AttemptState,
 ): Promise<DeliveryEnd | 'again'> {
-  const { partition, parked } = message.delivery
+  const { partition, parked } = delivery
   switch (to.kind) {
     case 'retry':
-      await sleep(engine.clock, to.delayMs, partition.signal)
-      return isOver(engine, message) ? 'left' : 'again'
+      await sleep(instance.clock, to.delayMs, partition.signal)
+      return isOver(instance, delivery) ? 'left' : 'again'
     case 'park':
       // A parked record that was not even started is as it was.
-      if (parked !== null && tries.attempts === message.attempts)
+      if (parked !== null && state.attempts === parked.attempts)
         return { parkedUntilMs: to.dueAtMs, dateMs: parked.dueAtMs }
-      return end(settleParked(engine, message, to.dueAtMs, tries), (dateMs) => ({ parkedUntilMs: to.dueAtMs, dateMs }))
+      return end(settleParked(instance, delivery, to.dueAtMs, state), (dateMs) => ({
+        parkedUntilMs: to.dueAtMs,
+        dateMs,
+      }))
     case 'dead-letter':
-      return end(settleDead(engine, message, verdictOf(to, tries), tries), () => (to.hold ? 'held' : 'finished'))
+      return end(settleDead(instance, delivery, causeOf(to, state), state), () => (to.hold ? 'held' : 'finished'))
     case 'halt':
-      if (tries.classification.kind !== 'fenced') engine.halt(asError(tries.error))
+      if (state.classification.kind !== 'fenced') instance.halt(asError(state.error))
       return 'left'
   }
 }
 
-function verdictOf({ reason, hold }: AfterFailure & { readonly kind: 'dead-letter' }, tries: Tries): Verdict {
-  return { reason, hold, error: tries.error, described: tries.described ?? describeError(tries.error) }
+function causeOf({ reason, hold }: AfterFailure & { readonly kind: 'dead-letter' }, state: AttemptState): LetterCause {
+  return { reason, hold, error: state.error, described: state.described ?? describeError(state.error) }
 }
 
 // A settlement fails only when the record is no longer ours, or when nothing can be settled at all.

@@ -1,9 +1,10 @@
-import type { Engine } from '../instance/engine.ts'
-import { type Delivery, unread } from '../message/message.ts'
-import { type ClaimedPartition, type Lane, laneOf, type Waiting } from '../partition/partition.ts'
+import type { Backpressure } from '../instance/backpressure.ts'
+import type { Instance } from '../instance/instance.ts'
+import type { ClaimedPartition, Delivery, Lane } from '../partition/partition.ts'
+import { untried } from './attempt-state.ts'
 import type { DeliveryEnd } from './deliver.ts'
-import { settleParked } from './outcomes.ts'
 import type { Parking } from './parking.ts'
+import { settleParked } from './settlements.ts'
 
 /**
  * The lanes of live records: one after the other per key, as many keys at once as there are records.
@@ -13,36 +14,34 @@ import type { Parking } from './parking.ts'
  *    of it is finished and the log still has it.
  */
 export class Lanes {
-  readonly #engine: Engine
+  readonly #instance: Instance
   readonly #parking: Parking
   readonly #deliver: (delivery: Delivery) => Promise<DeliveryEnd>
-  readonly #onRoom: () => void
+  readonly #backpressure: Backpressure
   #stopped = false
-  /** Records in memory, over all partitions. */
-  held = 0
 
   constructor(deps: {
-    engine: Engine
+    instance: Instance
     parking: Parking
     deliver: (d: Delivery) => Promise<DeliveryEnd>
-    onRoom: () => void
+    backpressure: Backpressure
   }) {
-    this.#engine = deps.engine
+    this.#instance = deps.instance
     this.#parking = deps.parking
     this.#deliver = deps.deliver
-    this.#onRoom = deps.onRoom
+    this.#backpressure = deps.backpressure
   }
 
-  push(partition: ClaimedPartition, record: Waiting): void {
-    const id = laneOf(record.entry)
+  push(delivery: Delivery): void {
+    const { partition, lane: id } = delivery
     const running = partition.lanes.get(id)
     partition.held++
-    this.held++
+    this.#backpressure.added()
     if (running !== undefined) {
-      running.waiting.push(record)
+      running.waiting.push(delivery)
       return
     }
-    const lane = { id, waiting: [record] }
+    const lane = { id, waiting: [delivery] }
     partition.lanes.set(id, lane)
     void this.#run(partition, lane)
   }
@@ -60,8 +59,7 @@ export class Lanes {
   async #run(partition: ClaimedPartition, lane: Lane): Promise<void> {
     try {
       while (lane.waiting.length > 0 && !this.#stopped && !partition.fenced) {
-        const { entry, inboxId, handled } = lane.waiting.shift() as Waiting
-        const delivery = { partition, entry, lane: lane.id, inboxId, handled, parked: null }
+        const delivery = lane.waiting.shift() as Delivery
         if (partition.parked.has(lane.id)) await this.#parkBehind(delivery)
         else {
           partition.busy.add(lane.id)
@@ -70,7 +68,7 @@ export class Lanes {
         this.#dropped(partition, 1)
       }
     } catch (error) {
-      this.#engine.halt(error as Error)
+      this.#instance.halt(error as Error)
     }
     this.#dropped(partition, lane.waiting.length)
     partition.lanes.delete(lane.id)
@@ -89,7 +87,7 @@ export class Lanes {
     state.count++
     state.pending++
     try {
-      await settleParked(this.#engine, unread(delivery), null, { attempts: [], failingSinceMs: null })
+      await settleParked(this.#instance, delivery, null, untried)
     } catch (error) {
       state.count--
       if (!delivery.partition.fenced) throw error
@@ -103,7 +101,6 @@ export class Lanes {
 
   #dropped(partition: ClaimedPartition, count: number): void {
     partition.held -= count
-    this.held -= count
-    this.#onRoom()
+    this.#backpressure.removed(count)
   }
 }

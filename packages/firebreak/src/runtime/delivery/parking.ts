@@ -3,10 +3,9 @@ import { heldLanes } from '../../ledger/letters.ts'
 import { type ParkedDates, type ParkedRow, readLane, readLanes, waitOf } from '../../ledger/parked.ts'
 import { nextTurn } from '../../node/turn.ts'
 import { classify } from '../instance/decide.ts'
-import type { Engine } from '../instance/engine.ts'
+import type { Instance } from '../instance/instance.ts'
 import { inboxIdOf } from '../message/envelope-codec.ts'
-import type { Delivery } from '../message/message.ts'
-import type { ClaimedPartition, ParkedState } from '../partition/partition.ts'
+import { type ClaimedPartition, type Delivery, deliveryOf, type ParkedState } from '../partition/partition.ts'
 import type { DeliveryEnd, ParkedUntil } from './deliver.ts'
 
 const rowsPerRead = 64
@@ -24,7 +23,7 @@ const readAgainMs = 1000
  *    set meanwhile.
  */
 export class Parking {
-  readonly #engine: Engine
+  readonly #instance: Instance
   readonly #deliver: (delivery: Delivery) => Promise<DeliveryEnd>
   readonly #partitions = new Set<ClaimedPartition>()
   readonly #loading = new Map<ClaimedPartition, Load>()
@@ -33,8 +32,8 @@ export class Parking {
   #kicksSoon = false
   #stopped = false
 
-  constructor(engine: Engine, deliver: (delivery: Delivery) => Promise<DeliveryEnd>) {
-    this.#engine = engine
+  constructor(instance: Instance, deliver: (delivery: Delivery) => Promise<DeliveryEnd>) {
+    this.#instance = instance
     this.#deliver = deliver
   }
 
@@ -90,7 +89,7 @@ export class Parking {
     this.kick()
   }
 
-  /** Starts nothing more; what runs is waited for by whoever waits for `busy`. */
+  /** Starts nothing more; what runs ends by itself, and `busy` says when. */
   stop(): void {
     this.#stopped = true
     this.#timer?.cancel()
@@ -99,7 +98,7 @@ export class Parking {
   /** Starts the lanes that are due and arms the timer for the next one. */
   kick(): void {
     if (this.#stopped) return
-    const now = this.#engine.clock.monotonic()
+    const now = this.#instance.clock.monotonic()
     let earliest = Number.POSITIVE_INFINITY
     for (const partition of this.#partitions) {
       if (partition.parked.size === 0) continue
@@ -128,7 +127,7 @@ export class Parking {
     this.#timer = undefined
     this.#timerAtMs = atMs
     if (atMs === Number.POSITIVE_INFINITY) return
-    this.#timer = this.#engine.clock.schedule(atMs - now, () => {
+    this.#timer = this.#instance.clock.schedule(atMs - now, () => {
       this.#timerAtMs = Number.POSITIVE_INFINITY
       this.kick()
     })
@@ -152,7 +151,7 @@ export class Parking {
   async #loadOnce(partition: ClaimedPartition, load: Load): Promise<void> {
     load.again = false
     load.touched.clear()
-    const { database } = this.#engine
+    const { database } = this.#instance
     const rows = new Map((await readLanes(database, partition)).map((row) => [row.lane, row]))
     const held = new Set(await heldLanes(database, partition))
     for (const lane of new Set([...rows.keys(), ...held, ...partition.parked.keys()])) {
@@ -180,7 +179,7 @@ export class Parking {
     partition.busy.add(lane)
     this.#drain(partition, lane, state).then(
       () => partition.fenced || this.#kickSoon(),
-      (error) => this.#engine.halt(error),
+      (error) => this.#instance.halt(error),
     )
   }
 
@@ -203,7 +202,7 @@ export class Parking {
     const { landed } = state
     const rows = await this.#read(partition, lane, rowsMax)
     if (rows === undefined) {
-      state.headDueAtMs = this.#engine.clock.monotonic() + readAgainMs
+      state.headDueAtMs = this.#instance.clock.monotonic() + readAgainMs
       return false
     }
     if (rows.length === 0) {
@@ -220,16 +219,11 @@ export class Parking {
   async #handle(partition: ClaimedPartition, state: ParkedState, row: ParkedRow): Promise<boolean> {
     if (!this.#mayRun(partition)) return false
     this.#meet(state, row)
-    const nowMs = this.#engine.clock.monotonic()
+    const nowMs = this.#instance.clock.monotonic()
     if (state.headDueAtMs > nowMs) return false
-    const end = await this.#deliver({
-      partition,
-      entry: row.entry,
-      lane: row.lane,
-      inboxId: inboxIdOf(row.entry),
-      handled: 'ask',
-      parked: { ...row, owedAtMs: state.head?.owedAtMs ?? nowMs },
-    })
+    const parked = { ...row, owedAtMs: state.head?.owedAtMs ?? nowMs }
+    const known = { lane: row.lane, inboxId: inboxIdOf(row.entry), handled: 'ask', parked } as const
+    const end = await this.#deliver(deliveryOf(partition, row.entry, known))
     if (typeof end === 'object') {
       putOff(state, end)
       return false
@@ -244,7 +238,7 @@ export class Parking {
   #meet(state: ParkedState, dates: ParkedDates): void {
     const { dueAtMs } = dates
     if (dueAtMs !== null && state.head?.dateMs === dueAtMs) return
-    const { clock } = this.#engine
+    const { clock } = this.#instance
     const owedAtMs = clock.monotonic() + waitOf(dates, clock.now())
     // One without a date stands behind a hold that is over: what it waited for is gone.
     state.head = dueAtMs === null ? null : { dateMs: dueAtMs, owedAtMs }
@@ -253,10 +247,10 @@ export class Parking {
 
   async #read(partition: ClaimedPartition, lane: string, rowsMax: number): Promise<readonly ParkedRow[] | undefined> {
     try {
-      return await readLane(this.#engine.database, partition, lane, rowsMax)
+      return await readLane(this.#instance.database, partition, lane, rowsMax)
     } catch (error) {
-      if (classify(error).kind === 'halt') this.#engine.halt(error as Error)
-      this.#engine.tell?.({ kind: 'trouble', where: 'database', error })
+      if (classify(error).kind === 'halt') this.#instance.halt(error as Error)
+      this.#instance.emit({ kind: 'trouble', where: 'database', error })
       return undefined
     }
   }

@@ -1,10 +1,10 @@
 import { sleep } from '../../contracts/clock.ts'
 import { FirebreakError } from '../../contracts/errors.ts'
 import { chargesMax, noteSuspect } from '../../ledger/suspects.ts'
-import { bareUnit } from '../commit/unit.ts'
-import type { Engine } from '../instance/engine.ts'
-import type { Message } from '../message/message.ts'
-import { commitUntilDone } from './outcomes.ts'
+import { emptyUnit } from '../commit/unit.ts'
+import type { Instance } from '../instance/instance.ts'
+import type { Delivery } from '../partition/partition.ts'
+import { commitUntilDone } from './settlements.ts'
 import type { Party } from './unit-of-work.ts'
 
 /**
@@ -17,8 +17,8 @@ type Screening = 'trusted' | 'noted' | 'alone'
 const restMs = 5000
 
 /** **Errors** `FB_CRASH_SUSPECT` for a record that is guilty. */
-export function screen(message: Message): Screening {
-  const { partition, entry } = message.delivery
+export function screen(delivery: Delivery): Screening {
+  const { partition, entry } = delivery
   if (!partition.suspicious) return 'trusted'
   const suspect = partition.suspects.get(entry.offset)
   if (suspect !== undefined) {
@@ -34,7 +34,7 @@ export function screen(message: Message): Screening {
  * A charged record waits before it runs again. A process that is killed from outside dies meanwhile, and nobody is charged
  * with that; and between two deaths the others get on.
  */
-export async function rest({ clock, stopping }: Engine, { delivery: { partition, entry } }: Message): Promise<void> {
+export async function rest({ clock, stopping }: Instance, { partition, entry }: Delivery): Promise<void> {
   const suspect = partition.suspects.get(entry.offset)
   if (suspect === undefined || suspect.charges === 0 || suspect.rested) return
   partition.suspects.set(entry.offset, { ...suspect, rested: true })
@@ -42,12 +42,12 @@ export async function rest({ clock, stopping }: Engine, { delivery: { partition,
 }
 
 /** Written before it starts: afterwards there may be nobody to write it. */
-export async function note(engine: Engine, message: Message, alone: boolean): Promise<void> {
-  const { partition, entry } = message.delivery
+export async function note(instance: Instance, delivery: Delivery, alone: boolean): Promise<void> {
+  const { partition, entry } = delivery
   const known = partition.suspects.get(entry.offset) ?? { charges: 0, loaded: false, rested: false }
   const suspect = { ...known, position: entry.offset, alone }
   partition.suspects.set(entry.offset, suspect)
-  await commitUntilDone(engine, { ...bareUnit, partition, settle: (sql) => noteSuspect(sql, partition, suspect) })
+  await commitUntilDone(instance, { ...emptyUnit, partition, ledgerSql: (sql) => noteSuspect(sql, partition, suspect) })
 }
 
 /**
@@ -55,14 +55,14 @@ export async function note(engine: Engine, message: Message, alone: boolean): Pr
  * the next one starts. Returns why the attempt failed, or why this could not be written.
  */
 export async function survived(
-  engine: Engine,
-  message: Message,
+  instance: Instance,
+  delivery: Delivery,
   failure: { readonly error: unknown; readonly by: Party },
 ): Promise<{ readonly error: unknown; readonly by: Party }> {
-  const { partition, entry } = message.delivery
+  const { partition, entry } = delivery
   if (partition.fenced || partition.suspects.get(entry.offset)?.alone !== true) return failure
   try {
-    await note(engine, message, false)
+    await note(instance, delivery, false)
     return failure
   } catch (error) {
     return { error, by: 'engine' }

@@ -11,11 +11,11 @@ import type { Expiring } from '../../policy/deadline-watch.ts'
 import { AttemptCalls } from '../calls/attempt-calls.ts'
 import type { Unit, UnitOutcome } from '../commit/unit.ts'
 import { isInfrastructure } from '../instance/decide.ts'
-import type { Engine } from '../instance/engine.ts'
-import type { Message } from '../message/message.ts'
+import type { Instance } from '../instance/instance.ts'
 import { OutgoingEvents } from '../message/outgoing-events.ts'
+import type { Delivery } from '../partition/partition.ts'
 import { resultOf } from '../user-code/thenable.ts'
-import { about } from './outcomes.ts'
+import { about } from './about.ts'
 
 /** Who raised an error: the code of the user, or firebreak for this unit. */
 export type Party = 'handler' | 'engine'
@@ -30,7 +30,7 @@ export interface CommitFailure {
 
 /** What one attempt is about. */
 export interface AttemptSpec {
-  readonly message: Message
+  readonly delivery: Delivery
   readonly envelope: Envelope
   readonly attempt: number
   readonly handler: Handler
@@ -51,7 +51,7 @@ export interface AttemptSpec {
  *    commit that has taken effect that is told as well, whatever the handler does with the refusal.
  */
 export class UnitOfWork implements Expiring {
-  readonly #engine: Engine
+  readonly #engine: Instance
   readonly #spec: AttemptSpec
   readonly deadlineAtMs: number
   #mode: 'open' | 'committing' | 'committed' | 'failed' | 'ended' = 'open'
@@ -71,7 +71,7 @@ export class UnitOfWork implements Expiring {
   /** Set by whoever waits for the handler; called at most once. */
   onExpire: ((error: unknown) => void) | undefined
 
-  constructor(engine: Engine, spec: AttemptSpec) {
+  constructor(engine: Instance, spec: AttemptSpec) {
     this.#engine = engine
     this.#spec = spec
     this.deadlineAtMs = engine.clock.monotonic() + spec.handler.deadlineMs
@@ -82,7 +82,7 @@ export class UnitOfWork implements Expiring {
   }
 
   get key(): string | null {
-    return this.#spec.message.delivery.entry.key
+    return this.#spec.delivery.entry.key
   }
 
   get attempt(): number {
@@ -299,7 +299,7 @@ export class UnitOfWork implements Expiring {
     const tell = (): void => {
       if (this.outcome === 'duplicate' || this.lost !== undefined) return
       this.lost = error
-      this.#engine.tell?.({ kind: 'late-error', error, ...about(this.#spec.message) })
+      this.#engine.emit({ kind: 'late-error', error, ...about(this.#spec.delivery) })
     }
     if (this.#mode === 'committing' && this.#committing !== undefined) this.#committing.then(tell, () => undefined)
     else tell()

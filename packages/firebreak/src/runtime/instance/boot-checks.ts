@@ -3,7 +3,7 @@ import { FirebreakError } from '../../contracts/errors.ts'
 import { strangersIn, strangersInWords } from '../../contracts/group-ledger.ts'
 import type { GroupMember } from '../../contracts/log.ts'
 import { optionProblems } from '../../contracts/option.ts'
-import type { Engine } from './engine.ts'
+import type { Instance } from './instance.ts'
 import { type Limits, limitOptions } from './limits.ts'
 import { type RuntimeOptions, runtimeOptions, startProblems } from './runtime-options.ts'
 
@@ -37,17 +37,17 @@ export function bootProblems(options: RuntimeOptions, limits: Limits): readonly 
 }
 
 // The log notices only after a while that the member before us has died.
-const companyMaxMs = 30_000
+const othersMaxMs = 30_000
 const lookEveryMs = 500
 
-/** Who may not be in the group, and why, in words; undefined: nobody. */
-type Company = (members: readonly GroupMember[]) => string | undefined
+/** Which members may not be in the group, and why, in words; undefined: all may. */
+type MemberCheck = (members: readonly GroupMember[]) => string | undefined
 
 /**
  * Members of a group share one ledger: with one of its own, each would keep an inbox of its own, and what moves from one to the
- * other would take effect twice. A database that is not shared cannot be told of a second machine at all.
+ * other would take effect twice. A database that is not shared cannot know of a second machine at all.
  */
-function companyOf({ service, database, log, ledger }: Surroundings, self: number): Company {
+function memberCheckOf({ service, database, log, ledger }: Surroundings, self: number): MemberCheck {
   const shared = database.capabilities.shared || !log.capabilities.multiMachine
   return (members) => {
     if (!shared && members.length > self)
@@ -57,26 +57,26 @@ function companyOf({ service, database, log, ledger }: Surroundings, self: numbe
   }
 }
 
-type Surroundings = Pick<Engine, 'log' | 'service' | 'database' | 'ledger'>
+type Surroundings = Pick<Instance, 'log' | 'service' | 'database' | 'ledger'>
 
 /** **Errors** `FB_CONFIG` when the group keeps having members that it must not have beside this one. */
-export async function waitUntilAlone(engine: Surroundings & Pick<Engine, 'clock' | 'tell'>): Promise<void> {
-  const { log, service, clock } = engine
+export async function waitForOtherMembers(instance: Surroundings & Pick<Instance, 'clock' | 'emit'>): Promise<void> {
+  const { log, service, clock } = instance
   if (service.topics.length === 0) return
-  const company = companyOf(engine, 0)
-  const untilMs = clock.monotonic() + companyMaxMs
+  const problemsOf = memberCheckOf(instance, 0)
+  const untilMs = clock.monotonic() + othersMaxMs
   for (let looks = 1; ; looks++) {
-    const problems = company(await log.inspect().members(service.name))
+    const problems = problemsOf(await log.inspect().members(service.name))
     if (problems === undefined) return
     const error = new FirebreakError('FB_CONFIG', { problems })
-    if (looks === 1) engine.tell?.({ kind: 'trouble', where: 'log', error })
+    if (looks === 1) instance.emit({ kind: 'trouble', where: 'log', error })
     if (clock.monotonic() >= untilMs) throw error
     await sleep(clock, lookEveryMs)
   }
 }
 
 /** Partitions have come or gone: where others must not be in the group, it is the end. **Errors** `FB_CONFIG`. */
-export async function refuseCompany(engine: Surroundings): Promise<void> {
-  const problems = companyOf(engine, 1)(await engine.log.inspect().members(engine.service.name))
+export async function assertMembers(instance: Surroundings): Promise<void> {
+  const problems = memberCheckOf(instance, 1)(await instance.log.inspect().members(instance.service.name))
   if (problems !== undefined) throw new FirebreakError('FB_CONFIG', { problems })
 }

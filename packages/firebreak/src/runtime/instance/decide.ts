@@ -88,7 +88,7 @@ export const troubleWith = (error: unknown): 'log' | 'database' =>
 export type AfterFailure = Exclude<Disposition, { readonly kind: 'done' | 'duplicate' | 'skipped' }>
 
 /** What is known when an attempt has failed. */
-export interface Failure {
+export interface RetryInput {
   readonly classification: ErrorClassification
   /** Attempts that failed so far, this one included if it counts. */
   readonly attempts: number
@@ -106,7 +106,7 @@ const infrastructureRetry = {
 
 /** Pure: the same failure, policy and chance give the same disposition. */
 export function decide(
-  failure: Failure,
+  failure: RetryInput,
   policy: RetryPolicy & { onExhausted: 'skip' | 'hold' },
   random: () => number,
 ): AfterFailure {

@@ -1,6 +1,6 @@
 import type { Fact, FactListener, Observer, RaisedFact } from '../../contracts/journal.ts'
 import { textOf } from '../../contracts/text/text-of.ts'
-import { quietly } from '../user-code/quietly.ts'
+import { swallowErrors } from '../user-code/swallow-errors.ts'
 
 const messageMax = 1000
 
@@ -15,7 +15,7 @@ export interface Trouble {
  * Everybody who hears what happens in one instance, and what is remembered of it for its health.
  *
  * I1 Listeners are called one after the other, the observer first; none of them can fail an instance.
- * I2 One that is removed is not called any more, also not for the fact that is being told.
+ * I2 One that is removed is not called any more, also not for the fact that is being reported.
  */
 export class Facts {
   readonly #now: () => number
@@ -26,7 +26,7 @@ export class Facts {
 
   constructor(service: string, observe: Observer | undefined, now: () => number) {
     this.#now = now
-    this.#observe = observe === undefined ? undefined : quietly((fact) => observe(fact, service))
+    this.#observe = observe === undefined ? undefined : swallowErrors((fact) => observe(fact, service))
   }
 
   get phase(): 'new' | 'started' | 'stopped' | { readonly halted: Error } {
@@ -41,12 +41,12 @@ export class Facts {
   on<K extends Fact['kind']>(kind: K, listener: FactListener<K>): () => void {
     const listeners = this.#listeners.get(kind) ?? new Set()
     this.#listeners.set(kind, listeners)
-    const told = quietly(listener as (fact: Fact) => void)
-    listeners.add(told)
-    return () => void listeners.delete(told)
+    const heard = swallowErrors(listener as (fact: Fact) => void)
+    listeners.add(heard)
+    return () => void listeners.delete(heard)
   }
 
-  tell(raised: RaisedFact): void {
+  emit(raised: RaisedFact): void {
     const fact = withError(raised)
     this.#remember(fact)
     this.#observe?.(fact)

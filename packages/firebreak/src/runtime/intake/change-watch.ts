@@ -2,7 +2,9 @@ import type { Timer } from '../../contracts/clock.ts'
 import { isFirebreakError } from '../../contracts/errors.ts'
 import { readMoves } from '../../ledger/moves.ts'
 import { behind, readEpochs } from '../../ledger/partitions.ts'
-import type { Engine } from '../instance/engine.ts'
+import type { Parking } from '../delivery/parking.ts'
+import type { Instance } from '../instance/instance.ts'
+import type { Relay } from '../outbox/relay.ts'
 import type { ClaimedPartition } from '../partition/partition.ts'
 
 const busyMs = 20
@@ -10,16 +12,11 @@ const sharingMs = 50
 const seldomMs = 1000
 const compareEveryMs = 1000
 
-export interface ChangeEvents {
-  claims(): readonly ClaimedPartition[]
-  /** The number of the newest event that this instance knows of. */
-  seen(): number
-  /** Other instances put events into shards that this one holds: they wait for it alone. */
-  sharing(): boolean
-  /** Somebody else has put events into the outbox. */
-  onOutbox(): void
-  /** Somebody has decided on dead letters. */
-  onDesk(): Promise<void>
+/** The parts of the instance that learn of a change. */
+export interface ChangeTargets {
+  readonly consumer: { readonly claims: readonly ClaimedPartition[] }
+  readonly relay: Pick<Relay, 'seen' | 'sharing' | 'refill' | 'decided'>
+  readonly parking: Pick<Parking, 'reload'>
 }
 
 /**
@@ -30,21 +27,21 @@ export interface ChangeEvents {
  *    everything: what memory holds does not follow from it any more, so the instance halts, and starts from what is there.
  */
 export class ChangeWatch {
-  readonly #engine: Engine
-  readonly #events: ChangeEvents
+  readonly #instance: Instance
+  readonly #targets: ChangeTargets
   #timer: Timer | undefined
-  #desk = 0
+  #decisions = 0
   #compareAtMs = Number.NEGATIVE_INFINITY
   #waitMs = seldomMs
   #stopped = false
 
-  constructor(engine: Engine, events: ChangeEvents) {
-    this.#engine = engine
-    this.#events = events
+  constructor(instance: Instance, targets: ChangeTargets) {
+    this.#instance = instance
+    this.#targets = targets
   }
 
   async start(): Promise<void> {
-    this.#desk = (await readMoves(this.#engine.database)).desk
+    this.#decisions = (await readMoves(this.#instance.database)).desk
     this.#again()
   }
 
@@ -54,38 +51,40 @@ export class ChangeWatch {
   }
 
   #again(): void {
-    if (!this.#stopped) this.#timer = this.#engine.clock.schedule(this.#waitMs, () => void this.#look())
+    if (!this.#stopped) this.#timer = this.#instance.clock.schedule(this.#waitMs, () => void this.#look())
   }
 
   async #look(): Promise<void> {
     try {
       // Before the database is asked: what was committed up to here must be there.
-      const seen = this.#events.seen()
-      const { outbox, desk } = await readMoves(this.#engine.database)
+      const { relay, parking } = this.#targets
+      const { seen } = relay
+      const { outbox, desk: decisions } = await readMoves(this.#instance.database)
       if (outbox < seen) throw behind('outbox', seen, outbox)
-      if (desk < this.#desk) throw behind('decisions', this.#desk, desk)
+      if (decisions < this.#decisions) throw behind('decisions', this.#decisions, decisions)
       await this.#compareClaims()
-      const isNew = outbox > this.#events.seen()
-      this.#waitMs = isNew ? busyMs : Math.min(this.#events.sharing() ? sharingMs : seldomMs, this.#waitMs * 2)
-      if (isNew && !this.#stopped) this.#events.onOutbox()
-      if (desk !== this.#desk && !this.#stopped) {
-        await this.#events.onDesk()
-        this.#desk = desk
+      const isNew = outbox > relay.seen
+      this.#waitMs = isNew ? busyMs : Math.min(relay.sharing ? sharingMs : seldomMs, this.#waitMs * 2)
+      if (isNew && !this.#stopped) relay.refill()
+      if (decisions !== this.#decisions && !this.#stopped) {
+        await parking.reload()
+        await relay.decided()
+        this.#decisions = decisions
       }
     } catch (error) {
-      if (isFirebreakError(error, 'FB_DATABASE_BEHIND') && !this.#stopped) return this.#engine.halt(error)
+      if (isFirebreakError(error, 'FB_DATABASE_BEHIND') && !this.#stopped) return this.#instance.halt(error)
       this.#waitMs = seldomMs
-      if (!this.#stopped) this.#engine.tell?.({ kind: 'trouble', where: 'database', error })
+      if (!this.#stopped) this.#instance.emit({ kind: 'trouble', where: 'database', error })
     }
     this.#again()
   }
 
   /** A partition in which nothing happens would not notice by itself. A file is not replaced under a process. */
   async #compareClaims(): Promise<void> {
-    const { database, clock } = this.#engine
+    const { database, clock } = this.#instance
     if (!database.capabilities.shared || clock.monotonic() < this.#compareAtMs) return
     this.#compareAtMs = clock.monotonic() + compareEveryMs
-    const known = this.#events.claims().map((claimed) => ({ id: claimed.id, epoch: claimed.epoch }))
+    const known = this.#targets.consumer.claims.map((claimed) => ({ id: claimed.id, epoch: claimed.epoch }))
     if (known.length === 0) return
     const found = await readEpochs(database)
     for (const { id, epoch } of known) if ((found.get(id) ?? 0) < epoch) throw behind(id, epoch, found.get(id) ?? 0)

@@ -136,12 +136,12 @@ export class Publisher {
       causationId: cause?.causationId ?? null,
       traceparent: childTrace(cause?.traceparent ?? null, this.#entropy),
     })
-    // What the log would refuse must not get into the outbox: it would stand before its key for ever.
+    // What the log would refuse must not get into the outbox: it would stand before its key forever.
     const { topics } = this.#bytesMax
     const recordMax = topics.recordBytesMax(event.topic)
     if (value === null || value.length > recordMax / 2) {
       const bytes = recordSize({ key, value, headers })
-      // Somebody may have raised it: whoever comes later finds that out.
+      // It may have been raised: the next one finds that out.
       if (bytes > recordMax) topics.askAgain()
       this.#refuseAbove(recordMax, event, bytes)
     }

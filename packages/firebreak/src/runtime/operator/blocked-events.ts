@@ -2,6 +2,7 @@ import type { Sql } from '../../contracts/database.ts'
 import { FirebreakError } from '../../contracts/errors.ts'
 import type { LogRecord } from '../../contracts/log.ts'
 import { withHeaders } from '../../contracts/original.ts'
+import { inTransaction } from '../../contracts/sql/in-transaction.ts'
 import type { ServiceDefinition } from '../../define/service.ts'
 import {
   type BlockedAction,
@@ -95,15 +96,11 @@ async function act(
   if (found.state !== 'blocked') throw refused(found.state)
   const nowMs = deps.clock.now()
   const action: BlockedAction = { atMs: nowMs, action: state, by: by.by, note: by.note }
-  const [verdict] = await deps.database.commit([
-    async (sql) => {
-      if (!(await decideBlocked(sql, found, { state, action, nowMs })))
-        throw refused('being tried or decided right now')
-      await change(sql)
-      await moveDesk(sql)
-    },
-  ])
-  if (verdict?.ok === false) throw verdict.error
+  await inTransaction(deps.database, async (sql) => {
+    if (!(await decideBlocked(sql, found, { state, action, nowMs }))) throw refused('being tried or decided right now')
+    await change(sql)
+    await moveDesk(sql)
+  })
   deps.onChange()
 }
 

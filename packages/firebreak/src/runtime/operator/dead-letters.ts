@@ -6,6 +6,7 @@ import { FirebreakError } from '../../contracts/errors.ts'
 import type { AnyEvent } from '../../contracts/event.ts'
 import type { LogEntry } from '../../contracts/log.ts'
 import { withHeaders } from '../../contracts/original.ts'
+import { inTransaction } from '../../contracts/sql/in-transaction.ts'
 import type { ServiceDefinition } from '../../define/service.ts'
 import { moveAccounts } from '../../ledger/accounts.ts'
 import { inLedger } from '../../ledger/ledger-place.ts'
@@ -74,13 +75,10 @@ export function deadLetters(given: OperatorDeps): DeadLetters {
     action: (letter: DeadLetter) => Promise<(sql: Sql) => Promise<void>>,
   ): Promise<void> => {
     const change = await action(await get(id))
-    const [verdict] = await deps.database.commit([
-      async (sql) => {
-        await change(sql)
-        await moveDesk(sql)
-      },
-    ])
-    if (verdict?.ok === false) throw verdict.error
+    await inTransaction(deps.database, async (sql) => {
+      await change(sql)
+      await moveDesk(sql)
+    })
     deps.onChange()
   }
   return {
@@ -116,7 +114,7 @@ function replayed(deps: OperatorDeps, letter: DeadLetter, by: Decision): (sql: S
 /** Nobody would take it: it would be on its way forever, or be skipped. */
 function refuseUnhandled(service: ServiceDefinition, { entry, eventType }: DeadLetter): void {
   const handlers = [...service.handlers.values()].filter(({ event }) => event.topic === entry.topic)
-  // What could not be read has no type: whoever reads its topic may be able to by now.
+  // What could not be read has no type: a reader of its topic may be able to by now.
   const isHandled = eventType === null ? handlers.length > 0 : handlers.some(({ event }) => event.type === eventType)
   if (isHandled) return
   const issues = `${service.name} has no handler for it on topic ${entry.topic}`

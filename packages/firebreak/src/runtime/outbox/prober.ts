@@ -1,7 +1,7 @@
 import { beginTries, endTries, type Refusal } from '../../ledger/blocked-events.ts'
 import { type OutboxRow, readOutbox } from '../../ledger/outbox.ts'
-import { bareUnit } from '../commit/unit.ts'
-import type { Engine } from '../instance/engine.ts'
+import { emptyUnit } from '../commit/unit.ts'
+import type { Instance } from '../instance/instance.ts'
 import { describeError } from '../message/fingerprint.ts'
 import { recordSize } from '../message/record-size.ts'
 import { fateOf } from './append-fate.ts'
@@ -9,9 +9,9 @@ import type { BlockedLane } from './blocked-lanes.ts'
 import type { OutboxQueue } from './outbox-queue.ts'
 
 export interface ProberDeps {
-  readonly engine: Engine
+  readonly instance: Instance
   readonly queue: OutboxQueue
-  readonly maySend: () => boolean
+  readonly holdsLease: () => boolean
   /** The log has these, which were blocked. */
   readonly sent: (rows: readonly OutboxRow[]) => void
   /** The key may go on: what waits of it is to be read. */
@@ -32,7 +32,7 @@ export class Prober {
 
   /** **Errors** those that halt, and those of the database. */
   async probe(lanes: readonly BlockedLane[]): Promise<void> {
-    const { engine, queue, free } = this.#deps
+    const { instance, queue, free } = this.#deps
     try {
       const waiting = await this.#begin(lanes)
       const refusals: Refusal[] = []
@@ -44,27 +44,27 @@ export class Prober {
       if (outcome !== 'away') await Promise.all(hopeful.map((one) => this.#try(one, refusals)))
       await this.#end(waiting, refusals)
     } finally {
-      queue.blocked.tried(lanes, engine.clock.monotonic())
+      queue.blocked.tried(lanes, instance.clock.monotonic())
       for (const lane of lanes) if (!queue.blocked.has(lane.lane)) free(lane)
     }
   }
 
   #mayFit({ record }: OutboxRow): boolean {
-    const { topics } = this.#deps.engine
+    const { topics } = this.#deps.instance
     const fits = recordSize(record) <= topics.recordBytesMax(record.topic)
     if (!fits) topics.askAgain()
     return fits
   }
 
   async #begin(lanes: readonly BlockedLane[]): Promise<readonly Tried[]> {
-    const { engine, queue } = this.#deps
-    const { committer, clock, database } = engine
+    const { instance, queue } = this.#deps
+    const { committer, clock, database } = instance
     let still: ReadonlySet<number> = new Set()
     const seqs = lanes.map(({ seq }) => seq)
-    const settle = async (sql: Parameters<typeof beginTries>[0]): Promise<void> => {
+    const ledgerSql = async (sql: Parameters<typeof beginTries>[0]): Promise<void> => {
       still = await beginTries(sql, seqs, clock.now())
     }
-    await committer.commit({ ...bareUnit, settle })
+    await committer.commit({ ...emptyUnit, ledgerSql })
     const found: Tried[] = []
     for (const lane of lanes) {
       const [row] = still.has(lane.seq) ? await readOutbox(database, lane.shard, lane.seq - 1, 1) : []
@@ -76,12 +76,12 @@ export class Prober {
   }
 
   async #try({ lane, row }: Tried, refusals: Refusal[]): Promise<'gone' | 'refused' | 'away'> {
-    const { engine, queue, maySend, sent } = this.#deps
-    if (!maySend()) return 'away'
+    const { instance, queue, holdsLease, sent } = this.#deps
+    if (!holdsLease()) return 'away'
     // Until it is removed, a look at the outbox must not bring it.
     queue.remember(row.seq)
     try {
-      await engine.log.append([row.record])
+      await instance.log.append([row.record])
     } catch (error) {
       queue.forget(row.seq)
       const fate = fateOf(error)
@@ -96,11 +96,11 @@ export class Prober {
 
   /** People may decide again about what has not gone. */
   async #end(tried: readonly Tried[], refusals: readonly Refusal[]): Promise<void> {
-    const { engine, queue } = this.#deps
+    const { instance, queue } = this.#deps
     const known = new Map(refusals.map((one) => [one.row.seq, one]))
     const stuck = tried.filter(({ lane }) => queue.blocked.has(lane.lane))
     const ended = stuck.map(({ row }) => known.get(row.seq) ?? { row, errorClass: null, message: null })
-    await engine.committer.commit({ ...bareUnit, settle: (sql) => endTries(sql, ended) })
+    await instance.committer.commit({ ...emptyUnit, ledgerSql: (sql) => endTries(sql, ended) })
   }
 }
 

@@ -3,8 +3,8 @@ import { type LogRecord, storedOf } from '../../contracts/log.ts'
 import { insertBlocked, type Refusal } from '../../ledger/blocked-events.ts'
 import type { OutboxRow } from '../../ledger/outbox.ts'
 import { type Backoff, backoffMs } from '../../policy/definition/backoff.ts'
-import { bareUnit } from '../commit/unit.ts'
-import type { Engine } from '../instance/engine.ts'
+import { emptyUnit } from '../commit/unit.ts'
+import type { Instance } from '../instance/instance.ts'
 import { describeError } from '../message/fingerprint.ts'
 import { recordSize } from '../message/record-size.ts'
 import { fateOf } from './append-fate.ts'
@@ -16,10 +16,10 @@ const awayRetry: Backoff = { baseMs: 50, capMs: 2000, jitter: 'full' }
 const closedRetry: Backoff = { baseMs: 500, capMs: 30_000, jitter: 'equal' }
 
 export interface SenderDeps {
-  readonly engine: Engine
+  readonly instance: Instance
   readonly queue: OutboxQueue
   /** Asked before every append: a process that froze, or waited long for the log, may have lost its shards meanwhile. */
-  readonly maySend: () => boolean
+  readonly holdsLease: () => boolean
   /** The log has these; they are to be removed. */
   readonly sent: (rows: readonly OutboxRow[]) => void
 }
@@ -48,29 +48,29 @@ export class Sender {
 
   /** Until nothing is left, or the log takes nothing for this outlet. **Errors** those that halt. */
   async send(outlet: Outlet): Promise<void> {
-    const { engine, queue, maySend } = this.#deps
+    const { instance, queue, holdsLease } = this.#deps
     for (;;) {
       // For each call anew: an outlet with much to send is not a slow one.
-      outlet.move({ kind: 'begin', nowMs: engine.clock.monotonic() })
-      const rows = maySend() ? outlet.take(batchMax) : []
+      outlet.move({ kind: 'begin', nowMs: instance.clock.monotonic() })
+      const rows = holdsLease() ? outlet.take(batchMax) : []
       if (rows.length === 0) return outlet.move({ kind: 'end' })
       const left = await this.#settle(rows)
       // Those of keys that were blocked by the way are not given back (I1).
       outlet.giveBack(queue.withoutBlocked(left.rows))
       if (left.error !== undefined) return this.#rest(outlet, left.error)
-      if (outlet.failures > 0) queue.blocked.hurry(outlet.id, engine.clock.monotonic())
-      outlet.wentWell(engine.clock.monotonic())
+      if (outlet.failures > 0) queue.blocked.hurry(outlet.id, instance.clock.monotonic())
+      outlet.wentWell(instance.clock.monotonic())
     }
   }
 
   /** Appends them, in halves when one is refused. **Shape** what the log did not take, and why. */
   async #settle(rows: readonly OutboxRow[]): Promise<Rest> {
-    const { engine, maySend, sent } = this.#deps
+    const { instance, holdsLease, sent } = this.#deps
     if (rows.length === 0) return nothing
-    if (!maySend()) return { rows, error: undefined }
+    if (!holdsLease()) return { rows, error: undefined }
     let failure: unknown
     try {
-      await engine.log.append(rows.map((row): LogRecord => row.record))
+      await instance.log.append(rows.map((row): LogRecord => row.record))
       sent(rows)
       return nothing
     } catch (error) {
@@ -94,11 +94,11 @@ export class Sender {
 
   /** One of them is refused. Those that are known to be too large need not be asked for one by one. */
   async #sort(rows: readonly OutboxRow[], failure: unknown): Promise<Rest> {
-    const { queue, engine } = this.#deps
+    const { queue, instance } = this.#deps
     if (!isFirebreakError(failure, 'FB_RECORD_TOO_LARGE')) return this.#divide(rows)
-    const large = rows.filter(({ record }) => recordSize(record) > engine.topics.recordBytesMax(record.topic))
+    const large = rows.filter(({ record }) => recordSize(record) > instance.topics.recordBytesMax(record.topic))
     if (large.length === 0) return this.#divide(rows)
-    engine.topics.askAgain()
+    instance.topics.askAgain()
     await this.#block(large, failure)
     return this.#settle(queue.withoutBlocked(rows))
   }
@@ -113,25 +113,25 @@ export class Sender {
     return this.#settle(queue.withoutBlocked(later))
   }
 
-  /** The first of each key is refused; all of the key waits from here on, and somebody is told once. */
+  /** The first of each key is refused; all of the key waits from here on, and it is reported once. */
   async #block(rows: readonly OutboxRow[], error: unknown): Promise<Rest> {
-    const { engine, queue } = this.#deps
+    const { instance, queue } = this.#deps
     const refusals = queue.block(rows).map((row) => ({ row, error: this.#errorOf(row, error) }))
-    await recordBlocked(engine, refusals)
+    await recordBlocked(instance, refusals)
     return nothing
   }
 
   /** What is said of a bundle, said of one of its records. */
   #errorOf({ record }: OutboxRow, error: unknown): unknown {
-    const [limit, bytes] = [this.#deps.engine.topics.recordBytesMax(record.topic), recordSize(record)]
+    const [limit, bytes] = [this.#deps.instance.topics.recordBytesMax(record.topic), recordSize(record)]
     if (!isFirebreakError(error, 'FB_RECORD_TOO_LARGE') || bytes <= limit) return error
     return new FirebreakError('FB_RECORD_TOO_LARGE', { type: record.headers['ce_type'] ?? record.topic, bytes, limit })
   }
 
   #rest(outlet: Outlet, error: unknown): void {
-    const { clock, entropy, tell } = this.#deps.engine
+    const { clock, entropy, emit } = this.#deps.instance
     // Told once: it is tried until it works.
-    if (outlet.failures === 0) tell?.({ kind: 'trouble', where: 'relay', error })
+    if (outlet.failures === 0) emit({ kind: 'trouble', where: 'relay', error })
     const retry = fateOf(error) === 'closed' ? closedRetry : awayRetry
     const pauseMs = backoffMs(retry, ++outlet.failures, 0, entropy.random)
     outlet.move({ kind: 'fail', untilMs: clock.monotonic() + pauseMs })
@@ -139,19 +139,22 @@ export class Sender {
 }
 
 /** Keeps why they do not go. Where that fails they are refused once more, and kept then. */
-async function recordBlocked(engine: Engine, refused: readonly { row: OutboxRow; error: unknown }[]): Promise<void> {
-  const { committer, clock, tell } = engine
+async function recordBlocked(
+  instance: Instance,
+  refused: readonly { row: OutboxRow; error: unknown }[],
+): Promise<void> {
+  const { committer, clock, emit } = instance
   const refusals = refused.map(({ row, error }): Refusal => ({ row, ...describeError(error) }))
   try {
-    await committer.commit({ ...bareUnit, settle: (sql) => insertBlocked(sql, refusals, clock.now()) })
-  } catch (trouble) {
-    tell?.({ kind: 'trouble', where: 'database', error: trouble })
+    await committer.commit({ ...emptyUnit, ledgerSql: (sql) => insertBlocked(sql, refusals, clock.now()) })
+  } catch (failure) {
+    emit({ kind: 'trouble', where: 'database', error: failure })
     return
   }
-  if (tell === undefined) return
+  if (emit === undefined) return
   for (const { row, error } of refused) {
     const { topic, key, headers } = row.record
     const about = { topic, key, eventId: headers['ce_id'] ?? null, eventType: headers['ce_type'] ?? null }
-    tell({ kind: 'blocked', number: row.seq, ...about, error })
+    emit({ kind: 'blocked', number: row.seq, ...about, error })
   }
 }

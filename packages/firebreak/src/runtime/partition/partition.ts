@@ -1,25 +1,63 @@
+import type { Envelope } from '../../contracts/envelope.ts'
 import { FirebreakError } from '../../contracts/errors.ts'
 import { type LogEntry, type Partition, partitionId } from '../../contracts/log.ts'
+import type { Handler } from '../../define/handle.ts'
+import type { ParkedRow } from '../../ledger/parked.ts'
 import type { Claim } from '../../ledger/partitions.ts'
 import type { Suspect } from '../../ledger/suspects.ts'
 import { hexOf } from '../../node/digest.ts'
-import { IdHorizon } from './id-horizon.ts'
 import { indexable } from './indexable.ts'
+import { NewIdFilter } from './new-id-filter.ts'
 import { Offsets } from './offsets.ts'
 
-/** A record in memory, waiting in its lane. */
-export interface Waiting {
+/** One record offered to its service, from the log or from the parked table, and what could be read of it. */
+export interface Delivery {
+  readonly partition: ClaimedPartition
   readonly entry: LogEntry
+  readonly lane: string
   /** Null where the record carries no event id. */
   readonly inboxId: string | null
   /** The inbox knew its event when it was polled; `ask` when another copy was in memory at that time. */
   readonly handled: boolean | 'ask'
+  readonly parked: Parked | null
+  // From here on written by `decode` alone, before each attempt: as much as could be read, so that a dead letter says what it was.
+  envelope: Envelope | null
+  handler: Handler | null
+  payload: unknown
+  /** Why it cannot be handled at all. */
+  broken: unknown
+}
+
+/** A record from the parked table. */
+export interface Parked extends ParkedRow {
+  /** When its date had come, on the monotonic scale of this process. */
+  readonly owedAtMs: number
+}
+
+/** A delivery that nobody has looked into yet. */
+export function deliveryOf(
+  partition: ClaimedPartition,
+  entry: LogEntry,
+  { lane, inboxId, handled, parked }: Pick<Delivery, 'lane' | 'inboxId' | 'handled' | 'parked'>,
+): Delivery {
+  return {
+    partition,
+    entry,
+    lane,
+    inboxId,
+    handled,
+    parked,
+    envelope: null,
+    handler: null,
+    payload: undefined,
+    broken: undefined,
+  }
 }
 
 /** The sequential line of one key. Written by the consumer (push) and by its own runner (shift) alone. */
 export interface Lane {
   readonly id: string
-  readonly waiting: Waiting[]
+  readonly waiting: Delivery[]
 }
 
 /** A lane whose head waits in the database. */
@@ -54,7 +92,7 @@ export class ClaimedPartition implements Partition {
   readonly id: string
   readonly holder: string
   readonly offsets: Offsets
-  readonly horizon: IdHorizon
+  readonly newIds: NewIdFilter
   readonly lanes: Map<string, Lane> = new Map()
   readonly parked: Map<string, ParkedState> = new Map()
   readonly busy: Set<string> = new Set()
@@ -78,7 +116,7 @@ export class ClaimedPartition implements Partition {
     this.holder = claim.holder
     this.#epoch = claim.epoch
     this.offsets = new Offsets(claim.next, claim.above)
-    this.horizon = new IdHorizon(known.highestMarked)
+    this.newIds = new NewIdFilter(known.highestMarked)
     this.suspectWindow = known.window
     this.suspects = new Map(known.suspects.map((s) => [s.position, { ...s, loaded: true, rested: false }]))
   }

@@ -11,7 +11,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /**
  * Waits for a promise of any make. Its `then` is called once, and nothing that it resolves to is waited for: the language
- * goes round for ever with one that resolves to itself.
+ * goes round forever with one that resolves to itself.
  */
 export function settled(thenable: PromiseLike<unknown>): Promise<Settled> {
   return new Promise((resolve, reject) => {
@@ -19,7 +19,7 @@ export function settled(thenable: PromiseLike<unknown>): Promise<Settled> {
   })
 }
 
-/** What code of others resolves to. A promise of a promise is no result: whoever awaits it would go round forever. */
+/** What code of others resolves to. A promise of a promise is no result: awaiting it would go round forever. */
 export async function resultOf<T>(result: T | PromiseLike<T>): Promise<T> {
   if (!isThenable(result)) return result
   const { value } = await settled(result)

@@ -22,7 +22,7 @@ import {
   seal,
   wire,
 } from '../file/log-wire.ts'
-import type { LogLink } from './log-link.ts'
+import type { OwnerSession } from './owner-session.ts'
 
 export interface Appender {
   append(records: readonly LogRecord[]): Promise<readonly Position[]>
@@ -31,7 +31,7 @@ export interface Appender {
 }
 
 export interface AppenderOptions {
-  readonly link: LogLink
+  readonly session: OwnerSession
   readonly reader: LogReader
   readonly clock: Clock
   /** Identifies this client to the owners; 53 bits. */
@@ -62,7 +62,7 @@ export function createAppender(options: AppenderOptions): Appender {
 
 class BatchAppender implements Appender {
   readonly #options: AppenderOptions
-  readonly #link: LogLink
+  readonly #session: OwnerSession
   readonly #reader: LogReader
   readonly #queue: Batch[] = []
   #sending: Batch | undefined
@@ -74,20 +74,29 @@ class BatchAppender implements Appender {
   #inLine = 0
   #onChange: (() => void)[] = []
 
-  readonly #placeOf = ({ topic, key, original, partition }: LogRecord): Place | undefined => {
+  constructor(options: AppenderOptions) {
+    this.#options = options
+    this.#session = options.session
+    this.#reader = options.reader
+  }
+
+  #placeOf({ topic, key, original, partition }: LogRecord): Place | undefined {
     const places = this.#reader.topic(topic)
     if (partition !== undefined) return places[partition]
     return places[key === null ? this.#spread++ % places.length : partitionOfKey(original?.key ?? key, places.length)]
   }
-  readonly #changed = (): Promise<void> => new Promise((resolve) => void this.#onChange.push(resolve))
 
-  readonly #pump = (): void => {
+  #changed(): Promise<void> {
+    return new Promise((resolve) => void this.#onChange.push(resolve))
+  }
+
+  #pump(): void {
     const batch = this.#queue[0]
     if (this.#sending !== undefined || batch === undefined) return
     this.#queue.shift()
     this.#sending = batch
     this.#firstBytes = Math.min(batchBytesMax, Math.max(1024, batch.at))
-    const sent = this.#link.request((id) => {
+    const sent = this.#session.request((id) => {
       const frame = batch.bytes.subarray(0, batch.at)
       frame.writeDoubleLE(this.#options.producer, headBytes)
       frame.writeDoubleLE(this.#seq++, headBytes + 8)
@@ -114,17 +123,19 @@ class BatchAppender implements Appender {
       },
     )
   }
-  readonly #gather = (bytes: number): Batch => {
+
+  #gather(bytes: number): Batch {
     const last = this.#queue.at(-1)
     if (last !== undefined && last.at + bytes <= batchBytesMax) return last
     const size = Math.max(this.#firstBytes, headBytes + appendHeadBytes + bytes)
     const batch: Batch = { bytes: Buffer.allocUnsafe(size), at: headBytes + appendHeadBytes, places: [], calls: [] }
     this.#queue.push(batch)
     // What the same turn of the loop appends comes along.
-    if (this.#queue.length === 1 && this.#sending === undefined) queueMicrotask(this.#pump)
+    if (this.#queue.length === 1 && this.#sending === undefined) queueMicrotask(() => this.#pump())
     return batch
   }
-  readonly #enqueue = (records: readonly LogRecord[]): Promise<readonly Position[]> => {
+
+  #enqueue(records: readonly LogRecord[]): Promise<readonly Position[]> {
     for (const record of records) refuseUnreadable(record)
     const parts = records.map(partsOf)
     const bytes = checkSizes(records, parts, this.#options.recordBytesMax)
@@ -141,10 +152,12 @@ class BatchAppender implements Appender {
     this.#queuedBytes += batch.at - before
     return new Promise((resolve, reject) => void batch.calls.push({ from, resolve, reject }))
   }
-  readonly #unknown = (records: readonly LogRecord[]): LogRecord | undefined =>
-    records.find(({ topic, partition = 0 }) => this.#reader.topic(topic)[partition] === undefined)
 
-  readonly #prepare = async (records: readonly LogRecord[]): Promise<void> => {
+  #unknown(records: readonly LogRecord[]): LogRecord | undefined {
+    return records.find(({ topic, partition = 0 }) => this.#reader.topic(topic)[partition] === undefined)
+  }
+
+  async #prepare(records: readonly LogRecord[]): Promise<void> {
     while (this.#queuedBytes >= queuedBytesMax) await this.#changed()
     if (this.#unknown(records) === undefined) return
     this.#reader.reload()
@@ -154,16 +167,10 @@ class BatchAppender implements Appender {
     throw new FirebreakError('FB_TOPIC_UNKNOWN', { topic })
   }
 
-  // Both in one go: whoever appends next must not get in between.
-  readonly #leaveLine = (records: readonly LogRecord[]): Promise<readonly Position[]> => {
+  // Both in one go: the next append must not get in between.
+  #leaveLine(records: readonly LogRecord[]): Promise<readonly Position[]> {
     this.#inLine--
     return this.#enqueue(records)
-  }
-
-  constructor(options: AppenderOptions) {
-    this.#options = options
-    this.#link = options.link
-    this.#reader = options.reader
   }
 
   append(records: readonly LogRecord[]): Promise<readonly Position[]> {
@@ -193,6 +200,7 @@ class BatchAppender implements Appender {
     this.#line = turn.then(nothing, nothing)
     return result
   }
+
   async drained(): Promise<void> {
     while (this.#inLine > 0 || this.#sending !== undefined || this.#queue.length > 0)
       await (this.#inLine > 0 ? this.#line : this.#changed())

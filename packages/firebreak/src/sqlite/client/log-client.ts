@@ -17,7 +17,7 @@ import { frameType, jsonFrame, readJson, readOffsets, wire } from '../file/log-w
 import type { Assignment } from '../owner/log-groups.ts'
 import { type Appender, createAppender } from './log-appender.ts'
 import { createCursor, type MemberCursor } from './log-cursor.ts'
-import { createLink, type LinkOptions, type LogLink } from './log-link.ts'
+import { createSession, type OwnerSession, type SessionOptions } from './owner-session.ts'
 
 const recordBytesMax = 1024 * 1024
 
@@ -33,26 +33,26 @@ const capabilities: LogCapabilities = {
 }
 
 /** `sqliteLog` with everything that only tests turn. */
-export function createLogClient(options: LinkOptions): Log {
+export function createLogClient(options: SessionOptions): Log {
   return new LogClient(options)
 }
 
 class LogClient implements Log {
-  readonly #options: LinkOptions
+  readonly #options: SessionOptions
   readonly #cursors = new Map<string, MemberCursor>()
   readonly #joined = new Set<MemberCursor>()
   readonly #reader: LogReader
-  readonly #link: LogLink
+  readonly #session: OwnerSession
   readonly #appender: Appender
   readonly #producer: number
   #closing: Promise<void> | undefined
   readonly capabilities = capabilities
 
-  constructor(options: LinkOptions) {
+  constructor(options: SessionOptions) {
     this.#options = options
     this.#producer = Number.parseInt(options.entropy.hex(6), 16)
     this.#reader = createReader(options.path)
-    this.#link = createLink(options, {
+    this.#session = createSession(options, {
       rejoin: () => [...this.#joined].map((cursor) => cursor.joinFrame(0)),
       failed: (error) => {
         for (const cursor of this.#cursors.values()) cursor.failed(error)
@@ -61,7 +61,7 @@ class LogClient implements Log {
     })
     const { clock } = options
     const producer = this.#producer
-    this.#appender = createAppender({ link: this.#link, reader: this.#reader, clock, producer, recordBytesMax })
+    this.#appender = createAppender({ session: this.#session, reader: this.#reader, clock, producer, recordBytesMax })
   }
 
   #receive(frame: Buffer): void {
@@ -81,7 +81,7 @@ class LogClient implements Log {
   async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
     this.#check()
     refuseTopics(topics)
-    await this.#link.request((id) => jsonFrame(wire.ensureTopics, id, topics))
+    await this.#session.request((id) => jsonFrame(wire.ensureTopics, id, topics))
     this.#reader.reload()
   }
   async append(records: readonly LogRecord[]): Promise<readonly Position[]> {
@@ -100,11 +100,11 @@ class LogClient implements Log {
       this.#cursors.delete(name)
       this.#joined.delete(cursor)
     }
-    const [link, reader] = [this.#link, this.#reader]
-    const cursor = createCursor({ name, group, topics, from, ledger: ledger ?? null, link, reader, clock, onClose })
+    const [session, reader] = [this.#session, this.#reader]
+    const cursor = createCursor({ name, group, topics, from, ledger: ledger ?? null, session, reader, clock, onClose })
     this.#cursors.set(name, cursor)
     try {
-      await this.#link.request((id) => cursor.joinFrame(id))
+      await this.#session.request((id) => cursor.joinFrame(id))
     } catch (error) {
       onClose()
       throw error
@@ -123,7 +123,7 @@ class LogClient implements Log {
           .map((topic) => ({ ...topic, recordBytesMax })),
       groups: async () => reader.groups(),
       members: async (group) =>
-        readJson(await this.#link.request((id) => jsonFrame(wire.members, id, group))) as readonly GroupMember[],
+        readJson(await this.#session.request((id) => jsonFrame(wire.members, id, group))) as readonly GroupMember[],
       committed: async (group) => reader.committed(group),
       async read({ topic, partition, offset }, max) {
         if (reader.topic(topic)[partition] === undefined) reader.reload()
@@ -142,7 +142,7 @@ class LogClient implements Log {
       await this.#appender.drained()
       // First, so that the owner closes the last connection and the write-ahead log goes with it.
       this.#reader.close()
-      await this.#link.close(jsonFrame(wire.bye, 0, this.#producer))
+      await this.#session.close(jsonFrame(wire.bye, 0, this.#producer))
     })()
     return this.#closing
   }

@@ -19,7 +19,7 @@ import {
 import type { LogReader, Place } from '../file/log-reader.ts'
 import { jsonFrame, wire } from '../file/log-wire.ts'
 import type { Assignment } from '../owner/log-groups.ts'
-import type { LogLink } from './log-link.ts'
+import type { OwnerSession } from './owner-session.ts'
 
 export interface MemberCursor extends Cursor {
   readonly name: string
@@ -37,7 +37,7 @@ export interface CursorOptions {
   readonly topics: readonly string[]
   readonly from: StartFrom
   readonly ledger: string | null
-  readonly link: LogLink
+  readonly session: OwnerSession
   readonly reader: LogReader
   readonly clock: Clock
   onClose(): void
@@ -63,7 +63,7 @@ export function createCursor(options: CursorOptions): MemberCursor {
 class GroupCursor implements MemberCursor {
   readonly #options: CursorOptions
   readonly name: string
-  readonly #link: LogLink
+  readonly #session: OwnerSession
   readonly #reader: LogReader
   readonly #clock: Clock
   #view = new Map<number, Held>()
@@ -79,7 +79,15 @@ class GroupCursor implements MemberCursor {
   #turn = 0
   #wakeUp: (() => void) | undefined
 
-  readonly #adopt = (): void => {
+  constructor(options: CursorOptions) {
+    this.#options = options
+    this.name = options.name
+    this.#session = options.session
+    this.#reader = options.reader
+    this.#clock = options.clock
+  }
+
+  #adopt(): void {
     if (this.#pending === undefined) return
     const { partitions } = this.#pending
     this.#generation = this.#pending.generation
@@ -94,30 +102,34 @@ class GroupCursor implements MemberCursor {
     this.#view = next
     this.#changed = true
   }
-  readonly #show = (): void => {
+
+  #show(): void {
     if (!this.#changed) return
     this.#changed = false
     this.#visible = Object.freeze(
       [...this.#view.values()].map(({ place: { topic, partition } }) => ({ topic, partition })),
     )
   }
-  readonly #release = (): void => {
+
+  #release(): void {
     if (!this.#owesRelease) return
     this.#owesRelease = false
     this.#letGo = new Set()
-    this.#link
+    this.#session
       .request((id) => jsonFrame(wire.release, id, { member: this.name, generation: this.#generation }))
       .catch(() => undefined)
   }
-  readonly #readable = (): Held[] => {
+
+  #readable(): Held[] {
     const staying = this.#pending === undefined ? undefined : new Set(this.#pending.partitions.map(([id]) => id))
     return [...this.#view.values()].filter(
       ({ place, id, position, end }) => end > position && !this.#paused.has(id) && staying?.has(place.id) !== false,
     )
   }
-  readonly #readSome = (max: number): LogEntry[] => {
+
+  #readSome(max: number): LogEntry[] {
     const sources = this.#readable()
-    // The one that was second goes first next time: none waits behind the others for ever.
+    // The one that was second goes first next time: none waits behind the others forever.
     const start = this.#turn++ % Math.max(sources.length, 1)
     const order = [...sources.slice(start), ...sources.slice(0, start)]
     let entries: LogEntry[] = []
@@ -129,9 +141,10 @@ class GroupCursor implements MemberCursor {
     }
     return entries
   }
+
   /** Whether the time passed without anything else ending it. */
-  readonly #wait = (ms: number, signal: AbortSignal): Promise<boolean> =>
-    new Promise((resolve) => {
+  #wait(ms: number, signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
       const done = (late: boolean): void => {
         timer.cancel()
         signal.removeEventListener('abort', early)
@@ -143,10 +156,13 @@ class GroupCursor implements MemberCursor {
       signal.addEventListener('abort', early, { once: true })
       this.#wakeUp = early
     })
-  readonly #lookEverywhere = (): void => {
+  }
+
+  #lookEverywhere(): void {
     for (const held of this.#view.values()) held.end = Number.POSITIVE_INFINITY
   }
-  readonly #pollOnce = async ({ recordsMax, waitMs, signal }: PollLimit): Promise<readonly LogEntry[]> => {
+
+  async #pollOnce({ recordsMax, waitMs, signal }: PollLimit): Promise<readonly LogEntry[]> {
     let leftMs = waitMs
     if (onlyAdds(this.#pending, this.#view)) this.#adopt()
     for (;;) {
@@ -162,23 +178,16 @@ class GroupCursor implements MemberCursor {
       if (late) this.#lookEverywhere()
     }
   }
-  readonly #takeFailure = (): FirebreakError | undefined => {
+
+  #takeFailure(): FirebreakError | undefined {
     const found = this.#failure
     this.#failure = undefined
     return found
   }
 
-  constructor(options: CursorOptions) {
-    this.#options = options
-    this.name = options.name
-    this.#link = options.link
-    this.#reader = options.reader
-    this.#clock = options.clock
-  }
-
   async poll(limit: PollLimit): Promise<readonly LogEntry[]> {
     if (this.#closed) throw new FirebreakError('FB_CLOSED', { what: `cursor of ${this.#options.group}` })
-    this.#link.wake()
+    this.#session.wake()
     this.#release()
     try {
       return await this.#pollOnce(limit)
@@ -187,6 +196,7 @@ class GroupCursor implements MemberCursor {
       this.#show()
     }
   }
+
   async commit(next: readonly Position[]): Promise<void> {
     if (this.#closed) throw new FirebreakError('FB_CLOSED', { what: `cursor of ${this.#options.group}` })
     const positions = next.map((position) => {
@@ -196,29 +206,34 @@ class GroupCursor implements MemberCursor {
       return [id, position.offset]
     })
     if (positions.length > 0)
-      await this.#link.request((id) => jsonFrame(wire.commit, id, { member: this.name, positions }))
+      await this.#session.request((id) => jsonFrame(wire.commit, id, { member: this.name, positions }))
   }
+
   assignment(): readonly Partition[] {
     return this.#visible
   }
+
   pause(partitions: readonly Partition[]): void {
     this.#paused = new Set(partitions.map(partitionId))
     this.#wakeUp?.()
   }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#link.tell(jsonFrame(wire.leave, 0, { member: this.name }))
+    this.#session.send(jsonFrame(wire.leave, 0, { member: this.name }))
     this.#visible = []
     this.#options.onClose()
     this.#wakeUp?.()
   }
+
   joinFrame(id: number): Buffer {
     const { group, topics, from, ledger } = this.#options
     const holds = [...this.#view.keys(), ...this.#letGo]
     const generation = this.#generation
     return jsonFrame(wire.join, id, { group, member: this.name, topics, from, ledger, generation, holds })
   }
+
   assigned(assignment: Assignment): void {
     const same =
       assignment.partitions.length === this.#view.size && assignment.partitions.every(([id]) => this.#view.has(id))
@@ -232,6 +247,7 @@ class GroupCursor implements MemberCursor {
     }
     this.#wakeUp?.()
   }
+
   nudged(next: ReadonlyMap<number, number>): void {
     let grew = false
     for (const [id, end] of next) {
@@ -242,6 +258,7 @@ class GroupCursor implements MemberCursor {
     }
     if (grew) this.#wakeUp?.()
   }
+
   failed(error: FirebreakError): void {
     this.#failure = error
     this.#wakeUp?.()

@@ -44,7 +44,7 @@ const pragmaThatReads =
 const pragmaOnContent =
   /^pragma\s+(?:\w+\s*\.\s*)?(?:application_id|foreign_key_check|foreign_key_list|index_info|index_list|index_xinfo|integrity_check|quick_check|table_info|table_list|table_xinfo|user_version)\b/i
 
-/** A connection outlives the unit: what it were told, the next would find. */
+/** A connection outlives the unit: what is set on it, the next would find. */
 function changeOfConnection(code: string): string | undefined {
   const [word] = connectionWords.exec(code) ?? []
   if (word === undefined || pragmaThatReads.test(code) || pragmaOnContent.test(code)) return undefined

@@ -38,7 +38,7 @@ export class LogAges {
     store.runMs = Math.max(Number(run?.['value'] ?? 0), this.#marks.at(-1)?.runMs ?? 0)
   }
 
-  /** Time goes on. `nowMs` is on the monotonic scale of whoever calls, always the same one. */
+  /** Time goes on. `nowMs` is on the monotonic scale of the caller, always the same one. */
   tick(nowMs: number): void {
     this.#store.runMs += Math.max(0, Math.floor(nowMs - (this.#atMs ?? nowMs)))
     this.#atMs = nowMs
@@ -69,8 +69,8 @@ export class LogAges {
   }
 
   #write(made: readonly Mark[], dropped: readonly Mark[]): void {
-    const { db, transaction } = this.#store
-    transaction(() => {
+    const { db } = this.#store
+    this.#store.transaction(() => {
       db.exec('CREATE TABLE IF NOT EXISTS ages (run_ms INTEGER PRIMARY KEY, nexts TEXT NOT NULL)')
       for (const { runMs } of dropped) db.prepare('DELETE FROM ages WHERE run_ms = ?').run(runMs)
       for (const { runMs, nexts } of made) db.prepare(insertMark).run(runMs, JSON.stringify([...nexts]))
@@ -83,7 +83,7 @@ const insertMark = 'INSERT OR REPLACE INTO ages VALUES (?, ?)'
 const setRun = "INSERT INTO meta VALUES ('run_ms', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 /**
- * Leaves out marks whose neighbours are close to each other for their age, so that what they told of is taken for a little
+ * Leaves out marks whose neighbours are close to each other for their age, so that what lies between them is taken for a little
  * younger, and those behind the first one that is older than anything is kept.
  */
 function thinned(marks: readonly Mark[], runMs: number, retentionMaxMs: number): readonly Mark[] {

@@ -32,11 +32,11 @@ function acknowledged(database: string): number | undefined {
 
 /** **Errors** `FB_LOG_CORRUPT` where the log holds fewer than it has acknowledged. `held` is asked after the number was read. */
 export function refuseLost(database: string, held: () => number): void {
-  const told = acknowledged(database)
-  if (told === undefined) return
+  const known = acknowledged(database)
+  if (known === undefined) return
   const found = held()
-  if (found >= told) return
-  const reason = `${told - found} of the ${told} records that it has acknowledged are gone from its end; where that is accepted, delete ${endPath(database)}`
+  if (found >= known) return
+  const reason = `${known - found} of the ${known} records that it has acknowledged are gone from its end; where that is accepted, delete ${endPath(database)}`
   throw new FirebreakError('FB_LOG_CORRUPT', { path: database, reason })
 }
 

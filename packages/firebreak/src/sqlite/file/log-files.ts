@@ -9,7 +9,7 @@ import { asLogError } from './log-errors.ts'
 /** Where the parts of one log live; plain values, so that they can be sent to the owner's thread. */
 export interface LogFiles {
   readonly database: string
-  /** A tiny SQLite file; whoever holds its exclusive lock owns the log. The system drops the lock when a process dies. */
+  /** A tiny SQLite file; the holder of its exclusive lock owns the log. The system drops the lock when a process dies. */
   readonly lock: string
   readonly socket: string
 }

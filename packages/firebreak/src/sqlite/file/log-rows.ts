@@ -106,9 +106,8 @@ export class RowReader {
   }
 
   read(from: number, max: number): LogEntry[] {
-    // Arrays, by `setReturnArrays`, of which the types of Node know nothing.
-    const found: unknown = this.#range.all(from, max)
-    const rows = found as Row[]
+    const found: readonly unknown[] = this.#range.all(from, max)
+    const rows = found as readonly Row[]
     const first = rows[0]?.[0] ?? from
     if (first > from) this.#refuseHole(from)
     let expected = first

@@ -14,16 +14,9 @@ import type { TopicSpec } from '../../contracts/log.ts'
 import { fileIsGone, fileWatch } from '../../node/file-watch.ts'
 import { type EndMark, openEndMark, refuseLost } from './log-end.ts'
 import { prepareInsert, pushRow, rowsPerInsert, rowValues } from './log-rows.ts'
-import { type LogDurability, recordsTable } from './log-schema.ts'
-import {
-  committedCrc,
-  finite,
-  type PartitionRow,
-  partitionCrc,
-  readCommitted,
-  readPartitions,
-  topicCrc,
-} from './log-tables.ts'
+import type { LogDurability } from './log-schema.ts'
+import { committedCrc, type PartitionRow, partitionCrc, readCommitted, readPartitions } from './log-tables.ts'
+import { createTopic, isMissing } from './log-topics.ts'
 import { appendHeadBytes, headBytes, recordHeadBytes } from './log-wire.ts'
 
 export interface StoredPartition {
@@ -75,8 +68,6 @@ interface Producer {
   firsts: ReadonlyMap<number, number>
 }
 
-const daysMs = 86_400_000
-
 /** The store in a file; `path` is where it was opened. **Errors** `FB_LOG_CORRUPT` */
 export function openStore(db: DatabaseSync, path: string, durability: LogDurability): LogStore {
   return new Store(db, path, durability)
@@ -95,12 +86,47 @@ class Store implements LogStore {
   /** Memory is behind what went into the file that is gone. */
   #isGone = false
 
-  readonly #adopt = (row: PartitionRow): void => {
+  constructor(db: DatabaseSync, path: string, durability: LogDurability) {
+    this.db = db
+    this.#path = path
+    this.#statements = prepare(db)
+    for (const row of readPartitions(db, path)) this.#adopt(row)
+    // Behind the first read, which makes the files beside it.
+    this.#isThere = fileWatch(path)
+    refuseLost(path, () => this.#held())
+    // Of commits that are not flushed a power cut may leave less than was counted.
+    if (durability === 'full') this.#end = openEndMark(path)
+  }
+
+  #adopt(row: PartitionRow): void {
     const found = openPartition(this.db, row)
     this.partitions.set(found.id, found)
     this.#byTopic.set(found.topic, [...(this.#byTopic.get(found.topic) ?? []), found.id])
   }
-  readonly transaction = <T>(change: () => T): T => {
+
+  #producerOf(id: number): Producer {
+    let found = this.#producers.get(id)
+    if (found === undefined) {
+      const row = this.#statements.producer.get(id)
+      const pairs = JSON.parse(String(row?.['positions'] ?? '[]')) as [number, number][]
+      found = { seq: Number(row?.['seq'] ?? -1), firsts: new Map(pairs) }
+      this.#producers.set(id, found)
+    }
+    return found
+  }
+
+  /** All records that were ever appended. */
+  #held(): number {
+    let held = 0
+    for (const { next } of this.partitions.values()) held += next
+    return held
+  }
+
+  #refuseWhenGone(): void {
+    if (this.#isGone) throw new FirebreakError('FB_LOG_CORRUPT', { path: this.#path, reason: fileIsGone })
+  }
+
+  transaction<T>(change: () => T): T {
     this.#refuseWhenGone()
     this.#statements.begin.run()
     try {
@@ -115,40 +141,11 @@ class Store implements LogStore {
       throw error
     }
   }
-  readonly #producerOf = (id: number): Producer => {
-    let found = this.#producers.get(id)
-    if (found === undefined) {
-      const row = this.#statements.producer.get(id)
-      const pairs = JSON.parse(String(row?.['positions'] ?? '[]')) as [number, number][]
-      found = { seq: Number(row?.['seq'] ?? -1), firsts: new Map(pairs) }
-      this.#producers.set(id, found)
-    }
-    return found
-  }
-  constructor(db: DatabaseSync, path: string, durability: LogDurability) {
-    this.db = db
-    this.#path = path
-    this.#statements = prepare(db)
-    for (const row of readPartitions(db, path)) this.#adopt(row)
-    // Behind the first read, which makes the files beside it.
-    this.#isThere = fileWatch(path)
-    refuseLost(path, () => this.#held())
-    // Of commits that are not flushed a power cut may leave less than was counted.
-    if (durability === 'full') this.#end = openEndMark(path)
+
+  topicPartitions(topic: string): readonly number[] {
+    return this.#byTopic.get(topic) ?? []
   }
 
-  /** All records that were ever appended. */
-  #held(): number {
-    let held = 0
-    for (const { next } of this.partitions.values()) held += next
-    return held
-  }
-
-  #refuseWhenGone(): void {
-    if (this.#isGone) throw new FirebreakError('FB_LOG_CORRUPT', { path: this.#path, reason: fileIsGone })
-  }
-
-  readonly topicPartitions = (topic: string): readonly number[] => this.#byTopic.get(topic) ?? []
   ensureTopics(topics: readonly TopicSpec[]): boolean {
     const wanted = topics.filter((topic) => isMissing(topic, this.#byTopic.get(topic.name)?.length))
     if (wanted.length === 0) return false
@@ -158,6 +155,7 @@ class Store implements LogStore {
     for (const row of readPartitions(this.db, this.#path)) if (!this.partitions.has(row.id)) this.#adopt(row)
     return true
   }
+
   // Halving works because times hardly ever go back; where they do, it ends at one of the places that fit.
   firstAt(partition: number, atMs: number): number {
     const after = this.db.prepare(
@@ -172,6 +170,7 @@ class Store implements LogStore {
     }
     return Number(after.get(low)?.['offset'] ?? low)
   }
+
   write(appends: readonly Buffer[], positions: readonly GroupPosition[]): readonly ReadonlyMap<number, number>[] {
     const before = new Map<StoredPartition, { next: number; bytes: number }>()
     try {
@@ -204,6 +203,7 @@ class Store implements LogStore {
       throw error
     }
   }
+
   committed(group: string): Map<number, number> {
     const positions = new Map<number, number>()
     for (const { topic, partition, offset } of readCommitted(this.db, this.#path, group)) {
@@ -212,15 +212,18 @@ class Store implements LogStore {
     }
     return positions
   }
+
   setCounts(partition: StoredPartition, { floor, bytes }: { readonly floor: number; readonly bytes: number }): void {
     const { id, topicId: topic, checkedFrom } = partition
     const crc = partitionCrc({ id, topic, partition: partition.partition, floor, bytes, checkedFrom })
     this.#statements.setCounts.run(floor, bytes, crc, id)
   }
+
   forgetProducer(producer: number): void {
     this.#producers.delete(producer)
     this.#statements.dropProducer.run(producer)
   }
+
   close(): void {
     this.#end?.close()
     this.db.close()
@@ -262,34 +265,6 @@ function openPartition(db: DatabaseSync, row: PartitionRow): StoredPartition {
     next: Math.max(floor, last === null ? 0 : Number(last) + 1),
     floor,
     bytes,
-  }
-}
-
-function isMissing(topic: TopicSpec, found: number | undefined): boolean {
-  if (found === undefined) return true
-  if (topic.partitions !== undefined && topic.partitions > found) {
-    throw new FirebreakError('FB_TOPIC_MISMATCH', { topic: topic.name, found, expected: topic.partitions })
-  }
-  return false
-}
-
-function createTopic(db: DatabaseSync, topic: TopicSpec): void {
-  const { name, partitions = 6, retentionMs = 7 * daysMs, retentionBytes = Number.POSITIVE_INFINITY } = topic
-  const made = db
-    .prepare(
-      'INSERT INTO topics (name, partitions, retention_ms, retention_bytes) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
-    )
-    .run(name, partitions, finite(retentionMs), finite(retentionBytes))
-  if (made.changes === 0) return
-  const topicId = Number(made.lastInsertRowid)
-  const crc = topicCrc(topicId, { name, partitions, retentionMs, retentionBytes })
-  db.prepare('UPDATE topics SET crc = ? WHERE id = ?').run(crc, topicId)
-  const addPartition = db.prepare('INSERT INTO partitions (topic, partition) VALUES (?, ?)')
-  const seal = db.prepare('UPDATE partitions SET crc = ? WHERE id = ?')
-  for (let partition = 0; partition < partitions; partition++) {
-    const id = Number(addPartition.run(topicId, partition).lastInsertRowid)
-    seal.run(partitionCrc({ id, topic: topicId, partition, floor: 0, bytes: 0, checkedFrom: 0 }), id)
-    db.exec(recordsTable(id))
   }
 }
 

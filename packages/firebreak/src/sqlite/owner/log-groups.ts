@@ -3,7 +3,8 @@
  * matters when the owner dies, because members come back with what they hold.
  *
  * I1 A partition has one holder at most. It is granted only after its last holder released it, left or died.
- * I2 A member drops a partition in two steps: it is told (assign), and it lets go when its caller polls again (release).
+ * I2 A member drops a partition in two steps: it gets an assignment without it, and it lets go when its caller polls again
+ *    (release).
  * I3 A release counts only if the member had seen that very drop: a drop that was taken back in between stays taken back.
  * I4 After a takeover nothing is granted, only claimed, until every partition is claimed or the settling time is over.
  */
@@ -17,11 +18,11 @@ export interface GroupMember {
   readonly topics: ReadonlySet<string>
   /** Partitions it may read and commit. */
   readonly holds: Set<number>
-  /** The generation in which it was told to let go of a partition. */
+  /** The generation of the assignment that took a partition away. */
   readonly dropped: Map<number, number>
-  /** What it was told last. */
-  told: string
-  tell(assignment: Assignment): void
+  /** The partitions of the last assignment it was sent. */
+  lastAssigned: string
+  assign(assignment: Assignment): void
 }
 
 export interface Assignment {
@@ -39,7 +40,7 @@ export interface Claim {
 
 export interface Groups {
   join(member: GroupMember, claim: Claim): void
-  /** The member has acted on everything it was told up to `generation`. */
+  /** The member has acted on every assignment up to `generation`. */
   release(member: GroupMember, generation: number): void
   leave(member: GroupMember): void
   holds(member: GroupMember, partition: number): boolean
@@ -72,7 +73,12 @@ class Coordinator implements Groups {
   readonly #groups = new Map<string, Group>()
   #settled: boolean
 
-  readonly #groupOf = (name: string): Group => {
+  constructor(store: GroupsStore, startsSettled: boolean) {
+    this.#store = store
+    this.#settled = startsSettled
+  }
+
+  #groupOf(name: string): Group {
     let group = this.#groups.get(name)
     if (group === undefined) {
       const committed = this.#store.committed(name)
@@ -81,14 +87,15 @@ class Coordinator implements Groups {
     }
     return group
   }
-  readonly #balance = (group: Group): void => {
+
+  #balance(group: Group): void {
     const partitions = partitionsOf(group, this.#store)
     if (!this.#settled && partitions.some((partition) => !group.holders.has(partition))) {
-      for (const member of group.members) tell(group, member)
+      for (const member of group.members) assignTo(group, member)
       return
     }
     const claimants = [...group.members].map((member) => {
-      const wanted = new Set([...member.topics].flatMap(this.#store.topicPartitions))
+      const wanted = new Set([...member.topics].flatMap((topic) => this.#store.topicPartitions(topic)))
       return { member, wants: (partition: number) => wanted.has(partition) }
     })
     group.generation++
@@ -104,17 +111,13 @@ class Coordinator implements Groups {
         if (!share.has(held) && !member.dropped.has(held)) member.dropped.set(held, group.generation)
       }
     }
-    for (const member of group.members) tell(group, member)
+    for (const member of group.members) assignTo(group, member)
   }
-  readonly #letGo = (group: Group, member: GroupMember, partition: number): void => {
+
+  #letGo(group: Group, member: GroupMember, partition: number): void {
     member.holds.delete(partition)
     member.dropped.delete(partition)
     if (group.holders.get(partition) === member) group.holders.delete(partition)
-  }
-
-  constructor(store: GroupsStore, startsSettled: boolean) {
-    this.#store = store
-    this.#settled = startsSettled
   }
 
   join(member: GroupMember, claim: Claim): void {
@@ -131,27 +134,33 @@ class Coordinator implements Groups {
     }
     this.#balance(group)
   }
+
   release(member: GroupMember, generation: number): void {
     const group = this.#groupOf(member.group)
     const done = [...member.dropped].filter(([, droppedIn]) => droppedIn <= generation)
     for (const [partition] of done) this.#letGo(group, member, partition)
     if (done.length > 0) this.#balance(group)
   }
+
   leave(member: GroupMember): void {
     const group = this.#groupOf(member.group)
     if (!group.members.delete(member)) return
     for (const partition of [...member.holds]) this.#letGo(group, member, partition)
     this.#balance(group)
   }
+
   holds(member: GroupMember, partition: number): boolean {
     return this.#groupOf(member.group).holders.get(partition) === member
   }
+
   committed(group: string): Map<number, number> {
     return this.#groupOf(group).committed
   }
+
   members(group: string): readonly MemberInfo[] {
     return [...(this.#groups.get(group)?.members ?? [])].map(({ name: id, ledger }) => ({ id, ledger }))
   }
+
   settle(): void {
     if (this.#settled) return
     this.#settled = true
@@ -161,15 +170,15 @@ class Coordinator implements Groups {
 
 function partitionsOf(group: Group, store: GroupsStore): number[] {
   const topics = new Set([...group.members].flatMap((member) => [...member.topics]))
-  return [...topics].flatMap(store.topicPartitions)
+  return [...topics].flatMap((topic) => store.topicPartitions(topic))
 }
 
-function tell(group: Group, member: GroupMember): void {
+function assignTo(group: Group, member: GroupMember): void {
   const partitions = [...member.holds]
     .filter((partition) => !member.dropped.has(partition))
     .map((partition) => [partition, group.committed.get(partition) ?? -1] as const)
-  const told = partitions.map(([partition]) => partition).join()
-  if (told === member.told) return
-  member.told = told
-  member.tell({ group: member.group, member: member.name, generation: group.generation, partitions })
+  const assigned = partitions.map(([partition]) => partition).join()
+  if (assigned === member.lastAssigned) return
+  member.lastAssigned = assigned
+  member.assign({ group: member.group, member: member.name, generation: group.generation, partitions })
 }

@@ -11,7 +11,8 @@ import { type LogFiles, nameSocket } from '../file/log-files.ts'
 import { type LogDurability, openWriter } from '../file/log-schema.ts'
 import { openStore } from '../file/log-store.ts'
 import { createSplitter } from '../file/log-wire.ts'
-import { type Connection, createOwner, type LogOwner } from './log-owner.ts'
+import { createOwner, type LogOwner } from './log-owner.ts'
+import type { Connection } from './owner-client.ts'
 
 export interface OwnerThreadData {
   readonly files: LogFiles
@@ -81,7 +82,7 @@ async function start(): Promise<void> {
 }
 
 /**
- * Producers that never said goodbye; nobody resends a batch after a day in which the log was at work. What is later than now is
+ * Producers that never took their leave; nobody resends a batch after a day in which the log was at work. What is later than now is
  * a date of an older version.
  */
 function forgetProducers(db: DatabaseSync): void {

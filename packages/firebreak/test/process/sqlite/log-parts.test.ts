@@ -57,9 +57,9 @@ function member(name: string): GroupMember & { heard: { generation: number; part
     topics: new Set(['t']),
     holds: new Set(),
     dropped: new Map(),
-    told: 'nothing',
+    lastAssigned: 'nothing',
     heard,
-    tell: ({ generation, partitions }) => heard.push({ generation, partitions: partitions.map(([id]) => id) }),
+    assign: ({ generation, partitions }) => heard.push({ generation, partitions: partitions.map(([id]) => id) }),
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Database, Sql } from '../../../src/contracts/database.ts'
 import type { Committer } from '../../../src/runtime/commit/committer.ts'
-import { bareUnit, type Unit } from '../../../src/runtime/commit/unit.ts'
+import { emptyUnit, type Unit } from '../../../src/runtime/commit/unit.ts'
 import { committerOn, isFailed } from '../../commit-scene.ts'
 import { PostgresScene } from './scene.ts'
 
@@ -12,7 +12,7 @@ const probe = `INSERT INTO public.seen SELECT $1, ${session}`
 const add = 'INSERT INTO seen (k) VALUES ($1)'
 
 const unit = (id: string, body: (sql: Sql) => Promise<unknown>): Unit => ({
-  ...bareUnit,
+  ...emptyUnit,
   inboxId: id,
   body: async (sql) => void (await body(sql)),
 })

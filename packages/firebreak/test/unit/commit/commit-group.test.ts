@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Sql } from '../../../src/contracts/database.ts'
 import { type Claim, claimPartition } from '../../../src/ledger/partitions.ts'
 import { CommitGroup } from '../../../src/runtime/commit/commit-group.ts'
-import { bareUnit } from '../../../src/runtime/commit/unit.ts'
+import { emptyUnit } from '../../../src/runtime/commit/unit.ts'
 import { ClaimedPartition } from '../../../src/runtime/partition/partition.ts'
 import { sqliteDatabase } from '../../../src/sqlite/database/sqlite-database.ts'
 import { gate, rejectsWithCode } from '../../../src/testing/conformance/database-scene.ts'
@@ -37,7 +37,7 @@ test('the end of a group that is out of time leaves positions in memory alone, a
     throw new Error('no')
   }
   const units = [fails, async () => {}].map((body, position) => {
-    return { ...bareUnit, partition, position, inboxId: `id-${position}`, delta: { done: 1 }, body }
+    return { ...emptyUnit, partition, position, inboxId: `id-${position}`, delta: { done: 1 }, body }
   })
   const group = new CommitGroup(units, { inbox, time: { now: async () => 0 }, nowMs: 0, inLedger })
   const committing = database.commit(group.sqlUnits)

@@ -5,7 +5,7 @@ import { errorMessage, FirebreakError, permanent } from '../../../src/contracts/
 import type { LogEntry } from '../../../src/contracts/log.ts'
 import { openLedger } from '../../../src/ledger/schema.ts'
 import { Committer } from '../../../src/runtime/commit/committer.ts'
-import { bareUnit, type Unit } from '../../../src/runtime/commit/unit.ts'
+import { emptyUnit, type Unit } from '../../../src/runtime/commit/unit.ts'
 import { createRuntime } from '../../../src/runtime/runtime.ts'
 import { sqliteDatabase } from '../../../src/sqlite/database/sqlite-database.ts'
 import type { Around } from '../../../src/testing/around.ts'
@@ -105,9 +105,9 @@ async function commitTogether(
   await openLedger(database, 'one', 0)
   await database.query('create table effects (n bigint)')
   const nothing = (): void => {}
-  const rest = { clock: virtualClock(), inboxWindowMs: 1000, random: () => 0.5, onTrouble: nothing, onOutbox: nothing }
+  const rest = { clock: virtualClock(), inboxWindowMs: 1000, random: () => 0.5, onTrouble: nothing }
   const committer = new Committer({ database, ...rest })
-  const ends = await Promise.allSettled(units.map((unit) => committer.commit({ ...bareUnit, ...unit })))
+  const ends = await Promise.allSettled(units.map((unit) => committer.commit({ ...emptyUnit, ...unit })))
   const rows = await database.query<{ n: number }>('select n from effects order by n')
   const marks = await database.query('select event_id from fb_inbox')
   await database.close()

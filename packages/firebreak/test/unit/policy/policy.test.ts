@@ -5,7 +5,7 @@ import { FirebreakError, permanent, throttled } from '../../../src/contracts/err
 import { DeadlineWatch } from '../../../src/policy/deadline-watch.ts'
 import { backoffMs } from '../../../src/policy/definition/backoff.ts'
 import { retryDefaults } from '../../../src/policy/definition/retry.ts'
-import { classify, decide, type Failure } from '../../../src/runtime/instance/decide.ts'
+import { classify, decide, type RetryInput } from '../../../src/runtime/instance/decide.ts'
 import { Slots } from '../../../src/runtime/instance/slots.ts'
 import { virtualClock } from '../../../src/testing/virtual-time/virtual-clock.ts'
 
@@ -31,7 +31,7 @@ test('without jitter the delay doubles up to the cap', () => {
   assert.deepEqual(delays, [100, 200, 400, 500, 500])
 })
 
-const failure = (changes: Partial<Failure>): Failure => ({
+const failure = (changes: Partial<RetryInput>): RetryInput => ({
   classification: { kind: 'transient' },
   attempts: 1,
   firstFailedAtMs: 0,
@@ -62,7 +62,7 @@ test('errors are classified by what they promise: unknown ones may pass, known o
 })
 
 test('a failure waits in the lane, parks, or ends, by delay, count and age', () => {
-  const to = (changes: Partial<Failure>): unknown => decide(failure(changes), policy, () => 0.5)
+  const to = (changes: Partial<RetryInput>): unknown => decide(failure(changes), policy, () => 0.5)
   assert.deepEqual(to({}), { kind: 'retry', delayMs: 100 })
   assert.deepEqual(to({ attempts: 2, nowMs: 7 }), { kind: 'park', dueAtMs: 207 })
   assert.deepEqual(to({ attempts: policy.attemptsMax }), { kind: 'dead-letter', reason: 'exhausted', hold: false })

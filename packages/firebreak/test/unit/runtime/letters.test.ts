@@ -27,7 +27,7 @@ test('a dead letter keeps the original bytes, every attempt and a fingerprint of
     [1, 2, 3].map((n) => [n, 'no truck for 7']),
   )
   assert.ok(letter!.attempts.every((attempt) => attempt.stack.includes('reserve')))
-  assert.match(letter!.fingerprint, /^RangeError@runtime-letters\.test\.ts/)
+  assert.match(letter!.fingerprint, /^RangeError@letters\.test\.ts/)
   assert.equal(new Set(letters.map((one) => one.fingerprint)).size, 1)
   await app.stop()
 })

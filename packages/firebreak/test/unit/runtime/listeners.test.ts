@@ -51,7 +51,7 @@ test('a listener that throws harms neither the instance nor the other listeners'
     throw new Error('no')
   })
   facts.on('stopped', () => void heard.push('other'))
-  facts.tell({ kind: 'stopped', drained: true })
+  facts.emit({ kind: 'stopped', drained: true })
   assert.deepEqual(heard, ['other'])
 })
 
@@ -106,17 +106,17 @@ test('health says why an instance is not ready, and that one which has halted ne
   const asked = (more: object = {}) =>
     healthOf({ facts, isStopping: false, outbox: { pending: 0, max: 10 }, nowMs: 5000, ...more })
   assert.deepEqual(asked(), { live: true, ready: false, reasons: ['it has not started'] })
-  facts.tell({ kind: 'started', instance: 'i' })
+  facts.emit({ kind: 'started', instance: 'i' })
   assert.deepEqual(asked(), { live: true, ready: true, reasons: [] })
   assert.deepEqual(asked({ outbox: { pending: 10, max: 10 } }).reasons, [
     'outbox: 10 events wait for the log, and 10 is the limit',
   ])
-  facts.tell({ kind: 'trouble', where: 'database', error: new Error('no answer of postgresql://a:b-secret@h/d\u001b') })
+  facts.emit({ kind: 'trouble', where: 'database', error: new Error('no answer of postgresql://a:b-secret@h/d\u001b') })
   assert.deepEqual(asked().reasons, ['database: no answer of postgresql://***@h/d\\u001b'])
   assert.equal(asked({ nowMs: 15_001 }).ready, true, 'it has not been heard of for ten seconds')
   assert.deepEqual(asked({ isStopping: true }), { live: true, ready: false, reasons: ['it is stopping'] })
-  facts.tell({ kind: 'halted', error: new Error('fenced') })
-  facts.tell({ kind: 'stopped', drained: false })
+  facts.emit({ kind: 'halted', error: new Error('fenced') })
+  facts.emit({ kind: 'stopped', drained: false })
   assert.deepEqual(asked(), { live: false, ready: false, reasons: ['it has halted: fenced'] })
 })
 

@@ -9,7 +9,7 @@ import { describeIssues, type Schema } from '../../../src/contracts/schema.ts'
 import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
 import { service } from '../../../src/define/service.ts'
-import { quietly } from '../../../src/runtime/user-code/quietly.ts'
+import { swallowErrors } from '../../../src/runtime/user-code/swallow-errors.ts'
 import { oddThenables, oddValues } from '../../../src/testing/hostile/values.ts'
 import { named } from '../../named.ts'
 import { Followed, Happened, Outage, parkingRetry, publishAll, type Scene, scene, writer } from '../../thing-scene.ts'
@@ -21,7 +21,7 @@ test('an observer that throws, rejects or returns odd promises stops nobody, and
   const warnings: string[] = []
   const odd = [...oddValues, ...oddThenables.filter(({ name }) => !name.startsWith('rejection'))]
   let n = 0
-  const observe = quietly(
+  const observe = swallowErrors(
     (() => {
       const { make } = odd[n++ >> 1] as (typeof odd)[number]
       if (n % 2 === 0) throw make(random)
@@ -36,7 +36,7 @@ test('an observer that throws, rejects or returns odd promises stops nobody, and
   await Promise.resolve()
   assert.equal(warnings.length, 1)
   const late: string[] = []
-  const rejecting = quietly(
+  const rejecting = swallowErrors(
     (async () => {
       await Promise.resolve()
       throw new Error('the metrics server is away')

@@ -10,7 +10,7 @@ import { createSplitter, frameId, frameType, jsonFrame, protocolVersion, readJso
 import type { OwnerThreadData, OwnerThreadNews } from '../owner/log-owner-worker.ts'
 
 /** A way to the owner of the log, in another process or on a thread of this one. */
-export interface Channel {
+export interface OwnerTransport {
   /** The owner is this process. */
   readonly local: boolean
   send(frame: Buffer): void
@@ -18,7 +18,7 @@ export interface Channel {
   close(): Promise<void>
 }
 
-export interface ChannelEvents {
+export interface TransportEvents {
   frame(frame: Buffer): void
   /** Once, however it ended. */
   lost(): void
@@ -29,15 +29,15 @@ const greetingMs = 2000
 const helloId = 0xffffffff
 
 /** `undefined` when nobody listens, or nobody who greets. */
-export function dialOwner(files: LogFiles, clock: Clock, events: ChannelEvents): Promise<Channel | undefined> {
+export function dialOwner(files: LogFiles, clock: Clock, events: TransportEvents): Promise<OwnerTransport | undefined> {
   const name = nameSocket(files)
   const socket = connect(name.path)
   let greeted = false
   return new Promise((resolve, reject) => {
-    const patience = clock.schedule(greetingMs, () => socket.destroy())
+    const greeting = clock.schedule(greetingMs, () => socket.destroy())
     const gone = new Promise<void>((ended) => {
       socket.once('close', () => {
-        patience.cancel()
+        greeting.cancel()
         name.release()
         ended()
         if (greeted) events.lost()
@@ -46,7 +46,7 @@ export function dialOwner(files: LogFiles, clock: Clock, events: ChannelEvents):
     })
     const greet = (frame: Buffer): void => {
       if (frameId(frame) !== helloId) return
-      patience.cancel()
+      greeting.cancel()
       if (frameType(frame) === wire.failed) {
         reject(fromWireError(readJson(frame) as WireError))
         return void socket.destroy()
@@ -83,8 +83,8 @@ export interface OwnerThreadOptions {
 export async function becomeOwner(
   files: LogFiles,
   options: OwnerThreadOptions,
-  events: ChannelEvents,
-): Promise<Channel | undefined> {
+  events: TransportEvents,
+): Promise<OwnerTransport | undefined> {
   const unlock = takeLock(files.lock)
   if (unlock === undefined) return undefined
   const { port1, port2 } = new MessageChannel()

@@ -3,7 +3,7 @@ import type { Clock } from '../../contracts/clock.ts'
 const graceMs = 2000
 
 /** The time of one stop: `drainMs` for what runs, then a grace that everything after it shares. What hangs is left behind. */
-export class StopTime {
+export class ShutdownBudget {
   readonly #clock: Clock
   readonly #drainedAtMs: number
 
@@ -22,8 +22,8 @@ export class StopTime {
     return Math.max(0, this.#drainedAtMs + graceMs - this.#clock.monotonic())
   }
 
-  /** Waits for `work`, and tells whether it ended in time. How it ended is for whoever made it. */
-  sees(work: Promise<unknown>): Promise<boolean> {
+  /** Waits for `work`, and resolves to whether it ended in time. How it ended is for its maker. */
+  waitFor(work: Promise<unknown>): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = this.#clock.schedule(this.leftMs, () => resolve(false))
       const end = (): void => {

@@ -6,7 +6,7 @@ import type { ServiceDefinition } from '../../define/service.ts'
 import type { Dependency } from '../../policy/dependency.ts'
 import type { Dependencies } from './dependencies.ts'
 
-/** How long a retry waits that the budget does not pay for, on average. */
+/** How long a retry waits that the budget has no token for, on average. */
 const unpaidWaitMs = 5000
 // Those who wait come back a few at a time, so that neither this process nor the dependency meets all of them at once.
 const atOnce = 50
@@ -20,20 +20,20 @@ export interface Candidate {
 }
 
 /**
- * Holds handlers back whose dependency lets nothing through, and their retries that its budget does not pay for. What is
+ * Holds handlers back whose dependency lets nothing through, and their retries that its budget has no token for. What is
  * held back is parked and loses no attempt; all other handlers go on.
  *
  * I1 While the breaker of a dependency is open, no handler starts that calls it without a fallback. While it is half open,
  *    as many start per time of an attempt as it takes probes.
- * I2 A handler whose last attempt failed in a call starts again only when the budget of that dependency pays for it.
+ * I2 A handler whose last attempt failed in a call starts again only when the budget of that dependency has a token for it.
  */
-export class CallGate {
+export class DependencyGate {
   readonly #service: ServiceDefinition
   readonly #dependencies: Dependencies | undefined
   readonly #random: () => number
-  readonly #doors = new Map<string, Door>()
+  readonly #states = new Map<string, DependencyState>()
   /** By handler: the dependencies that it cannot do without. */
-  readonly #needs = new Map<Handler, readonly Door[]>()
+  readonly #needs = new Map<Handler, readonly DependencyState[]>()
 
   constructor(service: ServiceDefinition, dependencies: Dependencies | undefined, random: () => number) {
     this.#service = service
@@ -45,12 +45,12 @@ export class CallGate {
   refusal({ handler, last }: Candidate): FirebreakError | undefined {
     if (this.#dependencies === undefined) return undefined
     const { nowMs } = this.#dependencies
-    for (const door of this.#needsOf(handler)) {
-      const afterMs = door.enter(nowMs)
-      if (afterMs !== undefined) return held(handler, door, { reason: 'lets nothing through', afterMs })
+    for (const state of this.#needsOf(handler)) {
+      const afterMs = state.enter(nowMs)
+      if (afterMs !== undefined) return held(handler, state, { reason: 'lets nothing through', afterMs })
     }
-    const failed = isPaidFor(last) ? this.#doors.get(last.dependency) : undefined
-    if (failed?.pay(nowMs) !== false) return undefined
+    const failed = usedBudget(last) ? this.#states.get(last.dependency) : undefined
+    if (failed?.takeRetryToken(nowMs) !== false) return undefined
     const afterMs = Math.ceil(unpaidWaitMs * (0.5 + this.#random()))
     return held(handler, failed, { reason: 'has no retry left in its budget', afterMs })
   }
@@ -60,46 +60,49 @@ export class CallGate {
     if (this.#dependencies === undefined || this.#service.calls.size === 0) return false
     const { nowMs } = this.#dependencies
     const handlers = [...this.#service.handlers.values()].filter(({ event }) => event.topic === topic)
-    return handlers.every((handler) => this.#needsOf(handler).some((door) => door.isShut(nowMs)))
+    return handlers.every((handler) => this.#needsOf(handler).some((state) => state.isShut(nowMs)))
   }
 
-  #needsOf(handler: Handler): readonly Door[] {
+  #needsOf(handler: Handler): readonly DependencyState[] {
     const known = this.#needs.get(handler)
     if (known !== undefined) return known
-    for (const call of handler.calls) this.#doorOf(call)
+    for (const call of handler.calls) this.#stateOf(call)
     const needed = handler.calls.filter(({ fallback }) => fallback === null).map(({ to }) => to)
-    const doors = [...new Set(needed)].map((to) => this.#doors.get(to) as Door)
-    this.#needs.set(handler, doors)
-    return doors
+    const states = [...new Set(needed)].map((to) => this.#states.get(to) as DependencyState)
+    this.#needs.set(handler, states)
+    return states
   }
 
-  #doorOf(call: AnyCall): void {
+  #stateOf(call: AnyCall): void {
     const dependency = (this.#dependencies as Dependencies).executor(call).dependency
     const { breaker, attemptTimeoutMs } = call.policy
-    const door = this.#doors.get(call.to) ?? new Door(dependency, breaker?.probesMax ?? 0)
-    door.probeMs = Math.max(door.probeMs, attemptTimeoutMs)
-    this.#doors.set(call.to, door)
+    const state = this.#states.get(call.to) ?? new DependencyState(dependency, breaker?.probesMax ?? 0)
+    state.probeMs = Math.max(state.probeMs, attemptTimeoutMs)
+    this.#states.set(call.to, state)
   }
 }
 
 /** Attempts that sent something and failed; what was refused before it went out cost the dependency nothing. */
-function isPaidFor(last: Attempt | undefined): last is Attempt & { readonly dependency: string } {
+function usedBudget(last: Attempt | undefined): last is Attempt & { readonly dependency: string } {
   const isRefused = last?.errorClass === 'FB_CALL_OPEN' || last?.errorClass === 'FB_CALL_BUSY'
   return last?.dependency !== undefined && !isRefused
 }
 
-const held = ({ event }: Handler, { name }: Door, why: { reason: string; afterMs: number }): FirebreakError =>
-  new FirebreakError('FB_NOT_STARTED', { type: event.type, dependency: name, ...why })
+const held = (
+  { event }: Handler,
+  { name }: DependencyState,
+  why: { reason: string; afterMs: number },
+): FirebreakError => new FirebreakError('FB_NOT_STARTED', { type: event.type, dependency: name, ...why })
 
-/** The way of handlers to one dependency. */
-class Door {
+/** What is known of one dependency, for the handlers that need it. */
+class DependencyState {
   readonly #dependency: Dependency
   readonly #probesMax: number
   /** How long a probe can take. */
   probeMs = 0
   #probesUntilMs = Number.NEGATIVE_INFINITY
   #probes = 0
-  /** Whom to tell when to come back: `#waiting` have been told so far that it is after `#untilMs`. */
+  /** When those come back that were sent away: `#waiting` of them so far until `#untilMs`. */
   #untilMs = 0
   #waiting = 0
 
@@ -124,7 +127,7 @@ class Door {
     return this.#shutUntilMs(nowMs) !== undefined
   }
 
-  pay(nowMs: number): boolean {
+  takeRetryToken(nowMs: number): boolean {
     return this.#dependency.budget?.tryWithdraw(nowMs) ?? true
   }
 

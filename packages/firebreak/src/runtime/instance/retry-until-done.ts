@@ -1,6 +1,6 @@
 import { sleep } from '../../contracts/clock.ts'
 import { classify, troubleWith } from './decide.ts'
-import type { Engine } from './engine.ts'
+import type { Instance } from './instance.ts'
 
 /**
  * Does what must be done before anything else can go on, and tries until it works: the database may be away, and a statement
@@ -8,8 +8,8 @@ import type { Engine } from './engine.ts'
  *
  * **Errors** what no time heals: `FB_FENCED`, a broken invariant, a wrong set-up.
  */
-export async function persist<T>(
-  { clock, tell }: Pick<Engine, 'clock' | 'tell'>,
+export async function retryUntilDone<T>(
+  { clock, emit }: Pick<Instance, 'clock' | 'emit'>,
   signal: AbortSignal | undefined,
   run: () => Promise<T>,
 ): Promise<T | undefined> {
@@ -17,11 +17,11 @@ export async function persist<T>(
     try {
       return await run()
     } catch (error) {
-      // Left behind by a stop, or fenced: nobody is there to be told, and the database may be closed.
+      // Left behind by a stop, or fenced: no caller waits for it, and the database may be closed.
       if (signal?.aborted) return undefined
       const { kind } = classify(error)
       if (kind !== 'infrastructure' && kind !== 'transient') throw error
-      tell?.({ kind: 'trouble', where: troubleWith(error), error })
+      emit({ kind: 'trouble', where: troubleWith(error), error })
       await sleep(clock, Math.min(1000, 50 * failures), signal)
     }
   }

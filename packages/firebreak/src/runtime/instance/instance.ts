@@ -5,8 +5,8 @@ import type { RaisedFact } from '../../contracts/journal.ts'
 import type { Log } from '../../contracts/log.ts'
 import type { ServiceDefinition } from '../../define/service.ts'
 import type { DeadlineWatch } from '../../policy/deadline-watch.ts'
-import type { CallGate } from '../calls/call-gate.ts'
 import type { Caller } from '../calls/caller.ts'
+import type { DependencyGate } from '../calls/dependency-gate.ts'
 import type { Committer } from '../commit/committer.ts'
 import type { Publisher } from '../message/publisher.ts'
 import type { TopicSettings } from '../message/topic-settings.ts'
@@ -14,7 +14,7 @@ import type { Limits } from './limits.ts'
 import type { Slots } from './slots.ts'
 
 /** What the parts of one running instance share. Built once by the runtime; nothing in it is looked up elsewhere. */
-export interface Engine {
+export interface Instance {
   readonly service: ServiceDefinition
   readonly log: Log
   readonly database: Database
@@ -23,7 +23,8 @@ export interface Engine {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly limits: Limits
-  readonly instance: string
+  /** Its name among the instances of its service. */
+  readonly name: string
   /** Known from the start on; null before. */
   readonly ledger: { id: string | null }
   /** Dead letters are copied to a topic. */
@@ -34,11 +35,11 @@ export interface Engine {
   readonly slots: Slots
   /** Undefined where nobody calls. */
   readonly caller: Caller | undefined
-  readonly gate: CallGate
-  readonly watch: DeadlineWatch
-  /** Aborts when the runtime is told to stop, or halts: what fails from then on is nobody's failure. */
+  readonly gate: DependencyGate
+  readonly deadlines: DeadlineWatch
+  /** Aborts when the runtime is to stop, or halts: what fails from then on is nobody's failure. */
   readonly stopping: AbortSignal
-  readonly tell: ((fact: RaisedFact) => void) | undefined
+  readonly emit: (fact: RaisedFact) => void
   /** Stops everything: the set-up or the program is wrong, and going on would make it worse. */
   readonly halt: (error: Error) => void
 }

@@ -7,17 +7,17 @@ const reasonMax = 500
 
 /**
  * Keeps what a listener throws to itself, now or later: it would turn a record that is done into one that failed, or end the
- * process. The first time it is printed as a warning of the process; a listener that always fails is told of once.
+ * process. The first time it is printed as a warning of the process; a listener that always fails is reported once.
  */
-export function quietly(
+export function swallowErrors(
   observe: (fact: Fact) => unknown,
-  tell: (text: string, type: string) => void = warn,
+  print: (text: string, type: string) => void = warn,
 ): (fact: Fact) => void {
-  let isTold = false
+  let isReported = false
   const failed = (error: unknown): void => {
-    if (isTold) return
-    isTold = true
-    tell(`An observer failed, and may go on failing without a word: ${textOf(error, reasonMax)}`, 'FirebreakObserver')
+    if (isReported) return
+    isReported = true
+    print(`An observer failed, and may go on failing without a word: ${textOf(error, reasonMax)}`, 'FirebreakObserver')
   }
   return (fact) => {
     try {

@@ -5,7 +5,7 @@ const stretch = 1000
  * that what is above everything of the last stretch of records, and above everything marked when the partition was claimed,
  * needs no look into the inbox. A hint: the commit asks again.
  */
-export class IdHorizon {
+export class NewIdFilter {
   /** Ids up to it are looked up. */
   #floor: string
   /** The highest id of the stretch before this one, and of all so far. */

@@ -1,0 +1,97 @@
+import type { Clock } from '../contracts/clock.ts'
+import { filled } from '../contracts/option.ts'
+import { inLedger } from '../ledger/ledger-place.ts'
+import { systemClock } from '../node/clock.ts'
+import { systemEntropy } from '../node/entropy.ts'
+import { DeadlineWatch } from '../policy/deadline-watch.ts'
+import { DependencyGate } from './calls/dependency-gate.ts'
+import { Committer } from './commit/committer.ts'
+import { deliver } from './delivery/deliver.ts'
+import { Lanes } from './delivery/lanes.ts'
+import { Parking } from './delivery/parking.ts'
+import { Backpressure } from './instance/backpressure.ts'
+import { Facts } from './instance/facts.ts'
+import type { Instance } from './instance/instance.ts'
+import { type Limits, limitDefaults } from './instance/limits.ts'
+import { noDatabase } from './instance/no-database.ts'
+import { RunState } from './instance/run-state.ts'
+import type { RuntimeOptions } from './instance/runtime-options.ts'
+import { Slots } from './instance/slots.ts'
+import { ChangeWatch } from './intake/change-watch.ts'
+import { Consumer } from './intake/consumer.ts'
+import { Publisher } from './message/publisher.ts'
+import { TopicSettings } from './message/topic-settings.ts'
+import { Relay } from './outbox/relay.ts'
+import type { Delivery } from './partition/partition.ts'
+
+/** The parts of one instance, each made with those that it needs. */
+export interface Parts {
+  readonly instance: Instance
+  readonly facts: Facts
+  readonly runState: RunState
+  readonly relay: Relay
+  readonly parking: Parking
+  readonly backpressure: Backpressure
+  readonly lanes: Lanes
+  readonly consumer: Consumer
+  readonly changes: ChangeWatch
+}
+
+/** Makes the parts of an instance; nothing happens yet. */
+export function wire(options: RuntimeOptions): Parts {
+  const runState = new RunState()
+  const clock = options.clock ?? systemClock
+  const facts = new Facts(options.service.name, options.observe, () => clock.monotonic())
+  const instance = instanceOf({ ...options, clock }, facts, runState)
+  const deliverOne = (delivery: Delivery): ReturnType<typeof deliver> => deliver(instance, delivery)
+  const relay = new Relay(instance)
+  instance.committer.connect(relay)
+  const parking = new Parking(instance, deliverOne)
+  const backpressure = new Backpressure(instance.limits, relay)
+  const lanes = new Lanes({ instance, parking, deliver: deliverOne, backpressure })
+  const startFrom = options.startFrom ?? 'earliest'
+  const consumer = new Consumer({ instance, lanes, parking, relay, backpressure, startFrom })
+  const changes = new ChangeWatch(instance, { consumer, relay, parking })
+  return { instance, facts, runState, relay, parking, backpressure, lanes, consumer, changes }
+}
+
+function instanceOf(options: RuntimeOptions & { clock: Clock }, facts: Facts, runState: RunState): Instance {
+  const { service, log, caller, clock } = options
+  const entropy = options.entropy ?? systemEntropy
+  const database = options.database ?? noDatabase
+  const limits = limitsOf(options)
+  const topics = new TopicSettings(log)
+  const readBack = options.readBack ?? 'when-changed'
+  const sizes = { payload: limits.payloadBytesMax, topics }
+  const { random } = entropy
+  const onTrouble = (error: unknown): void => facts.emit({ kind: 'trouble', where: 'database', error })
+  return {
+    service,
+    log,
+    database: inLedger(database),
+    ownDatabase: database,
+    clock,
+    entropy,
+    limits,
+    ledger: { id: null },
+    mirror: options.mirrorDeadLetters ?? false,
+    name: options.instance ?? `${service.name}-${entropy.hex(4)}`,
+    publisher: new Publisher(service, { clock, entropy, readBack }, sizes),
+    topics,
+    committer: new Committer({ database, clock, inboxWindowMs: limits.inboxWindowMs, random, onTrouble }),
+    slots: new Slots(limits.handlersMax),
+    caller,
+    gate: new DependencyGate(service, caller?.dependencies, random),
+    deadlines: new DeadlineWatch(clock),
+    stopping: runState.stopping,
+    emit: (fact) => facts.emit(fact),
+    halt: (error) => runState.halt(error),
+  }
+}
+
+function limitsOf({ log, service, limits }: RuntimeOptions): Limits {
+  // A default must fit the log; what is asked for and does not fit is a problem at the start.
+  const payloadBytesMax = Math.min(limitDefaults.payloadBytesMax, log.capabilities.recordBytesMax)
+  const { handlersMax } = service
+  return filled({ ...limitDefaults, payloadBytesMax, handlersMax }, limits)
+}
