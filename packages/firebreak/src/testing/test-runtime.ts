@@ -59,7 +59,7 @@ export interface PublishedEvent<P = unknown> {
 }
 
 /** A system of services in one test: one memory log, one database per service, virtual time. */
-export interface TestRuntime {
+export interface TestRuntime extends AsyncDisposable {
   readonly clock: VirtualClock
   readonly entropy: Entropy
   readonly log: Log
@@ -82,7 +82,7 @@ export interface TestRuntime {
   service(definition: ServiceDefinition): TestService
   /** Appends the same record once more: a duplicate, with the same event id. */
   redeliver(eventId: string): Promise<void>
-  /** Stops everything and closes the databases. Call it at the end of every test. */
+  /** Stops everything and closes the databases; `await using` does it at the end of the test, also when that fails. */
   stop(): Promise<void>
 }
 
@@ -104,14 +104,13 @@ export interface TestRuntime {
  * const onOrder = handle(OrderPlaced, (order, ctx) => ctx.publish(OrderBilled, order))
  * const billing = service({ name: 'billing', handlers: [onOrder], publishes: [OrderBilled] })
  *
- * const app = await createTestRuntime({ services: [billing] })
+ * await using app = await createTestRuntime({ services: [billing] })
  * await app.publish(OrderPlaced, { orderId: '4711' })
  * await app.service(billing).crash()
  * await app.publish(OrderPlaced, { orderId: '4712' })
  * await app.service(billing).restart()
  * assert.equal((await app.published(OrderBilled)).length, 2)
  * assert.ok((await app.service(billing).ledger()).ok)
- * await app.stop()
  * ```
  */
 export async function createTestRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
@@ -198,6 +197,10 @@ class TestSystem implements TestRuntime {
     const { offset: _, atMs: __, ...record } = entry
     await this.log.append([record])
     await this.settle()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
   }
 
   async stop(): Promise<void> {

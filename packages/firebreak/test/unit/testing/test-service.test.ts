@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isFirebreakError } from '../../../src/contracts/errors.ts'
 import { service } from '../../../src/define/service.ts'
-import { createTestRuntime } from '../../../src/testing/test-runtime.ts'
+import { createTestRuntime, type TestRuntime } from '../../../src/testing/test-runtime.ts'
 import { Happened, writer } from '../../thing-scene.ts'
 
 const table = 'create table effects (seq integer primary key, key text, n bigint, event_id text)'
@@ -22,6 +22,17 @@ test('a test has one handle for each of its services, and none for another', asy
       (error) => isFirebreakError(error, 'FB_CONFIG') && /is none of the services of this test/.test(error.message),
     )
   await app.stop()
+})
+
+test('a test runtime ends with its block, and may have been stopped before', async () => {
+  const one = writer('one')
+  let ended: TestRuntime
+  {
+    await using app = await createTestRuntime({ services: [one], prepare: (database) => database.query(table) })
+    ended = app
+    await app.stop()
+  }
+  assert.equal(ended.service(one).instances, 0)
 })
 
 test('the handle of a service follows its instances, and its database outlives them', async () => {
