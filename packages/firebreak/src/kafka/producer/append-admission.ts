@@ -3,7 +3,7 @@ import type { LogRecord } from '../../contracts/log.ts'
 import { refuseUnreadable } from '../../node/readable-record.ts'
 import type { Cluster } from '../cluster/kafka-cluster.ts'
 import { topicConfigs } from '../cluster/kafka-configs.ts'
-import { withPatience } from '../cluster/kafka-patience.ts'
+import { retryTransient } from '../cluster/retry.ts'
 import { batchHeaderBytes, encodedBytesMax, payloadBytes } from '../protocol/record-batch-writer.ts'
 
 /** What a topic takes as one batch, in bytes. */
@@ -83,7 +83,7 @@ export class Admission {
     if (unknown.length > 0) await this.#cluster.learn(unknown)
     const unlimited = topics.filter((topic) => !this.#limits.has(topic))
     if (unlimited.length === 0) return
-    const found = await withPatience(this.#cluster.patience, () => topicConfigs(this.#cluster, unlimited, [limitKey]))
+    const found = await retryTransient(this.#cluster.retry, () => topicConfigs(this.#cluster, unlimited, [limitKey]))
     for (const topic of unlimited) {
       // Whoever may write but not describe is told by the broker instead.
       this.#limits.set(topic, Number(found.get(topic)?.get(limitKey) ?? Number.MAX_SAFE_INTEGER))

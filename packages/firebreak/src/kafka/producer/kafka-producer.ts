@@ -15,13 +15,13 @@ import { partitionOfKey } from '../../contracts/partitioner.ts'
 import { nextTurn } from '../../node/turn.ts'
 import type { Cluster } from '../cluster/kafka-cluster.ts'
 import { ask } from '../cluster/kafka-connections.ts'
-import { asLogError, code, nameOf, ProtocolAnswer, passes, refusalOf } from '../cluster/kafka-errors.ts'
-import { pauseMs } from '../cluster/kafka-patience.ts'
+import { asLogError, code, isTransient, nameOf, ProtocolError, refusalOf } from '../cluster/kafka-errors.ts'
+import { pauseMs } from '../cluster/retry.ts'
 import { Admission } from './append-admission.ts'
 import { AppendCall, AppendQueue, type Batch } from './append-queue.ts'
 import { type ProduceAnswer, type Sending, sendBatches } from './produce-request.ts'
 
-const lane = 'produce'
+const channel = 'produce'
 const requestBytesMax = 8 * 1024 * 1024
 const underwayMax = 4
 // A leader that hangs holds its partitions up for so long; the others take over from a dead one sooner.
@@ -193,8 +193,8 @@ export class Producer {
       throw error
     })
     const broker = this.#cluster.broker(node)
-    if (broker === undefined) throw new ProtocolAnswer(code.brokerNotAvailable)
-    const connection = await connections.get(broker, lane, answerWithinMs)
+    if (broker === undefined) throw new ProtocolError(code.brokerNotAvailable)
+    const connection = await connections.get(broker, channel, answerWithinMs)
     for (const { queue, batch } of sending) {
       queue.producer ??= { id, epoch: 0, sequence: 0 }
       batch.uncertain = true
@@ -205,7 +205,7 @@ export class Producer {
   async #identify(): Promise<bigint> {
     return this.#cluster.withAny(async (connection) => {
       const answer = await ask(connection, initProducerIdV4.api, null, 60_000, -1n, -1)
-      if (answer.errorCode !== 0) throw new ProtocolAnswer(answer.errorCode)
+      if (answer.errorCode !== 0) throw new ProtocolError(answer.errorCode)
       return answer.producerId
     })
   }
@@ -213,7 +213,7 @@ export class Producer {
   #settle(sending: readonly Sending[], answers: ReadonlyMap<string, ProduceAnswer>): void {
     for (const { queue, batch } of sending) {
       const answer = answers.get(`${queue.topic}/${queue.partition}`)
-      if (answer === undefined) this.#tryAgain(queue, batch, new ProtocolAnswer(-1))
+      if (answer === undefined) this.#tryAgain(queue, batch, new ProtocolError(-1))
       else if (answer.errorCode !== 0) this.#refused(queue, batch, answer)
       else {
         queue.failures = 0
@@ -235,14 +235,14 @@ export class Producer {
   #refused(queue: AppendQueue, batch: Batch, answer: ProduceAnswer): void {
     const { errorCode } = answer
     if (tooLarge.has(errorCode)) this.#admission.forget(queue.topic)
-    if (errorCode === code.outOfOrderSequence || lostIdentity.has(errorCode) || passes(errorCode)) {
+    if (errorCode === code.outOfOrderSequence || lostIdentity.has(errorCode) || isTransient(errorCode)) {
       // The broker no longer knows what it has acknowledged. Nothing else of this partition is under way.
       if (errorCode === code.outOfOrderSequence) queue.raiseEpoch()
       if (lostIdentity.has(errorCode)) {
         queue.producer = undefined
         this.#identity = undefined
       }
-      this.#tryAgain(queue, batch, new ProtocolAnswer(errorCode))
+      this.#tryAgain(queue, batch, new ProtocolError(errorCode))
     } else if (batch.writer.count > 1 && ofOneRecord.has(errorCode)) queue.split()
     else queue.giveUp(refusedError(queue.topic, batch, { answer, path: this.#cluster.settings.path }))
   }

@@ -1,7 +1,7 @@
 import { type FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
 import type { LogEntry, Partition } from '../../contracts/log.ts'
 import { partitionId } from '../../contracts/log.ts'
-import { pauseMs } from '../cluster/kafka-patience.ts'
+import { pauseMs } from '../cluster/retry.ts'
 import type { FetchedRecords } from '../protocol/record-batch-reader.ts'
 
 export interface Start {

@@ -26,7 +26,7 @@ import type { Cluster } from '../cluster/kafka-cluster.ts'
 import { asLogError } from '../cluster/kafka-errors.ts'
 import { type CommittedPosition, committedPositions, offsetsAt } from '../cluster/kafka-positions.ts'
 import { ClassicMember } from '../group/classic-member.ts'
-import type { Assigned, Holder, Membership, Trouble } from '../group/membership.ts'
+import type { Assigned, Membership, Outage, PartitionOwner } from '../group/membership.ts'
 import type { Start } from './fetch-place.ts'
 import { Fetcher } from './kafka-fetcher.ts'
 
@@ -46,7 +46,7 @@ const openWithinMs = 5000
 const prepareAgainMs = 200
 const unavailableAfterMs = 10_000
 
-export class KafkaCursor implements Cursor, Holder {
+export class KafkaCursor implements Cursor, PartitionOwner {
   readonly #origin: CursorOrigin
   readonly #cluster: Cluster
   readonly #member: Membership
@@ -62,7 +62,7 @@ export class KafkaCursor implements Cursor, Holder {
   #preparing: Promise<void> = Promise.resolve()
   #prepareAgain: Timer | undefined
   /** Since when it is not known where to start. */
-  #unplaced: Trouble | undefined
+  #unplaced: Outage | undefined
   #toldAtMs = Number.NEGATIVE_INFINITY
   #committing: Promise<void> = Promise.resolve()
   /** When the group has named what `#drainTimer` waits for. */
@@ -78,7 +78,7 @@ export class KafkaCursor implements Cursor, Holder {
     this.#origin = origin
     this.#cluster = cluster
     this.#fetcher = new Fetcher(cluster, `fetch-${name}`, () => this.#wakeUp?.())
-    this.#member = new ClassicMember(cluster, this, { group, topics, ledger: origin.ledger, lane: `member-${name}` })
+    this.#member = new ClassicMember(cluster, this, { group, topics, ledger: origin.ledger, channel: `member-${name}` })
   }
 
   /** Resolves when the group has given this member its part, or later by itself when others hold that up. */
@@ -151,26 +151,26 @@ export class KafkaCursor implements Cursor, Holder {
     return this.#closing
   }
 
-  owned(): readonly Partition[] {
+  claimed(): readonly Partition[] {
     const all = new Map([...this.#view, ...this.#leaving])
     for (const id of this.#fenced) all.delete(id)
-    for (const [id, { partition }] of this.#member.target) all.set(id, partition)
+    for (const [id, { partition }] of this.#member.assignment) all.set(id, partition)
     return [...all.values()]
   }
 
-  changed(): void {
+  assignmentChanged(): void {
     if (this.#closed) return
     if (this.#member.isLost) {
       for (const id of this.#view.keys()) this.#fenced.add(id)
       this.#leaving.clear()
     }
-    if (this.#member.target.size === 0) this.#unplaced = undefined
+    if (this.#member.assignment.size === 0) this.#unplaced = undefined
     this.#watchDrain()
     this.#prepare()
     this.#wakeUp?.()
   }
 
-  failed(error: FirebreakError): void {
+  membershipFailed(error: FirebreakError): void {
     this.#failure = error
     this.#wakeUp?.()
   }
@@ -204,7 +204,7 @@ export class KafkaCursor implements Cursor, Holder {
 
   /** A member that holds nothing hears of trouble from nobody else. */
   #tellTrouble(nowMs: number): void {
-    const trouble = this.#member.trouble ?? this.#unplaced
+    const trouble = this.#member.outage ?? this.#unplaced
     if (this.#view.size > 0 || trouble === undefined) return
     if (nowMs - Math.max(trouble.sinceMs, this.#toldAtMs) < unavailableAfterMs) return
     this.#toldAtMs = nowMs
@@ -217,7 +217,7 @@ export class KafkaCursor implements Cursor, Holder {
     this.#leaving.clear()
     this.#watchDrain()
     this.#prepare()
-    this.#member.released()
+    this.#member.revocationDone()
   }
 
   /** Takes out of the view what the group has given to somebody else. */
@@ -227,7 +227,7 @@ export class KafkaCursor implements Cursor, Holder {
     let hasLost = false
     for (const [id, partition] of this.#view) {
       const isFenced = this.#fenced.has(id)
-      if (!isFenced && this.#member.target.has(id)) continue
+      if (!isFenced && this.#member.assignment.has(id)) continue
       this.#view.delete(id)
       this.#fetcher.remove(id)
       if (isFenced) this.#fenced.delete(id)
@@ -244,7 +244,7 @@ export class KafkaCursor implements Cursor, Holder {
   #gain(): boolean {
     let hasGained = false
     for (const [id, { round, start }] of this.#starts) {
-      const assigned = this.#member.target.get(id)
+      const assigned = this.#member.assignment.get(id)
       if (start === undefined) continue
       this.#starts.delete(id)
       if (assigned?.round !== round || this.#view.has(id) || this.#leaving.has(id)) continue
@@ -259,7 +259,7 @@ export class KafkaCursor implements Cursor, Holder {
   /** Finds out where to start in what is ours to take. */
   #prepare(): void {
     const wanted = new Map<string, Assigned>()
-    for (const [id, assigned] of this.#member.target) {
+    for (const [id, assigned] of this.#member.assignment) {
       if (this.#view.has(id) || this.#leaving.has(id) || this.#starts.get(id)?.round === assigned.round) continue
       this.#starts.set(id, { round: assigned.round, start: undefined })
       wanted.set(id, assigned)
@@ -285,7 +285,7 @@ export class KafkaCursor implements Cursor, Holder {
     for (const [id, { round }] of wanted) if (this.#starts.get(id)?.round === round) this.#starts.delete(id)
     if (this.#closed) return
     if (this.#unplaced !== undefined) this.#unplaced = { ...this.#unplaced, error }
-    if (error.kind === 'config') this.failed(error)
+    if (error.kind === 'config') this.membershipFailed(error)
     else this.#prepareAgain = this.#cluster.clock.schedule(prepareAgainMs, () => this.#prepare())
   }
 
@@ -311,7 +311,7 @@ export class KafkaCursor implements Cursor, Holder {
   #verifyGiven(wanted: ReadonlyMap<string, Assigned>): void {
     this.#open()
     for (const [id, assigned] of wanted)
-      if (this.#member.target.get(id) !== assigned) throw new FirebreakError('FB_FENCED', { partition: id })
+      if (this.#member.assignment.get(id) !== assigned) throw new FirebreakError('FB_FENCED', { partition: id })
   }
 
   /** Fences what was not let go of in time. */
@@ -319,7 +319,7 @@ export class KafkaCursor implements Cursor, Holder {
     const { clock, settings } = this.#cluster
     const nowMs = clock.monotonic()
     const draining = new Set(this.#leaving.keys())
-    for (const id of this.#view.keys()) if (!this.#member.target.has(id) && !this.#fenced.has(id)) draining.add(id)
+    for (const id of this.#view.keys()) if (!this.#member.assignment.has(id) && !this.#fenced.has(id)) draining.add(id)
     for (const id of this.#lostAtMs.keys()) if (!draining.has(id)) this.#lostAtMs.delete(id)
     let nextMs = Number.POSITIVE_INFINITY
     let isLate = false
@@ -337,7 +337,7 @@ export class KafkaCursor implements Cursor, Holder {
     this.#drainTimer = undefined
     if (nextMs < Number.POSITIVE_INFINITY) this.#drainTimer = clock.schedule(nextMs - nowMs, () => this.#watchDrain())
     if (!isLate) return
-    this.#member.released()
+    this.#member.revocationDone()
     this.#prepare()
     this.#wakeUp?.()
   }

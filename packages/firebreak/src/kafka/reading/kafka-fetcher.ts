@@ -16,9 +16,9 @@ import { FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
 import type { LogEntry, Partition } from '../../contracts/log.ts'
 import type { Cluster } from '../cluster/kafka-cluster.ts'
 import { answered } from '../cluster/kafka-connections.ts'
-import { asLogError, code, nameOf, ProtocolAnswer, passes, refusalOf } from '../cluster/kafka-errors.ts'
-import { pauseMs } from '../cluster/kafka-patience.ts'
+import { asLogError, code, isTransient, nameOf, ProtocolError, refusalOf } from '../cluster/kafka-errors.ts'
 import { offsetsAt } from '../cluster/kafka-positions.ts'
+import { pauseMs } from '../cluster/retry.ts'
 import { type FetchedPartition, type FetchResponse, readFetchResponse } from '../protocol/fetch-response.ts'
 import { FetchedRecords } from '../protocol/record-batch-reader.ts'
 import { FetchPlace, type Start } from './fetch-place.ts'
@@ -35,7 +35,7 @@ const readCommitted = 1
 
 export class Fetcher {
   readonly #cluster: Cluster
-  readonly #lane: string
+  readonly #channel: string
   readonly #wake: () => void
   readonly #places = new Map<string, FetchPlace>()
   /** By broker that leads something here. */
@@ -49,9 +49,9 @@ export class Fetcher {
   #toldAtMs = Number.NEGATIVE_INFINITY
   #closed = false
 
-  constructor(cluster: Cluster, lane: string, wake: () => void) {
+  constructor(cluster: Cluster, channel: string, wake: () => void) {
     this.#cluster = cluster
-    this.#lane = lane
+    this.#channel = channel
     this.#wake = wake
   }
 
@@ -99,7 +99,7 @@ export class Fetcher {
     this.#closed = true
     this.#places.clear()
     this.#timer?.cancel()
-    for (let slot = 0; slot < slots; slot++) await this.#cluster.connections.drop(`${this.#lane}-${slot}`)
+    for (let slot = 0; slot < slots; slot++) await this.#cluster.connections.drop(`${this.#channel}-${slot}`)
   }
 
   #throwTrouble(places: readonly FetchPlace[]): void {
@@ -198,8 +198,8 @@ export class Fetcher {
   ): Promise<FetchResponse> {
     const { connections, settings } = this.#cluster
     const broker = this.#cluster.broker(node)
-    if (broker === undefined) throw new ProtocolAnswer(code.brokerNotAvailable)
-    const connection = await connections.get(broker, `${this.#lane}-${slot}`, settings.fetch.waitMs + answerWithinMs)
+    if (broker === undefined) throw new ProtocolError(code.brokerNotAvailable)
+    const connection = await connections.get(broker, `${this.#channel}-${slot}`, settings.fetch.waitMs + answerWithinMs)
     const isAll = places.length === this.#places.size
     const waitMs = isAll ? settings.fetch.waitMs : Math.min(shortWaitMs, settings.fetch.waitMs)
     const topics = new Map<string, Parameters<typeof fetchV13.createRequest>[6][number]>()
@@ -228,7 +228,7 @@ export class Fetcher {
 
   #received(places: readonly FetchPlace[], response: FetchResponse): void {
     if (response.errorCode !== 0) {
-      this.#failed(places, new ProtocolAnswer(response.errorCode))
+      this.#failed(places, new ProtocolError(response.errorCode))
       return
     }
     const waiting = new Map(places.map((place) => [`${place.topicId}/${place.partition.partition}`, place]))
@@ -303,7 +303,7 @@ export class Fetcher {
         this.#wake()
         return
       default:
-        if (passes(errorCode)) this.#cluster.refresh([topic]).catch(() => undefined)
+        if (isTransient(errorCode)) this.#cluster.refresh([topic]).catch(() => undefined)
         else {
           const reason = `${nameOf(errorCode)} (topic ${topic})`
           place.trouble = new FirebreakError('FB_LOG_REFUSED', { path: settings.path, reason })

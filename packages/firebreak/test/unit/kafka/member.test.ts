@@ -354,7 +354,7 @@ for (const step of ['join', 'sync'] as const) {
     const after = group.asked.slice(before)
     assert.ok(!after.includes(step), after.join())
     assert.deepEqual(
-      [...group.opened].filter((lane) => lane.startsWith('member')),
+      [...group.opened].filter((channel) => channel.startsWith('member')),
       [],
     )
   })
