@@ -3,12 +3,7 @@ import type { LogEntry, Partition } from '../../contracts/log.ts'
 import { partitionId } from '../../contracts/log.ts'
 import { pauseMs } from '../cluster/retry.ts'
 import type { FetchedRecords } from '../protocol/record-batch-reader.ts'
-
-export interface Start {
-  readonly offset: number
-  /** Of the record before, to notice a log that was cut and written anew; -1 when unknown. */
-  readonly leaderEpoch: number
-}
+import type { Start } from './holding.ts'
 
 /**
  * Where a reader stands in one partition, and what was fetched ahead of it.

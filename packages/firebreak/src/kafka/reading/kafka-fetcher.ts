@@ -21,7 +21,8 @@ import { offsetsAt } from '../cluster/kafka-positions.ts'
 import { pauseMs } from '../cluster/retry.ts'
 import { type FetchedPartition, type FetchResponse, readFetchResponse } from '../protocol/fetch-response.ts'
 import { FetchedRecords } from '../protocol/record-batch-reader.ts'
-import { FetchPlace, type Start } from './fetch-place.ts'
+import { FetchPlace } from './fetch-place.ts'
+import type { Start } from './holding.ts'
 
 const slots = 3
 // When some partitions of a broker cannot come along, the request must not be away for long.
