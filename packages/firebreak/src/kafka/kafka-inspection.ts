@@ -1,18 +1,18 @@
-import { describeGroupsV5, fetchV13, listGroupsV4, type Reader } from '@platformatic/kafka'
+import { describeGroupsV5, listGroupsV4 } from '@platformatic/kafka'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { GroupMember, LogEntry, LogInspection, Partition, Position, TopicInfo } from '../contracts/log.ts'
 import { partitionId } from '../contracts/log.ts'
 import type { Cluster } from './cluster/kafka-cluster.ts'
 import { topicConfigs } from './cluster/kafka-configs.ts'
-import { answered, ask } from './cluster/kafka-connections.ts'
+import { ask } from './cluster/kafka-connections.ts'
 import { code, ProtocolError } from './cluster/kafka-errors.ts'
 import { committedPositions, offsetsAt } from './cluster/kafka-positions.ts'
 import { retryTransient } from './cluster/retry.ts'
 import { decodeSubscription } from './group/group-codec.ts'
 import { limitKey } from './producer/append-admission.ts'
-import { type FetchResponse, readFetchResponse } from './protocol/fetch-response.ts'
 import { FetchedRecords } from './protocol/record-batch-reader.ts'
 import { payloadBytesMax } from './protocol/record-batch-writer.ts'
+import { sendFetch } from './reading/fetch-request.ts'
 
 const channel = 'inspect'
 const readBytesMax = 8 * 1024 * 1024
@@ -33,7 +33,7 @@ export function kafkaInspection(cluster: Cluster): LogInspection {
 
 async function describeTopics(cluster: Cluster, wanted?: readonly string[]): Promise<readonly TopicInfo[]> {
   const known = await retryTransient(cluster.retry, () => cluster.refresh(wanted ?? null))
-  // Somebody else's topic without a leader must not keep us from all the others.
+  // A topic of another program without a leader must not keep us from all the others.
   const found = new Map(
     [...known].filter(([, { leaders }]) => wanted !== undefined || leaders.every(({ node }) => node >= 0)),
   )
@@ -137,15 +137,8 @@ async function fetchOnce(cluster: Cluster, at: Position, bytesMax: number): Prom
   try {
     if (broker === undefined || meta === undefined) throw new ProtocolError(code.leaderNotAvailable)
     const connection = await cluster.connections.get(broker, channel)
-    const place = { partition, fetchOffset: BigInt(offset), currentLeaderEpoch: -1, lastFetchedEpoch: -1 }
-    const topics = [{ topicId: meta.id, partitions: [{ ...place, partitionMaxBytes: bytesMax }] }]
-    const response = await new Promise<FetchResponse>((resolve, reject) => {
-      const request = (): ReturnType<typeof fetchV13.createRequest> =>
-        fetchV13.createRequest(0, 0, bytesMax, 1, 0, -1, topics, [], '')
-      const parse = (_id: number, _key: number, _version: number, reader: Reader): FetchResponse =>
-        readFetchResponse(reader)
-      connection.send(1, 13, request, parse, true, true, answered(resolve, reject))
-    })
+    const from = { topicId: meta.id, partition, offset, leaderEpoch: -1, lastFetchedEpoch: -1, bytesMax }
+    const response = await sendFetch(connection, [from], { waitMs: 0, bytesMin: 0, bytesMax })
     const answer = response.partitions[0]
     const errorCode = response.errorCode || (answer?.errorCode ?? 0)
     if (errorCode === code.offsetOutOfRange) return undefined

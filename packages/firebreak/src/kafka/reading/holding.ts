@@ -28,7 +28,7 @@ export type Holding =
   | ({ readonly state: 'held' } & Assigned)
   /** The group wants it back since then, and no poll has shown that. */
   | ({ readonly state: 'revoked'; readonly sinceMs: number } & Assigned)
-  /** A poll has shown that it is lost; the next one says that nothing of it is worked on. */
+  /** A poll has shown that it is lost; the next one means that nothing of it is worked on any more. */
   | ({ readonly state: 'draining'; readonly sinceMs: number } & Assigned)
   /** Others may have it, and no poll has shown that. */
   | ({ readonly state: 'fenced' } & Assigned)

@@ -23,7 +23,7 @@ export class Holdings {
     return commitRound(this.#all.get(id))
   }
 
-  /** Does what the group says. **Shape** what is new here, by `partitionId`: it must be placed. */
+  /** Brings the holdings in line with the assignment. **Shape** what is new, by `partitionId`: it must be placed. */
   follow(assignment: Assignment, nowMs: number): Assignment {
     for (const id of this.#all.keys()) if (!assignment.has(id)) this.#apply(id, { kind: 'revoked', atMs: nowMs })
     const fresh = new Map<string, Assigned>()

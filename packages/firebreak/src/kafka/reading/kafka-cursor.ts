@@ -2,13 +2,13 @@
  * One member of a consumer group, as the caller sees it.
  *
  * I1 What the caller knows to hold changes only inside `poll`.
- * I2 What the group takes away is shown as lost by one poll, and given up when the next one says that it is drained; the states
+ * I2 What the group takes away is shown as lost by one poll, and given up by the next one, which means that it is drained; the states
  *    of a partition are in `holding.ts`. What was given and not taken yet is claimed too: it may be taken while a round is
- *    under way.
+ *    in progress.
  * I3 A partition that was not given up within the drain time, or whose membership was lost, is fenced: it is no longer
  *    claimed, and its commits are refused.
  * I4 A partition is taken after the position to start at is known, and that is asked for after it was given to us.
- * I5 One commit is under way at a time, and none goes out for a partition that has left since it was asked for: the group's
+ * I5 One commit is in flight at a time, and none goes out for a partition that has left since it was asked for: the group's
  *    position does not go back.
  */
 import { sleep, type Timer } from '../../contracts/clock.ts'
@@ -36,7 +36,7 @@ export interface CursorOrigin {
   readonly group: string
   readonly topics: readonly string[]
   readonly from: StartFrom
-  /** Tells the connections of this cursor from those of others. */
+  /** Part of the names of its connections: no two cursors share one. */
   readonly name: string
   readonly ledger: string | null
   readonly onClose: (cursor: KafkaCursor) => void
@@ -181,7 +181,7 @@ export class KafkaCursor implements Cursor, PartitionOwner {
     return turn
   }
 
-  /** A member that holds nothing hears of an outage from nobody else. */
+  /** A member that holds nothing learns of an outage from nothing else. */
   #reportOutage(nowMs: number): void {
     const outage = this.#member.outage ?? this.#unplaced
     if (this.#assignment.length > 0 || outage === undefined) return
@@ -198,7 +198,7 @@ export class KafkaCursor implements Cursor, PartitionOwner {
     this.#member.revocationDone()
   }
 
-  /** Takes out of the view what the group has given to somebody else. */
+  /** Takes out of the view what the group has given to another member. */
   #showLosses(): boolean {
     // Looked at here: it notices that the process was stopped for too long.
     void this.#member.isLost
@@ -219,7 +219,7 @@ export class KafkaCursor implements Cursor, PartitionOwner {
     return true
   }
 
-  /** Does what the group says, and finds out where to start in what is new. */
+  /** Brings the holdings in line with the assignment, and finds out where to start in what is new. */
   #follow(): void {
     const { clock } = this.#cluster
     const given = this.#holdings.follow(this.#member.assignment, clock.monotonic())
