@@ -50,7 +50,7 @@ export class Admission {
     const encoded = encodedBytesMax(record, payload) + batchHeaderBytes
     const limit = this.batchBytesMax(record.topic)
     if (encoded > limit) {
-      // Somebody may have raised it: the next call asks again.
+      // It may have been raised: the next call asks again.
       this.forget(record.topic)
       throw new FirebreakError('FB_RECORD_TOO_LARGE', { type, bytes: encoded, limit })
     }
@@ -85,7 +85,7 @@ export class Admission {
     if (unlimited.length === 0) return
     const found = await retryTransient(this.#cluster.retry, () => topicConfigs(this.#cluster, unlimited, [limitKey]))
     for (const topic of unlimited) {
-      // Whoever may write but not describe is told by the broker instead.
+      // Where we may write but not describe, the broker refuses what is too large instead.
       this.#limits.set(topic, Number(found.get(topic)?.get(limitKey) ?? Number.MAX_SAFE_INTEGER))
     }
   }
