@@ -1,8 +1,8 @@
 /**
  * What is known of the cluster: brokers, topics, leaders, coordinators.
  *
- * I1 What it tells may be out of date; a broker's answer says so, and `refresh` or `forgetCoordinator` follows.
- * I2 Refreshes of the same topics that are under way together are one request.
+ * I1 What is known may be out of date; a broker's answer shows that, and `refresh` or `forgetCoordinator` follows.
+ * I2 Refreshes of the same topics that are in flight together are one request.
  */
 import { apiVersionsV3, type Connection, findCoordinatorV4, metadataV12 } from '@platformatic/kafka'
 import type { Clock } from '../../contracts/clock.ts'
@@ -91,7 +91,7 @@ export class Cluster {
   }
 
   /**
-   * Runs a request that any broker can answer. Where that fails, be it for time or for what the answer says, the next one goes
+   * Runs a request that any broker can answer. Where that fails, be it for time or for the answer, the next one goes
    * to another broker: this one may be cut off, or not the controller.
    */
   async withAny<T>(run: (connection: Connection) => Promise<T>): Promise<T> {
@@ -131,13 +131,13 @@ export class Cluster {
 
   #moveOn(from: Broker): void {
     const brokers = this.#inTurn()
-    // Somebody else may have moved on already.
+    // Another request may have moved on already.
     if (isSame(from, brokers[0])) this.#first = brokers.find((broker) => !isSame(broker, from))
   }
 
   /**
    * Known topics out of `names`, from the brokers; what is missing in the answer does not exist. `null`: all topics, but those
-   * that nothing can be told of now.
+   * that nothing is known of now.
    */
   async refresh(names: readonly string[] | null): Promise<ReadonlyMap<string, TopicMeta>> {
     const response = await this.#metadata(names)

@@ -159,9 +159,9 @@ function credentialsOf({ tls, sasl }: KafkaSettings): ConnectionOptions {
 
 function saslOf(sasl: KafkaSasl): SASLOptions {
   if (sasl.mechanism === 'oauthbearer') {
-    // A broker says why it refuses a token where it would say nothing. **Source** RFC 7628, section 3.2.2
-    const authBytesValidator: SASLOptions['authBytesValidator'] = (says, callback) =>
-      says.length === 0 ? callback(null, says) : callback(new AuthenticationError('The token was refused.'))
+    // A broker sends why it refuses a token where it would send nothing. **Source** RFC 7628, section 3.2.2
+    const authBytesValidator: SASLOptions['authBytesValidator'] = (bytes, callback) =>
+      bytes.length === 0 ? callback(null, bytes) : callback(new AuthenticationError('The token was refused.'))
     return { mechanism: 'OAUTHBEARER', token: sasl.token, authBytesValidator }
   }
   const mechanism = { plain: 'PLAIN', 'scram-sha-256': 'SCRAM-SHA-256', 'scram-sha-512': 'SCRAM-SHA-512' } as const

@@ -118,7 +118,7 @@ export function asLogError(error: unknown, path: string): FirebreakError {
     : new FirebreakError('FB_LOG_REFUSED', { path, reason: refusal }, error)
 }
 
-/** The messages of the chain; the last one usually says most. */
+/** The messages of the chain; the last one usually has the cause. */
 function reasonOf(error: unknown): string {
   const parts = new Set<string>()
   for (const { message } of chainOf(error)) if (message !== '') parts.add(message.replace(/\.$/, ''))

@@ -87,8 +87,8 @@ export function committedPositions(
   return retryTransient(cluster.retry, async () => {
     try {
       const connection = await cluster.connections.get(await cluster.coordinator(group), channel)
-      const request = [{ groupId: group, topics }]
-      const answer = await ask(connection, offsetFetchV8.api, request as never, true)
+      const request = [{ groupId: group, memberEpoch: -1, topics }]
+      const answer = await ask(connection, offsetFetchV8.api, request, true)
       const found = answer.groups[0]
       if (found === undefined || found.errorCode === code.groupIdNotFound) return []
       if (found.errorCode !== 0) throw new ProtocolError(found.errorCode)

@@ -118,7 +118,7 @@ export class ClassicMember implements Membership {
     positions: readonly Partition[],
   ): void {
     const now = this.#state
-    // A round that is due, under way, or has ended meanwhile explains it: the next try carries what it gave. A static member
+    // A round that is due, in progress, or has ended meanwhile explains it: the next try carries what it gave. A static member
     // that joins anew gets another id in the same generation.
     const isOfNow = now.state === 'stable' && now.generation === sender.generation && now.memberId === sender.memberId
     if (!rejection.isFenced || !isOfNow) return
@@ -159,7 +159,7 @@ export class ClassicMember implements Membership {
     }
   }
 
-  /** Waits, unless somebody has a reason to go on. */
+  /** Waits until there is a reason to go on, `ms` at most. */
   async #rest(ms: number): Promise<void> {
     this.#wake = new AbortController()
     await sleep(this.#cluster.clock, ms, this.#wake.signal)
