@@ -102,7 +102,7 @@ const step = fc.oneof(
     weight: 6,
     arbitrary: fc.record({ kind: fc.constantFrom<'take' | 'show' | 'drained'>('take', 'show', 'drained') }),
   },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(40) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(10, 25, 40) }) },
 )
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
 
@@ -174,10 +174,10 @@ class Run {
 
 test('holdings equal a model of five collections, whatever the group and the caller do', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { minLength: 60, maxLength: 80 }), (steps) => {
       const run = new Run()
       for (const one of steps) run.step(one)
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   )
 })

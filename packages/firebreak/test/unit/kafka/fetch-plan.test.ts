@@ -69,14 +69,20 @@ test('a partition that waits says when it may be fetched, one that nobody leads 
 
 test('paused partitions give up what they have where others have no room, and no more of them than it takes', () => {
   const full = { bytes: 500, fetchFromMs: never }
-  const partitions = [part('a', full), part('b', { ...full, inFlight: true }), part('c', full), part('d')]
+  const partitions = [part('a', { ...full, inFlight: true }), part('b', full), part('c', full), part('d')]
   const paused = new Set(['a', 'b', 'c'])
   const { discarded } = plan(partitions, { paused, totalBytes: 1500 })
   assert.deepEqual(
     discarded.map(({ id }) => id),
-    ['a'],
+    ['b'],
   )
   assert.deepEqual(plan(partitions, { paused, totalBytes: 1600 }).discarded, [])
+})
+
+test('what one request may bring is no room for the next', () => {
+  const partitions = [part('a'), part('b', { node: 2 })]
+  assert.deepEqual(fetches(plan(partitions, { reservedBytes: 1100 })), ['1/0: a'])
+  assert.deepEqual(fetches(plan(partitions, { reservedBytes: 1099 })), ['1/0: a', '2/0: b'])
 })
 
 test('requests in flight never may bring more than there is room for, whatever the partitions are', () => {

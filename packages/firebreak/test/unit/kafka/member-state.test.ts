@@ -117,7 +117,7 @@ const anyEvent: fc.Arbitrary<MemberEvent> = fc.oneof(
 test('an assignment comes with a finished round alone, and goes with the membership alone', () => {
   const assignmentOf = (state: MemberState): Assignment => ('assignment' in state ? state.assignment : noAssignment)
   fc.assert(
-    fc.property(fc.array(anyEvent, { maxLength: 30 }), (events) => {
+    fc.property(fc.array(anyEvent, { minLength: 20, maxLength: 30 }), (events) => {
       let state = newMember
       for (const event of events) {
         const next = nextMember(state, event)
