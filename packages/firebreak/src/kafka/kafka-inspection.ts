@@ -1,20 +1,20 @@
-import { describeGroupsV5, fetchV13, listGroupsV4, type Reader } from '@platformatic/kafka'
+import { describeGroupsV5, listGroupsV4 } from '@platformatic/kafka'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { GroupMember, LogEntry, LogInspection, Partition, Position, TopicInfo } from '../contracts/log.ts'
 import { partitionId } from '../contracts/log.ts'
 import type { Cluster } from './cluster/kafka-cluster.ts'
 import { topicConfigs } from './cluster/kafka-configs.ts'
-import { answered, ask } from './cluster/kafka-connections.ts'
-import { code, ProtocolAnswer } from './cluster/kafka-errors.ts'
-import { withPatience } from './cluster/kafka-patience.ts'
+import { ask } from './cluster/kafka-connections.ts'
+import { code, ProtocolError } from './cluster/kafka-errors.ts'
 import { committedPositions, offsetsAt } from './cluster/kafka-positions.ts'
+import { retryTransient } from './cluster/retry.ts'
 import { decodeSubscription } from './group/group-codec.ts'
 import { limitKey } from './producer/append-admission.ts'
-import { type FetchResponse, readFetchResponse } from './protocol/fetch-response.ts'
 import { FetchedRecords } from './protocol/record-batch-reader.ts'
 import { payloadBytesMax } from './protocol/record-batch-writer.ts'
+import { sendFetch } from './reading/fetch-request.ts'
 
-const lane = 'inspect'
+const channel = 'inspect'
 const readBytesMax = 8 * 1024 * 1024
 
 /** Reads only; never joins a group. */
@@ -25,15 +25,15 @@ export function kafkaInspection(cluster: Cluster): LogInspection {
       const found = await committedPositions(cluster, group)
       return found.map(({ topic, partition, offset }) => ({ topic, partition, offset }))
     },
-    groups: () => withPatience(cluster.patience, () => listGroups(cluster)),
-    members: (group) => withPatience(cluster.patience, () => membersOf(cluster, group)),
+    groups: () => retryTransient(cluster.retry, () => listGroups(cluster)),
+    members: (group) => retryTransient(cluster.retry, () => membersOf(cluster, group)),
     read: (position, max) => readFrom(cluster, position, max),
   }
 }
 
 async function describeTopics(cluster: Cluster, wanted?: readonly string[]): Promise<readonly TopicInfo[]> {
-  const known = await withPatience(cluster.patience, () => cluster.refresh(wanted ?? null))
-  // Somebody else's topic without a leader must not keep us from all the others.
+  const known = await retryTransient(cluster.retry, () => cluster.refresh(wanted ?? null))
+  // A topic of another program without a leader must not keep us from all the others.
   const found = new Map(
     [...known].filter(([, { leaders }]) => wanted !== undefined || leaders.every(({ node }) => node >= 0)),
   )
@@ -43,7 +43,7 @@ async function describeTopics(cluster: Cluster, wanted?: readonly string[]): Pro
     leaders.map((_, partition): Partition => ({ topic, partition })),
   )
   const keys = ['retention.ms', 'retention.bytes', limitKey]
-  const configs = await withPatience(cluster.patience, () => topicConfigs(cluster, names, keys))
+  const configs = await retryTransient(cluster.retry, () => topicConfigs(cluster, names, keys))
   const firsts = await offsetsAt(cluster, all, 'first', true)
   const nexts = await offsetsAt(cluster, all, 'next', true)
   // Deleted while we asked.
@@ -75,8 +75,8 @@ async function listGroups(cluster: Cluster): Promise<readonly string[]> {
   await cluster.refresh([])
   const names = new Set<string>()
   for (const broker of cluster.brokers.values()) {
-    const { errorCode, groups } = await ask(await cluster.connections.get(broker, lane), listGroupsV4.api, [], [])
-    if (errorCode !== 0) throw new ProtocolAnswer(errorCode)
+    const { errorCode, groups } = await ask(await cluster.connections.get(broker, channel), listGroupsV4.api, [], [])
+    if (errorCode !== 0) throw new ProtocolError(errorCode)
     for (const { groupId } of groups) names.add(groupId)
   }
   return [...names]
@@ -84,11 +84,11 @@ async function listGroups(cluster: Cluster): Promise<readonly string[]> {
 
 async function membersOf(cluster: Cluster, group: string): Promise<readonly GroupMember[]> {
   try {
-    const connection = await cluster.connections.get(await cluster.coordinator(group), lane)
+    const connection = await cluster.connections.get(await cluster.coordinator(group), channel)
     const { groups } = await ask(connection, describeGroupsV5.api, [group], false)
     const found = groups[0]
     if (found === undefined || found.errorCode === code.groupIdNotFound) return []
-    if (found.errorCode !== 0) throw new ProtocolAnswer(found.errorCode)
+    if (found.errorCode !== 0) throw new ProtocolError(found.errorCode)
     return found.members.map(({ memberId: id, memberMetadata }) => ({ id, ledger: ledgerOf(memberMetadata) }))
   } catch (error) {
     cluster.forgetCoordinator(group)
@@ -115,7 +115,7 @@ async function readFrom(cluster: Cluster, from: Position, max: number): Promise<
   const end = (await offsetsAt(cluster, [at], 'next')).get(id) ?? 0
   const entries: LogEntry[] = []
   for (let offset = Math.max(first, from.offset), bytes = 1_048_576; entries.length < max && offset < end; ) {
-    const records = await withPatience(cluster.patience, () => fetchOnce(cluster, { ...at, offset }, bytes))
+    const records = await retryTransient(cluster.retry, () => fetchOnce(cluster, { ...at, offset }, bytes))
     if (records === undefined) break
     if (records.sizeBytes === 0) {
       // Nothing that a reader may see yet, or a batch that is larger than what was asked for.
@@ -135,23 +135,16 @@ async function fetchOnce(cluster: Cluster, at: Position, bytesMax: number): Prom
   const broker = leader === undefined ? undefined : cluster.broker(leader.node)
   const meta = cluster.topic(topic)
   try {
-    if (broker === undefined || meta === undefined) throw new ProtocolAnswer(code.leaderNotAvailable)
-    const connection = await cluster.connections.get(broker, lane)
-    const place = { partition, fetchOffset: BigInt(offset), currentLeaderEpoch: -1, lastFetchedEpoch: -1 }
-    const topics = [{ topicId: meta.id, partitions: [{ ...place, partitionMaxBytes: bytesMax }] }]
-    const response = await new Promise<FetchResponse>((resolve, reject) => {
-      const request = (): ReturnType<typeof fetchV13.createRequest> =>
-        fetchV13.createRequest(0, 0, bytesMax, 1, 0, -1, topics, [], '')
-      const parse = (_id: number, _key: number, _version: number, reader: Reader): FetchResponse =>
-        readFetchResponse(reader)
-      connection.send(1, 13, request, parse, true, true, answered(resolve, reject))
-    })
+    if (broker === undefined || meta === undefined) throw new ProtocolError(code.leaderNotAvailable)
+    const connection = await cluster.connections.get(broker, channel)
+    const from = { topicId: meta.id, partition, offset, leaderEpoch: -1, lastFetchedEpoch: -1, bytesMax }
+    const response = await sendFetch(connection, [from], { waitMs: 0, bytesMin: 0, bytesMax })
     const answer = response.partitions[0]
     const errorCode = response.errorCode || (answer?.errorCode ?? 0)
     if (errorCode === code.offsetOutOfRange) return undefined
     if (errorCode === code.unknownTopicId && (await cluster.refresh([topic])).get(topic) === undefined)
       throw new FirebreakError('FB_TOPIC_UNKNOWN', { topic })
-    if (errorCode !== 0 || answer === undefined) throw new ProtocolAnswer(errorCode || -1)
+    if (errorCode !== 0 || answer === undefined) throw new ProtocolError(errorCode || -1)
     if (answer.records.length === 0) return undefined
     return new FetchedRecords(
       { partition: { topic, partition }, path: cluster.settings.path },

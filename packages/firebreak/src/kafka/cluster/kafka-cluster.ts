@@ -1,16 +1,16 @@
 /**
  * What is known of the cluster: brokers, topics, leaders, coordinators.
  *
- * I1 What it tells may be out of date; a broker's answer says so, and `refresh` or `forgetCoordinator` follows.
- * I2 Refreshes of the same topics that are under way together are one request.
+ * I1 What is known may be out of date; a broker's answer shows that, and `refresh` or `forgetCoordinator` follows.
+ * I2 Refreshes of the same topics that are in flight together are one request.
  */
 import { apiVersionsV3, type Connection, findCoordinatorV4, metadataV12 } from '@platformatic/kafka'
 import type { Clock } from '../../contracts/clock.ts'
 import { FirebreakError } from '../../contracts/errors.ts'
 import { ask, type Broker, type Connections } from './kafka-connections.ts'
-import { code, ProtocolAnswer, passes, refusalOf } from './kafka-errors.ts'
+import { code, isTransient, ProtocolError, refusalOf } from './kafka-errors.ts'
 import type { KafkaSettings } from './kafka-options.ts'
-import { type Patience, withPatience } from './kafka-patience.ts'
+import { type RetryOptions, retryTransient } from './retry.ts'
 
 export interface Leader {
   /** -1 while nobody leads. */
@@ -48,7 +48,7 @@ const spoken: readonly { name: string; key: number; version: number }[] = [
 ]
 // A topic that was created a moment ago is not known to every broker yet.
 const unknownGraceMs = 500
-const controlLane = 'control'
+const controlChannel = 'control'
 const controlTimeoutMs = 5000
 
 export class Cluster {
@@ -69,7 +69,7 @@ export class Cluster {
     this.clock = clock
   }
 
-  get patience(): Patience {
+  get retry(): RetryOptions {
     return { clock: this.clock, path: this.settings.path, withinMs: this.settings.appendTimeoutMs }
   }
 
@@ -91,7 +91,7 @@ export class Cluster {
   }
 
   /**
-   * Runs a request that any broker can answer. Where that fails, be it for time or for what the answer says, the next one goes
+   * Runs a request that any broker can answer. Where that fails, be it for time or for the answer, the next one goes
    * to another broker: this one may be cut off, or not the controller.
    */
   async withAny<T>(run: (connection: Connection) => Promise<T>): Promise<T> {
@@ -108,7 +108,7 @@ export class Cluster {
     let failure: unknown
     for (const broker of this.#inTurn()) {
       try {
-        const connection = await this.connections.get(broker, controlLane, controlTimeoutMs)
+        const connection = await this.connections.get(broker, controlChannel, controlTimeoutMs)
         if (!this.#versionsChecked) await this.#checkVersions(connection)
         return { connection, broker }
       } catch (error) {
@@ -131,13 +131,13 @@ export class Cluster {
 
   #moveOn(from: Broker): void {
     const brokers = this.#inTurn()
-    // Somebody else may have moved on already.
+    // Another request may have moved on already.
     if (isSame(from, brokers[0])) this.#first = brokers.find((broker) => !isSame(broker, from))
   }
 
   /**
    * Known topics out of `names`, from the brokers; what is missing in the answer does not exist. `null`: all topics, but those
-   * that nothing can be told of now.
+   * that nothing is known of now.
    */
   async refresh(names: readonly string[] | null): Promise<ReadonlyMap<string, TopicMeta>> {
     const response = await this.#metadata(names)
@@ -147,7 +147,7 @@ export class Cluster {
     for (const { name, topicId, errorCode, partitions, isInternal } of response.topics) {
       if (name === null || name === undefined) continue
       if (errorCode === code.unknownTopicOrPartition) this.#topics.delete(name)
-      else if (errorCode !== 0 && !passes(errorCode)) throw new ProtocolAnswer(errorCode)
+      else if (errorCode !== 0 && !isTransient(errorCode)) throw new ProtocolError(errorCode)
       else if (errorCode !== 0) {
         const known = this.#topics.get(name)
         if (known !== undefined) found.set(name, known)
@@ -161,18 +161,18 @@ export class Cluster {
         this.#topics.set(name, topic)
       }
     }
-    if (failure !== undefined) throw new ProtocolAnswer(failure)
+    if (failure !== undefined) throw new ProtocolError(failure)
     return found
   }
 
   /** **Errors** `FB_TOPIC_UNKNOWN` naming all that do not exist, `FB_LOG_UNAVAILABLE`, `FB_LOG_REFUSED`. */
   async learn(names: readonly string[]): Promise<void> {
     const giveUpAtMs = this.clock.monotonic() + unknownGraceMs
-    await withPatience(this.patience, async () => {
+    await retryTransient(this.retry, async () => {
       const found = await this.refresh(names)
       const missing = names.filter((name) => !found.has(name))
       if (missing.length === 0) return
-      if (this.clock.monotonic() < giveUpAtMs) throw new ProtocolAnswer(code.unknownTopicOrPartition)
+      if (this.clock.monotonic() < giveUpAtMs) throw new ProtocolError(code.unknownTopicOrPartition)
       throw new FirebreakError('FB_TOPIC_UNKNOWN', { topic: missing.join(', ') })
     })
   }
@@ -183,7 +183,7 @@ export class Cluster {
     const broker = await this.withAny(async (connection) => {
       const { coordinators } = await ask(connection, findCoordinatorV4.api, 0, [group])
       const found = coordinators[0]
-      if (found === undefined || found.errorCode !== 0) throw new ProtocolAnswer(found?.errorCode ?? -1)
+      if (found === undefined || found.errorCode !== 0) throw new ProtocolError(found?.errorCode ?? -1)
       return { host: found.host, port: found.port }
     })
     this.#coordinators.set(group, broker)

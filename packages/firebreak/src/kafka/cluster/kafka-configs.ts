@@ -1,7 +1,7 @@
 import { ConfigResourceTypes, describeConfigsV4 } from '@platformatic/kafka'
 import type { Cluster } from './kafka-cluster.ts'
 import { ask } from './kafka-connections.ts'
-import { ProtocolAnswer } from './kafka-errors.ts'
+import { ProtocolError } from './kafka-errors.ts'
 
 /** Settings of topics by name; a topic whose settings we may not read, or that is gone, is left out. */
 export async function topicConfigs(
@@ -18,7 +18,7 @@ export async function topicConfigs(
   }))
   const results = await cluster.withAny(async (connection) => {
     const answer = await ask(connection, describeConfigsV4.api, resources, false, false)
-    if (answer.results.length === 0) throw new ProtocolAnswer(-1)
+    if (answer.results.length === 0) throw new ProtocolError(-1)
     return answer.results
   })
   for (const { errorCode, resourceName, configs } of results) {

@@ -1,8 +1,8 @@
 /**
  * Open connections to brokers.
  *
- * I1 One connection per broker and lane. A broker answers the requests of one connection one after the other, so what may
- *    wait long (joining, fetching) has a lane of its own and never holds up a heartbeat.
+ * I1 One connection per broker and channel. A broker answers the requests of one connection one after the other, so what may
+ *    wait long (joining, fetching) has a channel of its own and never holds up a heartbeat.
  * I2 A connection that failed is forgotten; the next request opens another.
  * I3 After `close()` nothing opens any more and no socket is left.
  */
@@ -45,9 +45,9 @@ export class Connections {
   }
 
   /** Rejects with the client's errors; `asLogError` turns them into ours. */
-  get(broker: Broker, lane: string, requestTimeoutMs: number = 10_000): Promise<Connection> {
+  get(broker: Broker, channel: string, requestTimeoutMs: number = 10_000): Promise<Connection> {
     if (this.#closed) return Promise.reject(new FirebreakError('FB_CLOSED', { what: this.settings.path }))
-    const key = `${broker.host}:${broker.port} ${lane}`
+    const key = `${broker.host}:${broker.port} ${channel}`
     const known = this.#opened.get(key)
     const status = known?.connection.status
     if (known !== undefined && status !== 'closed' && status !== 'closing' && status !== 'error') {
@@ -63,11 +63,11 @@ export class Connections {
     return opened.ready
   }
 
-  /** Ends one lane to all brokers, with what waits on it. */
-  async drop(lane: string): Promise<void> {
+  /** Ends one channel to all brokers, with what waits on it. */
+  async drop(channel: string): Promise<void> {
     const ending: Promise<void>[] = []
     for (const [key, { connection }] of this.#opened) {
-      if (!key.endsWith(` ${lane}`)) continue
+      if (!key.endsWith(` ${channel}`)) continue
       this.#opened.delete(key)
       ending.push(connection.close().catch(() => undefined))
     }
@@ -159,9 +159,9 @@ function credentialsOf({ tls, sasl }: KafkaSettings): ConnectionOptions {
 
 function saslOf(sasl: KafkaSasl): SASLOptions {
   if (sasl.mechanism === 'oauthbearer') {
-    // A broker says why it refuses a token where it would say nothing. **Source** RFC 7628, section 3.2.2
-    const authBytesValidator: SASLOptions['authBytesValidator'] = (says, callback) =>
-      says.length === 0 ? callback(null, says) : callback(new AuthenticationError('The token was refused.'))
+    // A broker sends why it refuses a token where it would send nothing. **Source** RFC 7628, section 3.2.2
+    const authBytesValidator: SASLOptions['authBytesValidator'] = (bytes, callback) =>
+      bytes.length === 0 ? callback(null, bytes) : callback(new AuthenticationError('The token was refused.'))
     return { mechanism: 'OAUTHBEARER', token: sasl.token, authBytesValidator }
   }
   const mechanism = { plain: 'PLAIN', 'scram-sha-256': 'SCRAM-SHA-256', 'scram-sha-512': 'SCRAM-SHA-512' } as const

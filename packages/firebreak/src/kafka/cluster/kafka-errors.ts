@@ -36,22 +36,22 @@ export const code = {
 } as const
 
 /** The broker has answered with an error code. */
-export class ProtocolAnswer extends Error {
-  readonly answer: number
+export class ProtocolError extends Error {
+  readonly errorCode: number
 
-  constructor(answer: number) {
-    super(nameOf(answer))
-    this.name = 'ProtocolAnswer'
-    this.answer = answer
+  constructor(errorCode: number) {
+    super(nameOf(errorCode))
+    this.name = 'ProtocolError'
+    this.errorCode = errorCode
   }
 }
 
 /** `NOT_COORDINATOR`, for messages. */
-export const nameOf = (answer: number): string =>
-  (protocolErrorsCodesById as Readonly<Record<string, string>>)[answer] ?? `ERROR_${answer}`
+export const nameOf = (errorCode: number): string =>
+  (protocolErrorsCodesById as Readonly<Record<string, string>>)[errorCode] ?? `ERROR_${errorCode}`
 
 // What the brokers say while they start, move leaders or are overloaded, beyond what the client's table calls retriable.
-const alsoPasses: ReadonlySet<number> = new Set([
+const alsoTransient: ReadonlySet<number> = new Set([
   -1,
   code.brokerNotAvailable,
   code.rebalanceInProgress,
@@ -59,10 +59,11 @@ const alsoPasses: ReadonlySet<number> = new Set([
 ])
 
 /** Whether the same request may work a moment later. */
-export function passes(answer: number): boolean {
-  if (alsoPasses.has(answer)) return true
+export function isTransient(errorCode: number): boolean {
+  if (alsoTransient.has(errorCode)) return true
   return (
-    (protocolErrors as Readonly<Record<string, { canRetry: boolean } | undefined>>)[nameOf(answer)]?.canRetry === true
+    (protocolErrors as Readonly<Record<string, { canRetry: boolean } | undefined>>)[nameOf(errorCode)]?.canRetry ===
+    true
   )
 }
 
@@ -75,8 +76,7 @@ const saslRefusals: ReadonlySet<unknown> = new Set([33, 34, 58])
 interface Link {
   readonly message: string
   readonly code?: unknown
-  /** Of our `ProtocolAnswer`, and of the client's protocol errors. */
-  readonly answer?: number
+  /** Of the client's protocol errors. */
   readonly apiCode?: number
   readonly cause?: unknown
 }
@@ -90,11 +90,11 @@ function* chainOf(error: unknown): Iterable<Link> {
   }
 }
 
-/** What the set-up must mend before anything works; undefined for what passes by itself. */
+/** What must be fixed in the set-up before anything works; undefined for errors that are transient. */
 export function refusalOf(error: unknown): string | undefined {
   if (isFirebreakError(error, 'FB_LOG_REFUSED')) return error.message
   for (const link of chainOf(error)) {
-    if (link.answer !== undefined && !passes(link.answer)) return link.message
+    if (link instanceof ProtocolError && !isTransient(link.errorCode)) return link.message
     if (isRefusal(link)) return reasonOf(error)
   }
   return undefined
@@ -104,8 +104,8 @@ function isRefusal({ code, apiCode, message, cause }: Link): boolean {
   if (typeof code === 'string' && tlsRefusals.test(code)) return true
   if (clientRefusals.has(code) || saslRefusals.has(apiCode)) return true
   if (code === 'PLT_KFK_USER') return message.startsWith('Broker requires TLS')
-  // The client names every trouble on the way to being let in like this. With a cause it is the cause that counts: the
-  // connection ended, or whoever gives the tokens is away.
+  // The client gives every error of signing in this code. With a cause it is the cause that counts: the connection ended, or
+  // the server that issues the tokens cannot be reached.
   return code === 'PLT_KFK_AUTHENTICATION' && cause === undefined
 }
 
@@ -118,7 +118,7 @@ export function asLogError(error: unknown, path: string): FirebreakError {
     : new FirebreakError('FB_LOG_REFUSED', { path, reason: refusal }, error)
 }
 
-/** The messages of the chain; the last one usually says most. */
+/** The messages of the chain; the last one usually has the cause. */
 function reasonOf(error: unknown): string {
   const parts = new Set<string>()
   for (const { message } of chainOf(error)) if (message !== '') parts.add(message.replace(/\.$/, ''))

@@ -212,7 +212,7 @@ function fetchProblems(fetch: KafkaOptions['fetch']): Problems {
   return isAbove(partitionBytes, totalBytes) ? ['fetch.partitionBytes must be at most fetch.totalBytes'] : []
 }
 
-/** Whether both are numbers, which is told elsewhere, and one is above the other. */
+/** Whether both are numbers, which is checked elsewhere, and one is above the other. */
 const isAbove = (one: number | undefined, other: number | undefined): boolean =>
   typeof one === 'number' && typeof other === 'number' && one > other
 

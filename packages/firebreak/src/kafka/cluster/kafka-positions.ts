@@ -2,8 +2,8 @@ import { listOffsetsV7, offsetFetchV8 } from '@platformatic/kafka'
 import { type Partition, type Position, partitionId } from '../../contracts/log.ts'
 import type { Cluster } from './kafka-cluster.ts'
 import { ask, type Broker } from './kafka-connections.ts'
-import { code, ProtocolAnswer } from './kafka-errors.ts'
-import { withPatience } from './kafka-patience.ts'
+import { code, ProtocolError } from './kafka-errors.ts'
+import { retryTransient } from './retry.ts'
 
 /** What `ListOffsets` is asked for: an end of the partition, or the first record of a time or later. */
 export type At = 'first' | 'next' | { readonly atMs: number }
@@ -13,7 +13,7 @@ export interface CommittedPosition extends Position {
   readonly leaderEpoch: number
 }
 
-const lane = 'offsets'
+const channel = 'offsets'
 
 /**
  * Offsets by `partitionId`; partitions whose leader does not answer are tried again. With `leavesOutGone`, those of topics that
@@ -27,7 +27,7 @@ export async function offsetsAt(
 ): Promise<ReadonlyMap<string, number>> {
   const gone = new Set<string>()
   const found = new Map<string, number>()
-  await withPatience(cluster.patience, async () => {
+  await retryTransient(cluster.retry, async () => {
     const left = partitions.filter((one) => !found.has(partitionId(one)) && !gone.has(one.topic))
     if (left.length === 0) return
     let failure: number | undefined
@@ -43,7 +43,7 @@ export async function offsetsAt(
     const topics = [...new Set(left.map(({ topic }) => topic))]
     const known = await cluster.refresh(topics)
     if (leavesOutGone) for (const topic of topics) if (!known.has(topic)) gone.add(topic)
-    throw new ProtocolAnswer(failure)
+    throw new ProtocolError(failure)
   })
   // No record is as young as that: what comes next is.
   const later = typeof at === 'object' ? partitions.filter((one) => (found.get(partitionId(one)) ?? -1) < 0) : []
@@ -62,7 +62,7 @@ async function listOffsets(
     name,
     partitions: list.map(({ partition }) => ({ partitionIndex: partition, currentLeaderEpoch: -1, timestamp })),
   }))
-  const connection = await cluster.connections.get(broker, lane)
+  const connection = await cluster.connections.get(broker, channel)
   const answer = await ask(connection, listOffsetsV7.api, -1, 0, topics)
   return answer.topics.flatMap(({ name, partitions: list }) =>
     list.map(({ partitionIndex, errorCode, offset }) => ({
@@ -84,17 +84,17 @@ export function committedPositions(
     partitions === undefined
       ? null
       : byTopic(partitions).map(([name, list]) => ({ name, partitionIndexes: list.map(({ partition }) => partition) }))
-  return withPatience(cluster.patience, async () => {
+  return retryTransient(cluster.retry, async () => {
     try {
-      const connection = await cluster.connections.get(await cluster.coordinator(group), lane)
-      const request = [{ groupId: group, topics }]
-      const answer = await ask(connection, offsetFetchV8.api, request as never, true)
+      const connection = await cluster.connections.get(await cluster.coordinator(group), channel)
+      const request = [{ groupId: group, memberEpoch: -1, topics }]
+      const answer = await ask(connection, offsetFetchV8.api, request, true)
       const found = answer.groups[0]
       if (found === undefined || found.errorCode === code.groupIdNotFound) return []
-      if (found.errorCode !== 0) throw new ProtocolAnswer(found.errorCode)
+      if (found.errorCode !== 0) throw new ProtocolError(found.errorCode)
       return found.topics.flatMap(({ name, partitions: list }) =>
         list.flatMap(({ partitionIndex, committedOffset, committedLeaderEpoch, errorCode }) => {
-          if (errorCode !== 0 && errorCode !== code.unknownTopicOrPartition) throw new ProtocolAnswer(errorCode)
+          if (errorCode !== 0 && errorCode !== code.unknownTopicOrPartition) throw new ProtocolError(errorCode)
           if (errorCode !== 0 || committedOffset < 0n) return []
           return [
             {

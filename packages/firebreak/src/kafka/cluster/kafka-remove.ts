@@ -3,9 +3,9 @@ import { FirebreakError } from '../../contracts/errors.ts'
 import { systemClock } from '../../node/clock.ts'
 import { Cluster } from './kafka-cluster.ts'
 import { ask, Connections } from './kafka-connections.ts'
-import { code, nameOf, ProtocolAnswer, passes } from './kafka-errors.ts'
+import { code, isTransient, nameOf, ProtocolError } from './kafka-errors.ts'
 import { type KafkaOptions, settingsOf } from './kafka-options.ts'
-import { withPatience } from './kafka-patience.ts'
+import { retryTransient } from './retry.ts'
 
 export interface Removable {
   readonly topics: readonly string[]
@@ -13,7 +13,7 @@ export interface Removable {
 }
 
 const deleteWithinMs = 15_000
-const removalLane = 'removal'
+const removalChannel = 'removal'
 const gone = code.unknownTopicOrPartition
 
 /**
@@ -33,17 +33,17 @@ export async function removeFromKafka(options: KafkaOptions, removable: Removabl
 
 /** On connections of the caller's. */
 export async function removeFrom(cluster: Cluster, { topics, groups }: Removable): Promise<void> {
-  for (const group of groups) await withPatience(cluster.patience, () => removeGroup(cluster, group))
-  if (topics.length > 0) await withPatience(cluster.patience, () => removeTopics(cluster, topics))
+  for (const group of groups) await retryTransient(cluster.retry, () => removeGroup(cluster, group))
+  if (topics.length > 0) await retryTransient(cluster.retry, () => removeTopics(cluster, topics))
 }
 
 async function removeGroup(cluster: Cluster, group: string): Promise<void> {
-  const connection = await cluster.connections.get(await cluster.coordinator(group), removalLane)
+  const connection = await cluster.connections.get(await cluster.coordinator(group), removalChannel)
   const answer = await ask(connection, deleteGroupsV2.api, [group])
   for (const { errorCode } of answer.results) {
     if (errorCode === 0 || errorCode === code.groupIdNotFound || errorCode === code.nonEmptyGroup) continue
     cluster.forgetCoordinator(group)
-    if (passes(errorCode)) throw new ProtocolAnswer(errorCode)
+    if (isTransient(errorCode)) throw new ProtocolError(errorCode)
     const reason = `group ${group} cannot be removed: ${nameOf(errorCode)}`
     throw new FirebreakError('FB_LOG_REFUSED', { path: cluster.settings.path, reason })
   }
@@ -53,8 +53,8 @@ async function removeTopics(cluster: Cluster, names: readonly string[]): Promise
   const topics = names.map((name) => ({ name }))
   const answer = await cluster.withAny(async (connection) => {
     const found = await ask(connection, deleteTopicsV6.api, topics, deleteWithinMs)
-    const passing = found.responses.find(({ errorCode }) => errorCode !== gone && passes(errorCode))
-    if (passing !== undefined) throw new ProtocolAnswer(passing.errorCode)
+    const passing = found.responses.find(({ errorCode }) => errorCode !== gone && isTransient(errorCode))
+    if (passing !== undefined) throw new ProtocolError(passing.errorCode)
     return found
   })
   for (const { name, errorCode, errorMessage } of answer.responses) {

@@ -4,9 +4,9 @@ import type { TopicSpec } from '../../contracts/log.ts'
 import { refuseTopics } from '../../contracts/topic-options.ts'
 import type { Cluster } from './kafka-cluster.ts'
 import { ask } from './kafka-connections.ts'
-import { code, nameOf, ProtocolAnswer, passes } from './kafka-errors.ts'
+import { code, isTransient, nameOf, ProtocolError } from './kafka-errors.ts'
 import type { KafkaSettings } from './kafka-options.ts'
-import { withPatience } from './kafka-patience.ts'
+import { retryTransient } from './retry.ts'
 
 const partitionsDefault = 6
 const weekMs = 7 * 24 * 3_600_000
@@ -21,7 +21,7 @@ export async function ensureTopics(cluster: Cluster, specs: readonly TopicSpec[]
   refuseTopics(specs)
   if (specs.length === 0) return
   const names = [...new Set(specs.map(({ name }) => name))]
-  const found = await withPatience(cluster.patience, () => cluster.refresh(names))
+  const found = await retryTransient(cluster.retry, () => cluster.refresh(names))
   for (const { name: topic, partitions: expected = 0 } of specs) {
     const count = found.get(topic)?.leaders.length
     if (count !== undefined && expected > count)
@@ -32,8 +32,8 @@ export async function ensureTopics(cluster: Cluster, specs: readonly TopicSpec[]
   if (!cluster.settings.createTopics) {
     throw new FirebreakError('FB_TOPIC_UNKNOWN', { topic: missing.map(({ name }) => name).join(', ') })
   }
-  await withPatience(cluster.patience, () => create(cluster, missing))
-  await withPatience(cluster.patience, () => untilLed(cluster, missing))
+  await retryTransient(cluster.retry, () => create(cluster, missing))
+  await retryTransient(cluster.retry, () => untilLed(cluster, missing))
 }
 
 async function create(cluster: Cluster, specs: readonly TopicSpec[]): Promise<void> {
@@ -50,7 +50,7 @@ async function create(cluster: Cluster, specs: readonly TopicSpec[]): Promise<vo
     for (const { name, errorCode, errorMessage } of answer.topics) {
       // Another instance was faster: what it made is what both of them declare.
       if (errorCode === 0 || errorCode === code.topicAlreadyExists) continue
-      if (passes(errorCode)) throw new ProtocolAnswer(errorCode)
+      if (isTransient(errorCode)) throw new ProtocolError(errorCode)
       const reason = `topic ${name} cannot be created: ${errorMessage ?? nameOf(errorCode)}`
       throw new FirebreakError('FB_LOG_REFUSED', { path: settings.path, reason })
     }
@@ -78,7 +78,7 @@ async function untilLed(cluster: Cluster, specs: readonly TopicSpec[]): Promise<
   const found = await cluster.refresh(specs.map(({ name }) => name))
   for (const { name } of specs) {
     const leaders = found.get(name)?.leaders
-    if (leaders === undefined) throw new ProtocolAnswer(code.unknownTopicOrPartition)
-    if (leaders.some(({ node }) => node < 0)) throw new ProtocolAnswer(code.leaderNotAvailable)
+    if (leaders === undefined) throw new ProtocolError(code.unknownTopicOrPartition)
+    if (leaders.some(({ node }) => node < 0)) throw new ProtocolError(code.leaderNotAvailable)
   }
 }

@@ -15,7 +15,7 @@ export type Assignments = ReadonlyMap<string, readonly Partition[]>
 
 /**
  * Who gets which partition: even per topic and in all, moving as few as possible, by the rules of the cooperative
- * protocol: what one member still holds and another should have is given to nobody in this round. The holder lets go and
+ * protocol: what one member still holds and another should have is given to nobody in this round. The owner lets go and
  * joins again, and then it moves.
  *
  * **Guarantee** Pure: the same members give the same answer in any order.
@@ -24,13 +24,13 @@ export type Assignments = ReadonlyMap<string, readonly Partition[]>
  */
 export function assignPartitions(members: readonly Subscriber[], counts: ReadonlyMap<string, number>): Assignments {
   const sorted = members.toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1))
-  const { holders, claimed } = holdersOf(sorted)
+  const { owners, claimed } = ownersOf(sorted)
   const given = new Map<string, Partition[]>(sorted.map(({ memberId }) => [memberId, []]))
   const load = new Map<string, number>(sorted.map(({ memberId }) => [memberId, 0]))
   for (const topic of [...counts.keys()].sort()) {
     const partitions = Array.from({ length: counts.get(topic) ?? 0 }, (_, partition) => ({ topic, partition }))
     const readers = sorted.filter((member) => member.topics.includes(topic)).map(({ memberId }) => memberId)
-    for (const [partition, memberId] of spread(partitions, readers, { holders, load })) {
+    for (const [partition, memberId] of spread(partitions, readers, { owners, load })) {
       load.set(memberId, (load.get(memberId) ?? 0) + 1)
       const others = claimed.get(partitionId(partition))
       const isFree = others === undefined || (others.size === 1 && others.has(memberId))
@@ -45,8 +45,8 @@ export function assignPartitions(members: readonly Subscriber[], counts: Readonl
  * given away after the older ones were made. One that nobody has overtaken counts however old it is, because a member that has
  * missed a round works on.
  */
-function holdersOf(members: readonly Subscriber[]): {
-  holders: ReadonlyMap<string, string>
+function ownersOf(members: readonly Subscriber[]): {
+  owners: ReadonlyMap<string, string>
   claimed: ReadonlyMap<string, ReadonlySet<string>>
 } {
   const newest = new Map<string, number>()
@@ -60,21 +60,21 @@ function holdersOf(members: readonly Subscriber[]): {
       newest.set(id, generation)
     }
   }
-  const holders = new Map<string, string>()
-  for (const [id, [first]] of claimed) if (first !== undefined) holders.set(id, first)
-  return { holders, claimed }
+  const owners = new Map<string, string>()
+  for (const [id, [first]] of claimed) if (first !== undefined) owners.set(id, first)
+  return { owners, claimed }
 }
 
 function spread(
   partitions: readonly Partition[],
   readers: readonly string[],
-  known: { holders: ReadonlyMap<string, string>; load: ReadonlyMap<string, number> },
+  known: { owners: ReadonlyMap<string, string>; load: ReadonlyMap<string, number> },
 ): [Partition, string][] {
   if (readers.length === 0) return []
   const kept = new Map<string, number>()
   for (const partition of partitions) {
-    const holder = known.holders.get(partitionId(partition))
-    if (holder !== undefined) kept.set(holder, (kept.get(holder) ?? 0) + 1)
+    const owner = known.owners.get(partitionId(partition))
+    if (owner !== undefined) kept.set(owner, (kept.get(owner) ?? 0) + 1)
   }
   // What does not divide evenly goes to those who have least over all topics, and among them to those who hold most here.
   const order = readers.toSorted(
@@ -84,18 +84,18 @@ function spread(
   order.forEach((reader, i) => {
     quota.set(reader, Math.floor((partitions.length + order.length - 1 - i) / order.length))
   })
-  const target = new Map<Partition, string>()
+  const chosen = new Map<Partition, string>()
   const give = (partition: Partition, reader: string): void => {
-    target.set(partition, reader)
+    chosen.set(partition, reader)
     quota.set(reader, (quota.get(reader) ?? 0) - 1)
   }
   for (const partition of partitions) {
-    const holder = known.holders.get(partitionId(partition))
-    if (holder !== undefined && (quota.get(holder) ?? 0) > 0) give(partition, holder)
+    const owner = known.owners.get(partitionId(partition))
+    if (owner !== undefined && (quota.get(owner) ?? 0) > 0) give(partition, owner)
   }
   for (const partition of partitions) {
-    const reader = target.has(partition) ? undefined : order.find((one) => (quota.get(one) ?? 0) > 0)
+    const reader = chosen.has(partition) ? undefined : order.find((one) => (quota.get(one) ?? 0) > 0)
     if (reader !== undefined) give(partition, reader)
   }
-  return [...target]
+  return [...chosen]
 }

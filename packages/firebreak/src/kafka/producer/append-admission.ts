@@ -3,7 +3,7 @@ import type { LogRecord } from '../../contracts/log.ts'
 import { refuseUnreadable } from '../../node/readable-record.ts'
 import type { Cluster } from '../cluster/kafka-cluster.ts'
 import { topicConfigs } from '../cluster/kafka-configs.ts'
-import { withPatience } from '../cluster/kafka-patience.ts'
+import { retryTransient } from '../cluster/retry.ts'
 import { batchHeaderBytes, encodedBytesMax, payloadBytes } from '../protocol/record-batch-writer.ts'
 
 /** What a topic takes as one batch, in bytes. */
@@ -50,7 +50,7 @@ export class Admission {
     const encoded = encodedBytesMax(record, payload) + batchHeaderBytes
     const limit = this.batchBytesMax(record.topic)
     if (encoded > limit) {
-      // Somebody may have raised it: the next call asks again.
+      // It may have been raised: the next call asks again.
       this.forget(record.topic)
       throw new FirebreakError('FB_RECORD_TOO_LARGE', { type, bytes: encoded, limit })
     }
@@ -83,9 +83,9 @@ export class Admission {
     if (unknown.length > 0) await this.#cluster.learn(unknown)
     const unlimited = topics.filter((topic) => !this.#limits.has(topic))
     if (unlimited.length === 0) return
-    const found = await withPatience(this.#cluster.patience, () => topicConfigs(this.#cluster, unlimited, [limitKey]))
+    const found = await retryTransient(this.#cluster.retry, () => topicConfigs(this.#cluster, unlimited, [limitKey]))
     for (const topic of unlimited) {
-      // Whoever may write but not describe is told by the broker instead.
+      // Where we may write but not describe, the broker refuses what is too large instead.
       this.#limits.set(topic, Number(found.get(topic)?.get(limitKey) ?? Number.MAX_SAFE_INTEGER))
     }
   }

@@ -5,7 +5,7 @@ const startBytes = 4096
 
 /**
  * One call of `append`: resolves when every record of it has a position, and rejects with its first failure when nothing
- * of it is under way any more.
+ * of it is in flight any more.
  */
 export class AppendCall {
   readonly done: Promise<readonly Position[]>
@@ -57,7 +57,7 @@ interface Joining {
   readonly bytesMax: number
 }
 
-/** Records that reach the broker together, and whom to tell. */
+/** Records that reach the broker together, and the calls that wait for them. */
 export class Batch {
   readonly writer: BatchWriter
   readonly deadlineMs: number
@@ -111,7 +111,7 @@ export class Batch {
 /**
  * What waits for one partition, in the order of the calls.
  *
- * I1 The first batch is the only one that is ever under way; it leaves the queue when its fate is known.
+ * I1 The first batch is the only one that is ever in flight; it leaves the queue when its fate is known.
  * I2 `producer` is the identity and the sequence number that the first batch carries. It moves on only when the broker has
  *    stored a batch; after a batch whose fate stays unknown the epoch is raised, so that a late copy of it is refused. An
  *    epoch never begins again at sequence 0: the broker would take what comes for a copy of what it has.
@@ -124,7 +124,7 @@ export class AppendQueue {
   batches: Batch[] = []
   busy = false
   failures = 0
-  /** How often in a row the brokers have said that there is no such topic. */
+  /** How often in a row the brokers have answered that there is no such topic. */
   absences = 0
   notBeforeMs = 0
   producer: ProducerState | undefined
@@ -132,6 +132,11 @@ export class AppendQueue {
   constructor(topic: string, partition: number) {
     this.topic = topic
     this.partition = partition
+  }
+
+  /** Size of the first batch. */
+  get nextBytes(): number {
+    return this.batches[0]?.writer.sizeBytes ?? 0
   }
 
   add(record: LogRecord, payload: number, into: Joining): Batch {

@@ -1,7 +1,7 @@
 /**
  * Appends: idempotent, acknowledged by all replicas in sync.
  *
- * I1 One batch per partition is under way, and it is tried again until its fate is known: the order of a partition is the
+ * I1 One batch per partition is in flight, and it is tried again until its fate is known: the order of a partition is the
  *    order of the calls, also under retries.
  * I2 What arrives while a partition is busy, or within one turn of the event loop, goes out as one batch.
  * I3 A call is admitted as a whole (topics known, sizes allowed) or not at all.
@@ -15,15 +15,15 @@ import { partitionOfKey } from '../../contracts/partitioner.ts'
 import { nextTurn } from '../../node/turn.ts'
 import type { Cluster } from '../cluster/kafka-cluster.ts'
 import { ask } from '../cluster/kafka-connections.ts'
-import { asLogError, code, nameOf, ProtocolAnswer, passes, refusalOf } from '../cluster/kafka-errors.ts'
-import { pauseMs } from '../cluster/kafka-patience.ts'
+import { asLogError, code, nameOf, ProtocolError, refusalOf } from '../cluster/kafka-errors.ts'
+import { pauseMs } from '../cluster/retry.ts'
 import { Admission } from './append-admission.ts'
 import { AppendCall, AppendQueue, type Batch } from './append-queue.ts'
+import { planProduce } from './produce-plan.ts'
 import { type ProduceAnswer, type Sending, sendBatches } from './produce-request.ts'
+import { isTooLarge, produceVerdict } from './produce-verdict.ts'
 
-const lane = 'produce'
-const requestBytesMax = 8 * 1024 * 1024
-const underwayMax = 4
+const channel = 'produce'
 // A leader that hangs holds its partitions up for so long; the others take over from a dead one sooner.
 const answerWithinMs = 6000
 const batchBytesMax = 1_000_000
@@ -33,9 +33,9 @@ const goneAfterAbsences = 5
 export class Producer {
   readonly #cluster: Cluster
   readonly #queues = new Map<string, AppendQueue[]>()
-  /** Queues with batches of which none is under way. */
+  /** Queues with batches of which none is in flight. */
   readonly #waiting = new Set<AppendQueue>()
-  readonly #underway = new Map<number, number>()
+  readonly #inFlight = new Map<number, number>()
   readonly #admission: Admission
   #identity: Promise<bigint> | undefined
   #scheduled = false
@@ -127,55 +127,44 @@ export class Producer {
       this.#maybeDrained()
       return
     }
-    const { clock } = this.#cluster
-    const nowMs = clock.monotonic()
-    const requests = new Map<number, { bytes: number; sending: Sending[] }>()
-    let againAtMs = Number.POSITIVE_INFINITY
+    const nowMs = this.#cluster.clock.monotonic()
     for (const queue of this.#waiting) {
       this.#expire(queue, nowMs)
-      const batch = queue.batches[0]
-      if (batch === undefined) {
-        this.#waiting.delete(queue)
-        continue
-      }
-      if (queue.notBeforeMs > nowMs) {
-        againAtMs = Math.min(againAtMs, queue.notBeforeMs)
-        continue
-      }
-      const leader = this.#cluster.leader(queue.topic, queue.partition)
-      if (leader === undefined) {
-        this.#postpone(queue)
-        againAtMs = Math.min(againAtMs, queue.notBeforeMs)
-        continue
-      }
-      if ((this.#underway.get(leader.node) ?? 0) >= underwayMax) continue
-      const request = requests.get(leader.node) ?? { bytes: 0, sending: [] }
-      requests.set(leader.node, request)
-      if (request.bytes > 0 && request.bytes + batch.writer.sizeBytes > requestBytesMax) {
-        againAtMs = nowMs
-        continue
-      }
-      request.bytes += batch.writer.sizeBytes
-      request.sending.push({ queue, batch })
+      if (queue.batches.length === 0) this.#waiting.delete(queue)
     }
-    for (const [node, { sending }] of requests) this.#start(node, sending)
+    const plan = planProduce({
+      nowMs,
+      queues: this.#waiting,
+      leaderOf: ({ topic, partition }) => this.#cluster.leader(topic, partition)?.node,
+      inFlight: this.#inFlight,
+    })
+    let { againAtMs } = plan
+    for (const queue of plan.leaderless) {
+      this.#postpone(queue)
+      againAtMs = Math.min(againAtMs, queue.notBeforeMs)
+    }
+    for (const [node, queues] of plan.requests) this.#start(node, queues)
     if (againAtMs < Number.POSITIVE_INFINITY) this.#dispatchAt(againAtMs)
     this.#maybeDrained()
   }
 
-  #start(node: number, sending: readonly Sending[]): void {
-    for (const { queue } of sending) {
+  #start(node: number, queues: readonly AppendQueue[]): void {
+    const sending: Sending[] = []
+    for (const queue of queues) {
+      const batch = queue.batches[0]
+      if (batch === undefined) continue
+      sending.push({ queue, batch })
       this.#waiting.delete(queue)
       queue.busy = true
     }
-    this.#underway.set(node, (this.#underway.get(node) ?? 0) + 1)
+    this.#inFlight.set(node, (this.#inFlight.get(node) ?? 0) + 1)
     this.#send(node, sending)
       .then(
         (response) => this.#settle(sending, response),
         (error: unknown) => this.#interrupted(sending, error),
       )
       .finally(() => {
-        this.#underway.set(node, (this.#underway.get(node) ?? 1) - 1)
+        this.#inFlight.set(node, (this.#inFlight.get(node) ?? 1) - 1)
         for (const { queue } of sending) {
           queue.busy = false
           if (queue.batches.length > 0) this.#waiting.add(queue)
@@ -193,8 +182,8 @@ export class Producer {
       throw error
     })
     const broker = this.#cluster.broker(node)
-    if (broker === undefined) throw new ProtocolAnswer(code.brokerNotAvailable)
-    const connection = await connections.get(broker, lane, answerWithinMs)
+    if (broker === undefined) throw new ProtocolError(code.brokerNotAvailable)
+    const connection = await connections.get(broker, channel, answerWithinMs)
     for (const { queue, batch } of sending) {
       queue.producer ??= { id, epoch: 0, sequence: 0 }
       batch.uncertain = true
@@ -205,7 +194,7 @@ export class Producer {
   async #identify(): Promise<bigint> {
     return this.#cluster.withAny(async (connection) => {
       const answer = await ask(connection, initProducerIdV4.api, null, 60_000, -1n, -1)
-      if (answer.errorCode !== 0) throw new ProtocolAnswer(answer.errorCode)
+      if (answer.errorCode !== 0) throw new ProtocolError(answer.errorCode)
       return answer.producerId
     })
   }
@@ -213,17 +202,12 @@ export class Producer {
   #settle(sending: readonly Sending[], answers: ReadonlyMap<string, ProduceAnswer>): void {
     for (const { queue, batch } of sending) {
       const answer = answers.get(`${queue.topic}/${queue.partition}`)
-      if (answer === undefined) this.#tryAgain(queue, batch, new ProtocolAnswer(-1))
-      else if (answer.errorCode !== 0) this.#refused(queue, batch, answer)
-      else {
-        queue.failures = 0
-        queue.advance()
-        batch.stored(queue.topic, queue.partition, answer.baseOffset)
-      }
+      if (answer === undefined) this.#tryAgain(queue, batch, new ProtocolError(-1))
+      else this.#judge(queue, batch, answer)
     }
   }
 
-  /** No answer: the broker may have stored it, and the same sequence numbers tell it so at the next try. */
+  /** No answer: the broker may have stored it, and by the same sequence numbers it recognises the next try. */
   #interrupted(sending: readonly Sending[], error: unknown): void {
     const refusal = refusalOf(error)
     for (const { queue, batch } of sending) {
@@ -232,19 +216,35 @@ export class Producer {
     }
   }
 
-  #refused(queue: AppendQueue, batch: Batch, answer: ProduceAnswer): void {
+  #judge(queue: AppendQueue, batch: Batch, answer: ProduceAnswer): void {
     const { errorCode } = answer
-    if (tooLarge.has(errorCode)) this.#admission.forget(queue.topic)
-    if (errorCode === code.outOfOrderSequence || lostIdentity.has(errorCode) || passes(errorCode)) {
-      // The broker no longer knows what it has acknowledged. Nothing else of this partition is under way.
-      if (errorCode === code.outOfOrderSequence) queue.raiseEpoch()
-      if (lostIdentity.has(errorCode)) {
+    const verdict = produceVerdict(errorCode, batch.writer.count)
+    if (isTooLarge(errorCode)) this.#admission.forget(queue.topic)
+    switch (verdict) {
+      case 'stored':
+        queue.failures = 0
+        queue.advance()
+        batch.stored(queue.topic, queue.partition, answer.baseOffset)
+        return
+      case 'split':
+        queue.split()
+        return
+      case 'too-large':
+      case 'denied':
+      case 'refused':
+        queue.giveUp(refusedError(verdict, { queue, batch, answer, path: this.#cluster.settings.path }))
+        return
+      case 'retry-in-new-epoch':
+        // Nothing else of this partition is in flight.
+        queue.raiseEpoch()
+        break
+      case 'retry-as-new-producer':
         queue.producer = undefined
         this.#identity = undefined
-      }
-      this.#tryAgain(queue, batch, new ProtocolAnswer(errorCode))
-    } else if (batch.writer.count > 1 && ofOneRecord.has(errorCode)) queue.split()
-    else queue.giveUp(refusedError(queue.topic, batch, { answer, path: this.#cluster.settings.path }))
+        break
+      case 'retry':
+    }
+    this.#tryAgain(queue, batch, new ProtocolError(errorCode))
   }
 
   #tryAgain(queue: AppendQueue, batch: Batch, error: unknown): void {
@@ -280,7 +280,7 @@ export class Producer {
 
   #isIdle(): boolean {
     if (this.#waiting.size > 0) return false
-    for (const count of this.#underway.values()) if (count > 0) return false
+    for (const count of this.#inFlight.values()) if (count > 0) return false
     return true
   }
 
@@ -293,32 +293,17 @@ export class Producer {
   }
 }
 
-const lostIdentity: ReadonlySet<number> = new Set([
-  code.invalidProducerEpoch,
-  code.producerFenced,
-  code.unknownProducerId,
-  code.invalidProducerIdMapping,
-])
-const tooLarge: ReadonlySet<number> = new Set([code.messageTooLarge, code.recordListTooLarge])
-/** Refuses a whole batch for what one record of it may have done. */
-const ofOneRecord: ReadonlySet<number> = new Set([...tooLarge, code.invalidTimestamp, code.invalidRecord])
-const denied: ReadonlySet<number> = new Set([
-  code.topicAuthorizationFailed,
-  code.clusterAuthorizationFailed,
-  code.unsupportedCompression,
-])
-
 function refusedError(
-  topic: string,
-  { writer }: Batch,
-  { answer: { errorCode, says }, path }: { answer: ProduceAnswer; path: string },
+  verdict: 'too-large' | 'denied' | 'refused',
+  { queue: { topic }, batch, answer, path }: Sending & { answer: ProduceAnswer; path: string },
 ): FirebreakError {
-  if (tooLarge.has(errorCode)) {
+  if (verdict === 'too-large') {
     const limit = 'what the topic is set to'
-    return new FirebreakError('FB_RECORD_TOO_LARGE', { type: topic, bytes: writer.sizeBytes, limit })
+    return new FirebreakError('FB_RECORD_TOO_LARGE', { type: topic, bytes: batch.writer.sizeBytes, limit })
   }
-  const reason = says === '' ? nameOf(errorCode) : `${nameOf(errorCode)}: ${says}`
-  return denied.has(errorCode)
+  const name = nameOf(answer.errorCode)
+  const reason = answer.message === '' ? name : `${name}: ${answer.message}`
+  return verdict === 'denied'
     ? new FirebreakError('FB_LOG_REFUSED', { path, reason: `${reason} (topic ${topic})` })
     : new FirebreakError('FB_RECORD_REFUSED', { topic, reason })
 }

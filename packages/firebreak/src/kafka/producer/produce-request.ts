@@ -12,7 +12,7 @@ export interface Sending {
 export interface ProduceAnswer {
   readonly errorCode: number
   readonly baseOffset: number
-  readonly says: string
+  readonly message: string
 }
 
 /** Sends one batch for each of several partitions. **Shape** answers by `topic/partition`. */
@@ -28,7 +28,7 @@ export async function sendBatches(
   const answers = new Map<string, ProduceAnswer>()
   for (const { name, partitionResponses } of responses) {
     for (const { index, errorCode, baseOffset, errorMessage } of partitionResponses)
-      answers.set(`${name}/${index}`, { errorCode, baseOffset: Number(baseOffset), says: errorMessage ?? '' })
+      answers.set(`${name}/${index}`, { errorCode, baseOffset: Number(baseOffset), message: errorMessage ?? '' })
   }
   return answers
 }

@@ -2,7 +2,7 @@
  * Reads the answer to a fetch without touching the records in it.
  *
  * **Source** fetch response, version 13; the grammar is in the protocol guide of Kafka. Records come as one buffer per
- * partition and are decoded when somebody wants them.
+ * partition and are decoded when they are read.
  */
 import type { Reader } from '@platformatic/kafka'
 import type { AbortedTransaction } from './record-batch-reader.ts'

@@ -1,14 +1,14 @@
 /**
  * One member of a consumer group, as the caller sees it.
  *
- * I1 `#view` is what the caller knows to hold; it changes only inside `poll`.
- * I2 What the group takes away goes from `#view` to `#leaving` when a poll shows it, and from there to nobody when the
- *    next poll says that it is drained. Until then it is claimed in every round, so nobody else gets it. So is what was given
- *    and not taken yet: it may be taken while a round is under way.
- * I3 A partition that was not let go of within the drain time, or whose membership was lost, is fenced: it is no longer
+ * I1 What the caller knows to hold changes only inside `poll`.
+ * I2 What the group takes away is shown as lost by one poll, and given up by the next one, which means that it is drained; the states
+ *    of a partition are in `holding.ts`. What was given and not taken yet is claimed too: it may be taken while a round is
+ *    in progress.
+ * I3 A partition that was not given up within the drain time, or whose membership was lost, is fenced: it is no longer
  *    claimed, and its commits are refused.
  * I4 A partition is taken after the position to start at is known, and that is asked for after it was given to us.
- * I5 One commit is under way at a time, and none goes out for a partition that has left since it was asked for: the group's
+ * I5 One commit is in flight at a time, and none goes out for a partition that has left since it was asked for: the group's
  *    position does not go back.
  */
 import { sleep, type Timer } from '../../contracts/clock.ts'
@@ -24,18 +24,19 @@ import {
 } from '../../contracts/log.ts'
 import type { Cluster } from '../cluster/kafka-cluster.ts'
 import { asLogError } from '../cluster/kafka-errors.ts'
-import { type CommittedPosition, committedPositions, offsetsAt } from '../cluster/kafka-positions.ts'
+import type { CommittedPosition } from '../cluster/kafka-positions.ts'
 import { ClassicMember } from '../group/classic-member.ts'
-import type { Assigned, Holder, Membership, Trouble } from '../group/membership.ts'
-import type { Start } from './fetch-place.ts'
+import type { Assignment, Membership, Outage, PartitionOwner } from '../group/membership.ts'
+import { Holdings } from './holdings.ts'
 import { Fetcher } from './kafka-fetcher.ts'
+import { StartPositions } from './start-positions.ts'
 
 export interface CursorOrigin {
   readonly cluster: Cluster
   readonly group: string
   readonly topics: readonly string[]
   readonly from: StartFrom
-  /** Tells the connections of this cursor from those of others. */
+  /** Part of the names of its connections: no two cursors share one. */
   readonly name: string
   readonly ledger: string | null
   readonly onClose: (cursor: KafkaCursor) => void
@@ -43,30 +44,24 @@ export interface CursorOrigin {
 
 const noEntries: readonly LogEntry[] = Object.freeze([])
 const openWithinMs = 5000
-const prepareAgainMs = 200
+const placeAgainMs = 200
 const unavailableAfterMs = 10_000
 
-export class KafkaCursor implements Cursor, Holder {
+export class KafkaCursor implements Cursor, PartitionOwner {
   readonly #origin: CursorOrigin
   readonly #cluster: Cluster
   readonly #member: Membership
   readonly #fetcher: Fetcher
-  readonly #view = new Map<string, Partition>()
-  readonly #leaving = new Map<string, Partition>()
-  readonly #fenced = new Set<string>()
-  /** Where to start in partitions that were given to us and not taken yet, with the round that gave them. */
-  readonly #starts = new Map<string, { round: number; start: Start | undefined }>()
-  /** Where a group without a committed position starts; empty for `earliest`. */
-  #origins: ReadonlyMap<string, number> = new Map()
+  readonly #starts: StartPositions
+  readonly #holdings = new Holdings()
+  /** The view of the caller. */
   #assignment: readonly Partition[] = []
-  #preparing: Promise<void> = Promise.resolve()
-  #prepareAgain: Timer | undefined
+  #placing: Promise<void> = Promise.resolve()
+  #placeAgain: Timer | undefined
   /** Since when it is not known where to start. */
-  #unplaced: Trouble | undefined
-  #toldAtMs = Number.NEGATIVE_INFINITY
+  #unplaced: Outage | undefined
+  #reportedAtMs = Number.NEGATIVE_INFINITY
   #committing: Promise<void> = Promise.resolve()
-  /** When the group has named what `#drainTimer` waits for. */
-  readonly #lostAtMs = new Map<string, number>()
   #drainTimer: Timer | undefined
   #failure: FirebreakError | undefined
   #wakeUp: (() => void) | undefined
@@ -78,41 +73,37 @@ export class KafkaCursor implements Cursor, Holder {
     this.#origin = origin
     this.#cluster = cluster
     this.#fetcher = new Fetcher(cluster, `fetch-${name}`, () => this.#wakeUp?.())
-    this.#member = new ClassicMember(cluster, this, { group, topics, ledger: origin.ledger, lane: `member-${name}` })
+    this.#starts = new StartPositions(cluster, group, (positions, given) =>
+      this.#commit(positions, () => this.#verifyGiven(given)),
+    )
+    this.#member = new ClassicMember(cluster, this, { group, topics, ledger: origin.ledger, channel: `member-${name}` })
   }
 
   /** Resolves when the group has given this member its part, or later by itself when others hold that up. */
   async start(): Promise<void> {
-    const { from, topics } = this.#origin
-    if (from !== 'earliest') {
-      const all = topics.flatMap((topic) =>
-        (this.#cluster.topic(topic)?.leaders ?? []).map((_, partition) => ({ topic, partition })),
-      )
-      this.#origins = await offsetsAt(this.#cluster, all, from === 'latest' ? 'next' : from)
-    }
+    await this.#starts.resolve(this.#origin.from, this.#origin.topics)
     const enough = new AbortController()
-    const joined = this.#member.join().then(() => this.#preparing)
+    const joined = this.#member.join().then(() => this.#placing)
     await Promise.race([joined.finally(() => enough.abort()), sleep(this.#cluster.clock, openWithinMs, enough.signal)])
     if (this.#failure !== undefined) throw this.#failure
-    if (this.#gain()) this.#fetcher.fetch()
+    if (this.#take()) this.#fetcher.fetch()
   }
 
   async poll({ recordsMax, waitMs, signal }: PollLimit): Promise<readonly LogEntry[]> {
     this.#open()
     const { clock } = this.#cluster
-    this.#acknowledge()
+    this.#giveUpDrained()
     const untilMs = clock.monotonic() + waitMs
     for (;;) {
       if (this.#closed || signal.aborted) return noEntries
-      const hasLost = this.#drop()
-      if (hasLost) return noEntries
+      if (this.#showLosses()) return noEntries
       if (this.#failure !== undefined) throw this.#failure
       if (this.#member.isLost) this.#member.join().catch(() => undefined)
-      const hasGained = this.#gain()
+      const hasGained = this.#take()
       const entries = this.#fetcher.take(recordsMax)
       const nowMs = clock.monotonic()
       if (entries.length > 0 || hasGained) return entries
-      this.#tellTrouble(nowMs)
+      this.#reportOutage(nowMs)
       if (nowMs >= untilMs) return entries
       await this.#wait(untilMs - nowMs, signal)
     }
@@ -121,12 +112,12 @@ export class KafkaCursor implements Cursor, Holder {
   async commit(next: readonly Position[]): Promise<void> {
     this.#open()
     if (next.length === 0) return
-    const held = new Map(next.map((position) => [partitionId(position), this.#held(partitionId(position))]))
+    const rounds = new Map(next.map(partitionId).map((id) => [id, this.#holdings.commitRound(id)]))
     const verify = (): void => {
       this.#open()
       const { isLost } = this.#member
-      for (const [id, holding] of held)
-        if (isLost || holding === undefined || this.#held(id) !== holding)
+      for (const [id, round] of rounds)
+        if (isLost || round === undefined || this.#holdings.commitRound(id) !== round)
           throw new FirebreakError('FB_FENCED', { partition: id })
     }
     verify()
@@ -151,26 +142,20 @@ export class KafkaCursor implements Cursor, Holder {
     return this.#closing
   }
 
-  owned(): readonly Partition[] {
-    const all = new Map([...this.#view, ...this.#leaving])
-    for (const id of this.#fenced) all.delete(id)
-    for (const [id, { partition }] of this.#member.target) all.set(id, partition)
-    return [...all.values()]
+  claimed(): readonly Partition[] {
+    return this.#holdings.claimed(this.#member.assignment)
   }
 
-  changed(): void {
+  assignmentChanged(): void {
     if (this.#closed) return
-    if (this.#member.isLost) {
-      for (const id of this.#view.keys()) this.#fenced.add(id)
-      this.#leaving.clear()
-    }
-    if (this.#member.target.size === 0) this.#unplaced = undefined
+    if (this.#member.isLost) this.#holdings.lose()
+    if (this.#member.assignment.size === 0) this.#unplaced = undefined
+    this.#follow()
     this.#watchDrain()
-    this.#prepare()
     this.#wakeUp?.()
   }
 
-  failed(error: FirebreakError): void {
+  membershipFailed(error: FirebreakError): void {
     this.#failure = error
     this.#wakeUp?.()
   }
@@ -178,10 +163,9 @@ export class KafkaCursor implements Cursor, Holder {
   async #close(): Promise<void> {
     this.#closed = true
     this.#drainTimer?.cancel()
-    this.#prepareAgain?.cancel()
+    this.#placeAgain?.cancel()
     this.#assignment = []
-    this.#view.clear()
-    this.#leaving.clear()
+    this.#holdings.clear()
     this.#wakeUp?.()
     await Promise.all([this.#fetcher.close(), this.#member.leave()])
     this.#origin.onClose(this)
@@ -191,154 +175,98 @@ export class KafkaCursor implements Cursor, Holder {
     if (this.#closed) throw new FirebreakError('FB_CLOSED', { what: `cursor of group ${this.#origin.group}` })
   }
 
-  /** The same object from when the partition was taken until it has left. */
-  #held(id: string): Partition | undefined {
-    return this.#fenced.has(id) ? undefined : (this.#view.get(id) ?? this.#leaving.get(id))
-  }
-
   #commit(positions: readonly CommittedPosition[], verify: () => void): Promise<void> {
     const turn = this.#committing.then(() => this.#member.commit(positions, verify))
     this.#committing = turn.catch(() => undefined)
     return turn
   }
 
-  /** A member that holds nothing hears of trouble from nobody else. */
-  #tellTrouble(nowMs: number): void {
-    const trouble = this.#member.trouble ?? this.#unplaced
-    if (this.#view.size > 0 || trouble === undefined) return
-    if (nowMs - Math.max(trouble.sinceMs, this.#toldAtMs) < unavailableAfterMs) return
-    this.#toldAtMs = nowMs
-    throw asLogError(trouble.error, this.#cluster.settings.path)
+  /** A member that holds nothing learns of an outage from nothing else. */
+  #reportOutage(nowMs: number): void {
+    const outage = this.#member.outage ?? this.#unplaced
+    if (this.#assignment.length > 0 || outage === undefined) return
+    if (nowMs - Math.max(outage.sinceMs, this.#reportedAtMs) < unavailableAfterMs) return
+    this.#reportedAtMs = nowMs
+    throw asLogError(outage.error, this.#cluster.settings.path)
   }
 
   /** A poll after one that showed a loss: what was lost is drained and committed. */
-  #acknowledge(): void {
-    if (this.#leaving.size === 0) return
-    this.#leaving.clear()
+  #giveUpDrained(): void {
+    if (!this.#holdings.drained()) return
     this.#watchDrain()
-    this.#prepare()
-    this.#member.released()
+    this.#follow()
+    this.#member.revocationDone()
   }
 
-  /** Takes out of the view what the group has given to somebody else. */
-  #drop(): boolean {
+  /** Takes out of the view what the group has given to another member. */
+  #showLosses(): boolean {
     // Looked at here: it notices that the process was stopped for too long.
     void this.#member.isLost
-    let hasLost = false
-    for (const [id, partition] of this.#view) {
-      const isFenced = this.#fenced.has(id)
-      if (!isFenced && this.#member.target.has(id)) continue
-      this.#view.delete(id)
-      this.#fetcher.remove(id)
-      if (isFenced) this.#fenced.delete(id)
-      else this.#leaving.set(id, partition)
-      hasLost = true
-    }
-    if (hasLost) {
-      this.#assignment = Object.freeze([...this.#view.values()])
-      this.#prepare()
-    }
-    return hasLost
+    const lost = this.#holdings.show()
+    if (lost.length === 0) return false
+    for (const id of lost) this.#fetcher.remove(id)
+    this.#assignment = Object.freeze(this.#holdings.view())
+    this.#follow()
+    return true
   }
 
-  #gain(): boolean {
-    let hasGained = false
-    for (const [id, { round, start }] of this.#starts) {
-      const assigned = this.#member.target.get(id)
-      if (start === undefined) continue
-      this.#starts.delete(id)
-      if (assigned?.round !== round || this.#view.has(id) || this.#leaving.has(id)) continue
-      this.#view.set(id, assigned.partition)
-      this.#fetcher.add(assigned.partition, start)
-      hasGained = true
-    }
-    if (hasGained) this.#assignment = Object.freeze([...this.#view.values()])
-    return hasGained
+  /** Takes into the view what can be read. */
+  #take(): boolean {
+    const taken = this.#holdings.take()
+    if (taken.length === 0) return false
+    for (const { partition, start } of taken) this.#fetcher.add(partition, start)
+    this.#assignment = Object.freeze(this.#holdings.view())
+    return true
   }
 
-  /** Finds out where to start in what is ours to take. */
-  #prepare(): void {
-    const wanted = new Map<string, Assigned>()
-    for (const [id, assigned] of this.#member.target) {
-      if (this.#view.has(id) || this.#leaving.has(id) || this.#starts.get(id)?.round === assigned.round) continue
-      this.#starts.set(id, { round: assigned.round, start: undefined })
-      wanted.set(id, assigned)
-    }
-    if (wanted.size === 0) return
+  /** Brings the holdings in line with the assignment, and finds out where to start in what is new. */
+  #follow(): void {
+    const { clock } = this.#cluster
+    const given = this.#holdings.follow(this.#member.assignment, clock.monotonic())
+    if (given.size === 0) return
     const error = new Error(`no answer about the positions of ${this.#origin.group}`)
-    this.#unplaced ??= { sinceMs: this.#cluster.clock.monotonic(), error }
-    this.#preparing = this.#findStarts(wanted).then(
+    this.#unplaced ??= { sinceMs: clock.monotonic(), error }
+    this.#placing = this.#starts.find(given).then(
       (starts) => {
-        for (const [id, start] of starts) {
-          const waiting = this.#starts.get(id)
-          if (waiting !== undefined && waiting.round === wanted.get(id)?.round)
-            this.#starts.set(id, { ...waiting, start })
+        for (const [id, { round }] of given) {
+          const start = starts.get(id)
+          if (start !== undefined) this.#holdings.place(id, round, start)
         }
         this.#unplaced = undefined
         this.#wakeUp?.()
       },
-      (error) => this.#unprepared(wanted, asLogError(error, this.#cluster.settings.path)),
+      (error) => this.#notPlaced(given, asLogError(error, this.#cluster.settings.path)),
     )
   }
 
-  #unprepared(wanted: ReadonlyMap<string, Assigned>, error: FirebreakError): void {
-    for (const [id, { round }] of wanted) if (this.#starts.get(id)?.round === round) this.#starts.delete(id)
+  #notPlaced(given: Assignment, error: FirebreakError): void {
+    for (const [id, { round }] of given) this.#holdings.unplace(id, round)
     if (this.#closed) return
     if (this.#unplaced !== undefined) this.#unplaced = { ...this.#unplaced, error }
-    if (error.kind === 'config') this.failed(error)
-    else this.#prepareAgain = this.#cluster.clock.schedule(prepareAgainMs, () => this.#prepare())
+    if (error.kind === 'config') this.membershipFailed(error)
+    else this.#placeAgain = this.#cluster.clock.schedule(placeAgainMs, () => this.#follow())
   }
 
-  async #findStarts(wanted: ReadonlyMap<string, Assigned>): Promise<ReadonlyMap<string, Start>> {
-    const partitions = [...wanted.values()].map(({ partition }) => partition)
-    const starts = new Map<string, Start>()
-    for (const one of await committedPositions(this.#cluster, this.#origin.group, partitions))
-      starts.set(partitionId(one), { offset: one.offset, leaderEpoch: one.leaderEpoch })
-    const fresh = partitions.filter((one) => !starts.has(partitionId(one)))
-    if (fresh.length === 0) return starts
-    const unplaced = fresh.filter((one) => !this.#origins.has(partitionId(one)))
-    const firsts = unplaced.length === 0 ? new Map<string, number>() : await offsetsAt(this.#cluster, unplaced, 'first')
-    const positions = fresh.map((one) => {
-      const id = partitionId(one)
-      return { ...one, offset: this.#origins.get(id) ?? firsts.get(id) ?? 0, leaderEpoch: -1 }
-    })
-    // Committed at once: whoever takes over next must not skip what came in between.
-    if (this.#origins.size > 0) await this.#commit(positions, () => this.#verifyGiven(wanted))
-    for (const { offset, ...partition } of positions) starts.set(partitionId(partition), { offset, leaderEpoch: -1 })
-    return starts
-  }
-
-  #verifyGiven(wanted: ReadonlyMap<string, Assigned>): void {
+  #verifyGiven(given: Assignment): void {
     this.#open()
-    for (const [id, assigned] of wanted)
-      if (this.#member.target.get(id) !== assigned) throw new FirebreakError('FB_FENCED', { partition: id })
+    for (const [id, assigned] of given)
+      if (this.#member.assignment.get(id) !== assigned) throw new FirebreakError('FB_FENCED', { partition: id })
   }
 
-  /** Fences what was not let go of in time. */
+  /** Gives up what is not drained in time. */
   #watchDrain(): void {
     const { clock, settings } = this.#cluster
     const nowMs = clock.monotonic()
-    const draining = new Set(this.#leaving.keys())
-    for (const id of this.#view.keys()) if (!this.#member.target.has(id) && !this.#fenced.has(id)) draining.add(id)
-    for (const id of this.#lostAtMs.keys()) if (!draining.has(id)) this.#lostAtMs.delete(id)
-    let nextMs = Number.POSITIVE_INFINITY
-    let isLate = false
-    for (const id of draining) {
-      const lostAtMs = this.#lostAtMs.get(id) ?? nowMs
-      this.#lostAtMs.set(id, lostAtMs)
-      if (lostAtMs + settings.drainTimeoutMs > nowMs) nextMs = Math.min(nextMs, lostAtMs + settings.drainTimeoutMs)
-      else {
-        isLate = true
-        if (!this.#leaving.delete(id)) this.#fenced.add(id)
-        this.#lostAtMs.delete(id)
-      }
-    }
+    const isLate = this.#holdings.expire(nowMs, settings.drainTimeoutMs)
+    const sinceMs = this.#holdings.drainingSinceMs
     this.#drainTimer?.cancel()
-    this.#drainTimer = undefined
-    if (nextMs < Number.POSITIVE_INFINITY) this.#drainTimer = clock.schedule(nextMs - nowMs, () => this.#watchDrain())
+    this.#drainTimer =
+      sinceMs === undefined
+        ? undefined
+        : clock.schedule(sinceMs + settings.drainTimeoutMs - nowMs, () => this.#watchDrain())
     if (!isLate) return
-    this.#member.released()
-    this.#prepare()
+    this.#member.revocationDone()
+    this.#follow()
     this.#wakeUp?.()
   }
 

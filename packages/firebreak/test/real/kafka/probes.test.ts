@@ -33,7 +33,7 @@ interface Scene {
   readonly topic: string
   readonly cluster: Cluster
   /** To the broker that coordinates groups and transactions, and leads: in these tests there is one. */
-  connect(lane: string): Promise<Connection>
+  connect(channel: string): Promise<Connection>
 }
 
 const probe = (name: string, play: (scene: Scene) => Promise<void>): void => {
@@ -49,7 +49,7 @@ const probe = (name: string, play: (scene: Scene) => Promise<void>): void => {
         log,
         topic,
         cluster,
-        connect: async (lane) => connections.get(await cluster.coordinator(topic), lane, 20_000),
+        connect: async (channel) => connections.get(await cluster.coordinator(topic), channel, 20_000),
       })
     } finally {
       await connections.close()
@@ -191,9 +191,9 @@ probe(
     const { log, topic, cluster } = scene
     await log.append([record(topic, 'k', 'so that both are led', 0), record(topic, 'k', 'by now', 1)])
     const order: string[] = []
-    const beat = async (lane: string): Promise<void> => {
-      await ask(await scene.connect(lane), heartbeatV4.api, topic, 1, 'nobody')
-      order.push(lane)
+    const beat = async (channel: string): Promise<void> => {
+      await ask(await scene.connect(channel), heartbeatV4.api, topic, 1, 'nobody')
+      order.push(channel)
     }
     await scene.connect('b')
     const fetching = fetch(await scene.connect('a'), cluster.topic(topic), [1n, 1n], 1000)

@@ -260,6 +260,25 @@ test('a commit that was sent under an id of before says nothing about the id of 
   await group.log.close()
 })
 
+test('a commit that is refused while a round is due waits for what the round brings, and loses nothing', async () => {
+  const { group, cursor } = await holding()
+  const answers = Array.from({ length: 6 }, () => lostConnection)
+  group.onJoin = () => answers.shift()
+  await group.round()
+  assert.ok(answers.length > 0, 'the round is tried again')
+  group.onCommit = ({ generation }) => (generation === 1 ? illegalGeneration : undefined)
+  const commit = cursor.commit([{ ...t0, offset: 1 }])
+  await group.clock.advance(3000)
+  await commit
+  assert.deepEqual(
+    group.joins.map(({ memberId }) => memberId),
+    ['', ...Array.from({ length: 7 }, () => 'm1')],
+  )
+  assert.deepEqual(await pollOnce(cursor), [])
+  assert.deepEqual(ids(cursor.assignment()), ['t/0'])
+  await group.log.close()
+})
+
 test('a poll tells that nobody coordinates the group, every ten seconds', async () => {
   const group = new ScriptedGroup({ t: 1 })
   group.onCoordinator = () => notCoordinator
@@ -354,7 +373,7 @@ for (const step of ['join', 'sync'] as const) {
     const after = group.asked.slice(before)
     assert.ok(!after.includes(step), after.join())
     assert.deepEqual(
-      [...group.opened].filter((lane) => lane.startsWith('member')),
+      [...group.opened].filter((channel) => channel.startsWith('member')),
       [],
     )
   })

@@ -99,7 +99,7 @@ export class ScriptedGroup {
         assignment: encodeAssignment(this.given),
       }))
     if (name === 'beat') return this.#said(this.onBeat, undefined, (errorCode) => ({ errorCode }))
-    if (name === 'goodbye') return { errorCode: 0, members: [] }
+    if (name === 'leave') return { errorCode: 0, members: [] }
     if (name === 'commit') return this.#commit(readCommit(body))
     if (name === 'positions')
       return this.#said(this.onPositions, undefined, (errorCode) => ({ groups: [{ errorCode, topics: [] }] }))

@@ -18,7 +18,7 @@ export interface Commit {
 
 export interface Request {
   readonly name: string
-  readonly lane: string
+  readonly channel: string
   readonly body: Writer
 }
 
@@ -44,36 +44,36 @@ const names: Readonly<Record<number, string>> = {
   10: 'coordinator',
   11: 'join',
   12: 'beat',
-  13: 'goodbye',
+  13: 'leave',
   14: 'sync',
   18: 'versions',
   42: 'remove',
 }
 
-/** Connections whose requests `answer` answers; an `Error` is a connection that ends. `opened` has the lanes of those there are. */
+/** Connections whose requests `answer` answers; an `Error` is a connection that ends. `opened` has the channels of those there are. */
 export function scriptedConnections(
   answer: (request: Request) => Promise<unknown>,
   options: Partial<KafkaOptions>,
   opened: Set<string> = new Set(),
 ): Connections {
   const waiting = new Map<Callback, string>()
-  const get = async (_to: unknown, lane: string): Promise<unknown> => {
-    opened.add(lane)
+  const get = async (_to: unknown, channel: string): Promise<unknown> => {
+    opened.add(channel)
     const send = (...[key, , body, , , , done]: Sent): void => {
       const finish: Callback = (error, response) => {
         if (waiting.delete(finish)) done(error, response)
       }
-      waiting.set(finish, lane)
-      answer({ name: names[key] ?? String(key), lane, body: body() }).then(
+      waiting.set(finish, channel)
+      answer({ name: names[key] ?? String(key), channel, body: body() }).then(
         (said) => (said instanceof Error ? finish(said) : finish(null, said)),
         (error) => finish(error),
       )
     }
     return { send }
   }
-  const drop = async (lane: string): Promise<void> => {
-    opened.delete(lane)
-    for (const [done, of] of waiting) if (of === lane) done(new Error('the connection was closed'))
+  const drop = async (channel: string): Promise<void> => {
+    opened.delete(channel)
+    for (const [done, of] of waiting) if (of === channel) done(new Error('the connection was closed'))
   }
   const settings = settingsOf({ brokers: ['node:1'], ...options })
   return { settings, get, drop, close: async () => undefined } as unknown as Connections
@@ -172,7 +172,7 @@ export function readSync(body: Writer): Sync {
   return { memberId, generation, assignments: new Map(assignments) }
 }
 
-export function readGoodbye(body: Writer): readonly string[] {
+export function readLeave(body: Writer): readonly string[] {
   const reader = Reader.from(body)
   reader.readString()
   return reader.readArray((member) => {

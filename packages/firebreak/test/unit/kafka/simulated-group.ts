@@ -14,8 +14,8 @@ import {
   type Request,
   readBeat,
   readCommit,
-  readGoodbye,
   readJoin,
+  readLeave,
   readSync,
   readTopics,
   type Sync,
@@ -79,7 +79,7 @@ export class SimulatedGroup {
     if (name === 'join') return this.#join(readJoin(body))
     if (name === 'sync') return this.#sync(readSync(body))
     if (name === 'beat') return { errorCode: this.#memberError(readBeat(body)) || this.#errorWhile('preparing') }
-    if (name === 'goodbye') return this.#leave(readGoodbye(body))
+    if (name === 'leave') return this.#leave(readLeave(body))
     if (name === 'commit') return this.#commit(readCommit(body))
     if (name === 'positions') return { groups: [{ errorCode: 0, topics: this.#positions() }] }
     throw new Error(`nobody has taught the coordinator ${name}`)

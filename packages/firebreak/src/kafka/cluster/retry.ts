@@ -6,10 +6,10 @@ import { asLogError, refusalOf } from './kafka-errors.ts'
 const firstPauseMs = 20
 const pauseMaxMs = 1000
 
-/** The pause before try number `failures + 1`. */
+/** How long to wait before the next try, after `failures` that came one after the other (the first is 0), in ms. */
 export const pauseMs = (failures: number): number => Math.min(pauseMaxMs, firstPauseMs * 2 ** Math.min(failures, 10))
 
-export interface Patience {
+export interface RetryOptions {
   readonly clock: Clock
   /** For messages. */
   readonly path: string
@@ -18,11 +18,12 @@ export interface Patience {
 }
 
 /**
- * Tries until it works, for as long as the error is one that passes. **Errors** what `run` threw, as a `FirebreakError`:
- * at once where trying again cannot help, else after `withinMs`.
+ * Tries `run` again while its errors are transient, for `withinMs` at most.
+ *
+ * **Errors** what `run` threw, as a `FirebreakError`: at once where trying again cannot help.
  */
-export async function withPatience<T>(patience: Patience, run: () => Promise<T>): Promise<T> {
-  const { clock, path, withinMs, signal } = patience
+export async function retryTransient<T>(options: RetryOptions, run: () => Promise<T>): Promise<T> {
+  const { clock, path, withinMs, signal } = options
   const untilMs = clock.monotonic() + withinMs
   for (let failures = 0; ; failures++) {
     try {
