@@ -100,7 +100,8 @@ export class ServiceUnderTest implements TestService {
   async restart(aheadMs = 0): Promise<void> {
     const { clock, open } = this.#system
     const instance = open(this.definition, this.database, aheadMs)
-    this.#instances.push(instance)
+    // What has died is succeeded by it.
+    this.#instances.splice(0, this.#instances.length, ...this.#living, instance)
     const started = instance.runtime.start()
     // A process that cannot start ends.
     started.catch(() => instance.life.end())

@@ -64,6 +64,7 @@ export class Facts {
 
 /** Anything can be thrown; a listener gets an error, with what was thrown as its cause. */
 function withError(raised: RaisedFact): Fact {
-  if (!('error' in raised) || raised.error instanceof Error) return raised as Fact
+  // What was thrown may be a proxy that throws when it is looked at; this does not.
+  if (!('error' in raised) || Error.isError(raised.error)) return raised as Fact
   return { ...raised, error: new Error(textOf(raised.error, messageMax), { cause: raised.error }) }
 }

@@ -26,7 +26,7 @@ export class Acceptance {
     this.#lanes = deps.lanes
     this.#claims = deps.claims
     this.#stop = deps.stop
-    this.#recent = new RecentIds(deps.instance.limits.recordsMax * 2)
+    this.#recent = new RecentIds(deps.instance.limits.recordsMax)
   }
 
   async accept(entries: readonly LogEntry[]): Promise<void> {

@@ -90,10 +90,10 @@ test('a handler can be written with its options first, and is the same', () => {
 
 test('a handler with its options first names every mistake of theirs', () => {
   const one = event(spec)
-  const problems = problemsOf(() => handle(one, { run: undefined as never, deadlineMs: 0, retries: 3 } as never))
+  const problems = problemsOf(() => handle(one, { run: undefined as never, deadlineMs: 0, retrys: 3 } as never))
   assert.deepEqual(problems, [
     'handler of a.b: deadlineMs must be a whole number of ms from 1 to 2147483647, not 0',
-    'handler of a.b: retries is no option: did you mean retry?',
+    'handler of a.b: retrys is no option: did you mean retry?',
     'handler of a.b: it needs a function that takes the payload, not undefined',
   ])
   assert.match(problemsOf(() => handle(one, { run: () => {} }, { deadlineMs: 5 })).join(), /options are given twice/)

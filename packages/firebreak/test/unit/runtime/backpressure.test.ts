@@ -39,7 +39,7 @@ test('an outbox that is full keeps the intake waiting, however much memory is fr
 })
 
 test('an id is recent for one generation at least, and forgotten after two', () => {
-  const recent = new RecentIds(2)
+  const recent = new RecentIds(1)
   assert.deepEqual(
     ['a', 'b', 'c', 'a', 'b', 'd', 'e', 'a'].map((id) => recent.sees(id)),
     [false, false, false, true, true, false, false, false],
