@@ -7,8 +7,6 @@ const parametersMax = 4
 const portMethodsMax = 5
 // What a package or an app ships. Tests may pass what types forbid.
 const shipped = /^(packages\/[^/]+\/src|apps\/[^/]+\/(?!test\/))/
-// Where casts are still being replaced.
-const castsLeft = /^packages\/firebreak\/src\/(kafka|runtime)\//
 
 /** Sizes, `export *`, index files, default exports. */
 export function shapeRules(tree: Tree): readonly Violation[] {
@@ -34,8 +32,7 @@ export function shapeRules(tree: Tree): readonly Violation[] {
     }
     if (source.path.endsWith('/index.ts') && !isEntry(source.path))
       add('index files', 1, 'import from where it is written')
-    const mayCast = !shipped.test(source.path) || castsLeft.test(source.path)
-    if (!mayCast)
+    if (shipped.test(source.path))
       for (const line of doubleCasts(source.text)) add('casts', line, '`as unknown as`: give it the interface it lacks')
     for (const [index, text] of source.text.split('\n').entries())
       if (/\bTODO\b(?!\s*\(?#\d)/.test(text)) add('todo', index + 1, 'write the number of the issue: TODO #12')
