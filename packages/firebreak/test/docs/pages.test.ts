@@ -63,6 +63,19 @@ test('the page of options is what the tables of options say', () => {
   execFileSync(process.execPath, [join(repository, 'scripts/options-page.ts'), '--check'], { stdio: 'pipe' })
 })
 
+test('the glossary names what is exported, and each noun once', () => {
+  const entries = globSync('packages/firebreak/src/*.ts', { cwd: repository }).map(readDoc).join('\n')
+  const page = readDoc('docs/glossary.md')
+  const rows = [...page.matchAll(/^\| ([a-z][\w -]*) \| .+ \| (.+) \|$/gm)].filter(([, noun]) => noun !== 'noun')
+  assert.ok(rows.length > 40, `${rows.length} nouns`)
+  for (const [line, , code = ''] of rows) {
+    assert.ok(namesIn(code).length > 0, line)
+    for (const name of namesIn(code)) assert.match(entries, new RegExp(`\\b${name}\\b`), `${name} is exported`)
+  }
+  const nouns = rows.map(([, noun = '']) => noun)
+  assert.deepEqual(nouns, [...new Set(nouns)], 'each noun has one line')
+})
+
 test('the architecture names every table of the ledger, and no other', () => {
   const files = ['schema', 'migrations', 'inbox-tables'].map((name) =>
     readDoc(`packages/firebreak/src/ledger/${name}.ts`),
