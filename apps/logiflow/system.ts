@@ -1,9 +1,9 @@
 import type { Database, ServiceDefinition, TopicSpec } from 'firebreak'
 import * as events from './contracts/events.ts'
 import type { Engines } from './platform/engines.ts'
-import type { LetterMend } from './platform/messages.ts'
+import type { LetterFix } from './platform/messages.ts'
+import { fixOf } from './services/invoicing/fix.ts'
 import { invoicingService } from './services/invoicing/handlers.ts'
-import { mendOf } from './services/invoicing/mend.ts'
 import { portalService } from './services/portal/handlers.ts'
 import { routing } from './services/routing/handlers.ts'
 import { tracking } from './services/tracking/handlers.ts'
@@ -12,7 +12,7 @@ export type SystemPart = {
   readonly service: ServiceDefinition
   readonly database: () => Database
   /** What a person has to do before a dead letter with this message is replayed; absent: there is nothing to ask. */
-  readonly mendOf?: (sql: Pick<Database, 'query'>, message: string) => Promise<LetterMend | null>
+  readonly fixOf?: (sql: Pick<Database, 'query'>, message: string) => Promise<LetterFix | null>
 }
 
 export const serviceNames = ['portal', 'routing', 'tracking', 'invoicing'] as const
@@ -38,5 +38,5 @@ export const systemOn = (engines: Engines): readonly SystemPart[] => {
     render: drawsNothing,
     keep: drawsNothing,
   })
-  return [part(routing), { ...part(invoicing), mendOf }, part(tracking), part(portalService(() => {}))]
+  return [part(routing), { ...part(invoicing), fixOf }, part(tracking), part(portalService(() => {}))]
 }

@@ -1,4 +1,4 @@
-/** Something that the person at the keyboard can mend: the message says what is wrong and what to do. */
+/** Something that the person at the keyboard can fix: the message says what is wrong and what to do. */
 export class InfraError extends Error {
   /** What the process ends with: 1 failed, 2 asked for something that cannot be. */
   readonly exit: number

@@ -209,7 +209,7 @@ export class Night {
         this.#progress(this.#nowS(), 'hotfix: invoicing is killed and starts without the leak')
         supervisor.replace(repaired)
       }
-      // A slow machine has not drawn enough invoices yet, and nobody mends what has not broken: then the first crash calls it.
+      // A slow machine has not drawn enough invoices yet, and nobody fixes what has not broken: then the first crash calls it.
       if (this.#watch.crashedAtMs.length > 0) this.#hotfix()
     })
     const looking = this.#lookAgain(load, desk)

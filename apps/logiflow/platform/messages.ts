@@ -14,7 +14,7 @@ export type ServiceStatus = {
 }
 
 /** What must be known to a service before the replay of a letter can succeed, and whether it is. */
-export type LetterMend = { readonly tariffId: string; readonly isDone: boolean }
+export type LetterFix = { readonly tariffId: string; readonly isDone: boolean }
 
 export type LetterSummary = {
   readonly service: string
@@ -26,7 +26,7 @@ export type LetterSummary = {
   readonly atMs: number
   readonly state: 'open' | 'replaying'
   /** null: nothing that LogiFlow knows of. */
-  readonly mend: LetterMend | null
+  readonly fix: LetterFix | null
 }
 
 /** What a person on call sees; taken by the supervisor, which is nobody's dependency. */

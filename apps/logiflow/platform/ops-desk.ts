@@ -7,7 +7,7 @@ type Desk = {
   readonly topics: readonly string[]
   readonly database: Database
   readonly letters: DeadLetters
-  readonly mendOf: NonNullable<SystemPart['mendOf']>
+  readonly fixOf: NonNullable<SystemPart['fixOf']>
 }
 
 const asksNothing = (): Promise<null> => Promise.resolve(null)
@@ -19,14 +19,14 @@ export class OpsDesk {
 
   constructor(log: Log, parts: readonly SystemPart[]) {
     this.#log = log
-    this.#desks = parts.map(({ service, database: open, mendOf = asksNothing }) => {
+    this.#desks = parts.map(({ service, database: open, fixOf = asksNothing }) => {
       const database = open()
       return {
         name: service.name,
         topics: service.topics,
         database,
         letters: createRuntime({ service, log, database }).deadLetters,
-        mendOf,
+        fixOf,
       }
     })
   }
@@ -50,7 +50,7 @@ export class OpsDesk {
   }
 
   async letters(): Promise<readonly LetterSummary[]> {
-    const lists = this.#desks.map(async ({ name, letters, database, mendOf }) => {
+    const lists = this.#desks.map(async ({ name, letters, database, fixOf }) => {
       const [open, replaying] = await Promise.all([
         letters.list({ state: 'open', max: 20 }),
         letters.list({ state: 'replaying', max: 20 }),
@@ -60,7 +60,7 @@ export class OpsDesk {
           ...{ service: name, id: letter.id, key: letter.entry.key ?? '', message: letter.message, atMs: letter.atMs },
           ...{ eventType: letter.eventType ?? 'unknown', attempts: letter.attempts.length },
           state: letter.state === 'open' ? 'open' : 'replaying',
-          mend: await mendOf(database, letter.message),
+          fix: await fixOf(database, letter.message),
         }),
       )
       return Promise.all(summaries)

@@ -7,7 +7,7 @@ export type Exchange = {
   readonly method: 'GET' | 'POST'
   readonly url: string
   readonly body?: string
-  /** 0: waits for ever. */
+  /** 0: waits forever. */
   readonly timeoutMs: number
 }
 

@@ -115,7 +115,7 @@ describe('the page', { skip }, () => {
       await page.close()
     })
 
-    test(`${name}: crash invoicing, poison, mend, replay`, async () => {
+    test(`${name}: crash invoicing, poison, fix, replay`, async () => {
       const { page, problems } = await open(viewport)
       await page.locator('[data-service=invoicing][data-state=up]').waitFor()
       await page.getByRole('button', { name: 'Crash invoicing' }).click()

@@ -107,14 +107,14 @@ test('invoicing crashes: the portal answers every time, orders are routed, and t
   assert.equal((await invoicing())?.crashes, 1)
 })
 
-test('a poison order is a dead letter that holds nobody up; mended and replayed it is invoiced', async () => {
+test('a poison order is a dead letter that holds nobody up; fixed and replayed it is invoiced', async () => {
   const poison = await post('api/ops/poison')
   const letter = await until('a dead letter', async () => (await overview()).ops?.letters[0])
   const tariffId = /SPOT-\w+/.exec(letter.message)?.[0]
   const other = await post('api/orders', order, { 'idempotency-key': 'beside-the-poison' })
   await until('an invoice for another order', async () => (await cardOf(other.body['orderId']))?.invoice ?? undefined)
   await post('api/ops/tariffs', { tariffId })
-  await until('invoicing knows the tariff', async () => (await overview()).ops?.letters[0]?.mend?.isDone)
+  await until('invoicing knows the tariff', async () => (await overview()).ops?.letters[0]?.fix?.isDone)
   await post(`api/ops/letters/invoicing/${letter.id}/replay`)
   await until('the invoice of the replay', async () => (await cardOf(poison.body['orderId']))?.invoice ?? undefined)
   await until('no dead letter is left', async () => (await overview()).ops?.letters.length === 0)

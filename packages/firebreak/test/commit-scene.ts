@@ -14,7 +14,7 @@ const nothing = (): void => {}
 export async function committerOn(database: Database): Promise<Committer> {
   await openLedger(database, 'one', 0)
   await database.query('create table effects (n bigint)')
-  const rest = { clock: systemClock, inboxWindowMs: 1000, random: () => 0.5, onTrouble: nothing }
+  const rest = { clock: systemClock, inboxWindowMs: 1000, random: () => 0.5, onError: nothing }
   return new Committer({ database, ...rest })
 }
 

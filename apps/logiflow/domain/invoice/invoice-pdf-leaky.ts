@@ -1,5 +1,5 @@
 /**
- * DELIBERATELY BROKEN, for the incident replay only. The cache below keeps every PDFDocument for ever, so the process
+ * DELIBERATELY BROKEN, for the incident replay only. The cache below keeps every PDFDocument forever, so the process
  * dies of memory after a number of invoices that depends on the heap limit and not on the machine's speed.
  *
  * pdfkit is not at fault: rendering without this cache keeps nothing. What is reproduced is a history that PDF users know:

@@ -92,7 +92,7 @@ function show({ output }: Call, manifest: Manifest): void {
     manifest.topics.map((topic) => [
       `  ${topic.name}`,
       String(topic.partitions),
-      topic.retentionMs === null ? 'for ever' : duration(topic.retentionMs),
+      topic.retentionMs === null ? 'forever' : duration(topic.retentionMs),
       topic.events.join(', '),
     ]),
   )

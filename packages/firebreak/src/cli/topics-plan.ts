@@ -52,7 +52,7 @@ function show({ output }: Call, { topics, others }: TopicPlan): void {
   output.note(`(${counted(others.length, 'other topic')} in the log, not touched: ${names})`)
 }
 
-const keptFor = (retentionMs: number): string => (Number.isFinite(retentionMs) ? duration(retentionMs) : 'for ever')
+const keptFor = (retentionMs: number): string => (Number.isFinite(retentionMs) ? duration(retentionMs) : 'forever')
 
 function conclude(
   { output }: Call,

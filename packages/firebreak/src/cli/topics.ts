@@ -97,7 +97,7 @@ export function unknownTopic(name: string, known: readonly string[]): CommandErr
 
 const recordsOf = ({ ends }: TopicInfo): number => ends.reduce((sum, { first, next }) => sum + next - first, 0)
 const keptFor = ({ retentionMs }: TopicInfo): string =>
-  Number.isFinite(retentionMs) ? duration(retentionMs) : 'for ever'
+  Number.isFinite(retentionMs) ? duration(retentionMs) : 'forever'
 
 const topicDocument = ({ info, groups }: TopicLag): unknown => ({
   name: info.name,

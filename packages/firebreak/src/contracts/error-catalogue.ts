@@ -29,7 +29,7 @@ export const catalogue = {
   FB_CALL_CONTRACT: {
     kind: 'permanent',
     message: 'the {part} of call {call} is not as declared: {issues}',
-    remedy: 'Mend what sends it, or the schema of the call.',
+    remedy: 'Fix what sends it, or the schema of the call.',
   },
   FB_CALL_DEADLINE: {
     kind: 'transient',
@@ -67,11 +67,11 @@ export const catalogue = {
     message: 'whether a commit in {path} took effect is unknown: {reason}',
     remedy: 'Handlers find out by themselves. A transaction from outside: look at its rows before doing it again.',
   },
-  FB_CONFIG: { kind: 'config', message: '{problems}', remedy: 'Mend every line listed; nothing was started.' },
+  FB_CONFIG: { kind: 'config', message: '{problems}', remedy: 'Fix every line listed; nothing was started.' },
   FB_CONTRACT_VIOLATED: {
     kind: 'permanent',
     message: '{type} v{version} does not fit its schema: {issues}',
-    remedy: 'Mend the producer, or edit and replay the dead letter.',
+    remedy: 'Fix the producer, or edit and replay the dead letter.',
   },
   FB_CRASH_SUSPECT: {
     kind: 'permanent',
@@ -107,7 +107,7 @@ export const catalogue = {
   FB_DATABASE_REFUSED: {
     kind: 'config',
     message: 'database {path} refuses this client: {reason}',
-    remedy: 'Mend user, password, database name, rights or TLS settings.',
+    remedy: 'Fix user, password, database name, rights or TLS settings.',
   },
   FB_DATABASE_UNAVAILABLE: {
     kind: 'transient',
@@ -184,7 +184,7 @@ export const catalogue = {
   FB_LOG_REFUSED: {
     kind: 'config',
     message: 'log {path} refuses: {reason}',
-    remedy: 'Mend the credentials, the permissions or the option that the reason names.',
+    remedy: 'Fix the credentials, the permissions or the option that the reason names.',
   },
   FB_LOG_TRUNCATED: {
     kind: 'config',
@@ -224,7 +224,7 @@ export const catalogue = {
   FB_RECORD_REFUSED: {
     kind: 'permanent',
     message: 'topic {topic} refuses the record: {reason}',
-    remedy: 'Mend what the reason names in the record or in the settings of the topic.',
+    remedy: 'Fix what the reason names in the record or in the settings of the topic.',
   },
   FB_RECORD_TOO_LARGE: {
     kind: 'permanent',
@@ -285,7 +285,7 @@ export const catalogue = {
   FB_UNDECODABLE: {
     kind: 'permanent',
     message: 'the record cannot be decoded: {reason}',
-    remedy: 'Mend the producer; edit and replay, or discard with a reason.',
+    remedy: 'Fix the producer; edit and replay, or discard with a reason.',
   },
   FB_UNIT_ENDED: {
     kind: 'bug',

@@ -14,7 +14,7 @@ export interface EventDefinition<S extends Schema = Schema, T extends boolean = 
   readonly topic: string
   readonly key: string
   readonly schema: S
-  /** From version n (the property) to n + 1: old records in the log stay readable for ever. */
+  /** From version n (the property) to n + 1: old records in the log stay readable forever. */
   readonly upcast: Readonly<Record<number, (payload: never) => unknown>>
   /** Whether it can be published without a payload, and handlers get null. */
   readonly tombstone: T

@@ -3,7 +3,7 @@ import type { Partition, Position } from './log.ts'
 
 /**
  * The facts of what happened to each message, for logs, metrics and tests. A listener hears them after they have become
- * durable, in order, and cannot change anything; what it throws is a warning of the process. `gap`: positions that the log no
+ * durable, in order, and cannot change anything; what it throws is a warning of the process. `offset-gap`: positions that the log no
  * longer has, or never showed; on a log without gaps of its own, retention took them before they were handled.
  */
 export type Fact = FactWith<Error>
@@ -32,8 +32,8 @@ type FactWith<E> =
       readonly reason: DeadReason
       readonly error: E
     } & About)
-  | ({ readonly kind: 'late-error'; readonly error: E } & About)
-  | { readonly kind: 'gap'; readonly partition: Partition; readonly from: number; readonly to: number }
+  | ({ readonly kind: 'error-after-commit'; readonly error: E } & About)
+  | { readonly kind: 'offset-gap'; readonly partition: Partition; readonly from: number; readonly to: number }
   | { readonly kind: 'published'; readonly count: number }
   /** The log has refused an event of the outbox for good: its key waits, and nothing else. Told once. */
   | {
@@ -56,7 +56,7 @@ type FactWith<E> =
   | { readonly kind: 'breaker-closed'; readonly dependency: string; readonly shard: string | null }
   /** The first retry that the budget of a dependency refused, since it last paid for one. */
   | { readonly kind: 'budget-spent'; readonly dependency: string }
-  | { readonly kind: 'trouble'; readonly where: 'log' | 'database' | 'relay'; readonly error: E }
+  | { readonly kind: 'infrastructure-error'; readonly where: 'log' | 'database' | 'relay'; readonly error: E }
 
 interface About {
   readonly at: Position

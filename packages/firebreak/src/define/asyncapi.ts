@@ -77,7 +77,7 @@ function channelOf(topic: ManifestTopic): Json {
       kafka: {
         topic: topic.name,
         partitions: topic.partitions,
-        // Kafka writes "for ever" as -1.
+        // Kafka writes "forever" as -1.
         topicConfiguration: { 'cleanup.policy': ['delete'], 'retention.ms': topic.retentionMs ?? -1 },
         bindingVersion: kafkaBinding,
       },

@@ -54,7 +54,7 @@ export interface ManifestEvent {
 export interface ManifestTopic {
   readonly name: string
   readonly partitions: number
-  /** Null: records are kept for ever. */
+  /** Null: records are kept forever. */
   readonly retentionMs: number | null
   /** Event types. */
   readonly events: readonly string[]

@@ -16,9 +16,9 @@ import { systemEntropy } from '../node/entropy.ts'
 import type { CodelSpec } from '../policy/codel.ts'
 import { ServerQueue, type ServerQueueSpec } from '../policy/server-queue.ts'
 import { TimeoutLine } from '../policy/timeout-line.ts'
-import { type HeaderOf, readCallerWords } from './request-headers.ts'
-import { Visit } from './server-context.ts'
-import { type Desk, type Refusal, Ticket, type Told } from './ticket.ts'
+import { type AdmissionListener, AdmissionRequest, type AdmissionState, type Refusal } from './admission-request.ts'
+import { type HeaderOf, readCallHeaders } from './request-headers.ts'
+import { RequestScope } from './server-context.ts'
 
 export interface AdmissionOptions {
   /** Requests that work at the same time. */
@@ -48,8 +48,8 @@ export interface AdmissionStats {
 
 /** One queue before the handlers of a server; all that share what is scarce share one. */
 export interface Admission {
-  /** A request has come; it asks for a place with `enter` of its ticket, and learns of it through `told`. */
-  prepare(header: HeaderOf, told: Told): Ticket
+  /** A request has come; it asks for a place with `enter` of what this returns, and learns of it through `listener`. */
+  prepare(header: HeaderOf, listener: AdmissionListener): AdmissionRequest
   readonly stats: AdmissionStats
 }
 
@@ -76,8 +76,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
     codel: options.codel === undefined ? { targetMs: 5, intervalMs: 100 } : options.codel,
     waitMaxMs: options.waitMaxMs ?? 500,
   }
-  const desk: Desk = {
-    queue: new ServerQueue<Ticket>(spec, (ticket) => ticket.expire()),
+  const state: AdmissionState = {
+    queue: new ServerQueue<AdmissionRequest>(spec, (entry) => entry.expire()),
     clock,
     waitMaxMs: spec.waitMaxMs,
     waits: new TimeoutLine(clock),
@@ -85,10 +85,14 @@ export function createAdmission(options: AdmissionOptions): Admission {
     counts: { started: 0, refused: { full: 0, shed: 0, expired: 0, gone: 0 } },
   }
   return {
-    prepare: (header, told) =>
-      new Ticket(desk, new Visit(readCallerWords(header), timeoutMaxMs, { clock, entropy }), told),
+    prepare: (header, listener) =>
+      new AdmissionRequest(
+        state,
+        new RequestScope(readCallHeaders(header), timeoutMaxMs, { clock, entropy }),
+        listener,
+      ),
     get stats() {
-      const { queue, counts } = desk
+      const { queue, counts } = state
       return { working: queue.busy, waiting: queue.queued, started: counts.started, refused: { ...counts.refused } }
     },
   }

@@ -1,6 +1,6 @@
 import { type FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { askedPauseMs } from '../policy/pause.ts'
-import type { Refusal } from './ticket.ts'
+import type { Refusal } from './admission-request.ts'
 
 /** What a server says instead of the answer. */
 export interface FailureAnswer {
@@ -15,7 +15,7 @@ const problem = { 'content-type': 'application/problem+json' } as const
 const roomAfterSec = 1
 const healthAfterSec = 5
 
-/** What a request that was not started is told. */
+/** The answer to a request that was not started. */
 export function refusalAnswer(refusal: Refusal): FailureAnswer {
   return refusal === 'full' || refusal === 'shed'
     ? busy('the server is busy, the request was not started', roomAfterSec)

@@ -1,8 +1,8 @@
 import { invariant } from '../contracts/errors.ts'
 import { type Admission, type AdmissionOptions, admissionOf } from './admission.ts'
+import type { AdmissionRequest } from './admission-request.ts'
 import { type FailureAnswer, failureAnswer, refusalAnswer } from './answer.ts'
 import type { ServerContext } from './server-context.ts'
-import type { Ticket } from './ticket.ts'
 
 /** What is used of a Fastify request. */
 export interface FastifyRequestLike {
@@ -32,7 +32,7 @@ export type FastifyAdmissionPlugin = (app: FastifyLike, options: unknown, done: 
 
 /** A request that has been admitted. Its place is free when its handler has ended and its connection has nothing to send. */
 interface Stay {
-  readonly ticket: Ticket
+  readonly entry: AdmissionRequest
   isWorking: boolean
   isClosed: boolean
 }
@@ -71,7 +71,7 @@ export function fastifyAdmission(options: Admission | AdmissionOptions): Fastify
 export function serverContext(request: object): ServerContext {
   const stay = stays.get(request)
   invariant(stay !== undefined, 'serverContext is asked for requests behind fastifyAdmission')
-  return stay.ticket.visit
+  return stay.entry.scope
 }
 
 function enter(
@@ -82,22 +82,22 @@ function enter(
     const value = request.headers[name]
     return typeof value === 'string' ? value : null
   }
-  const ticket = admission.prepare(header, {
+  const entry = admission.prepare(header, {
     admitted: next,
     refused: (refusal) => void reply.send(fill(reply, refusalAnswer(refusal))),
   })
-  const stay: Stay = { ticket, isWorking: false, isClosed: false }
+  const stay: Stay = { entry, isWorking: false, isClosed: false }
   stays.set(request, stay)
   reply.raw.once('close', () => {
     stay.isClosed = true
-    if (!reply.raw.writableEnded) ticket.abandon()
+    if (!reply.raw.writableEnded) entry.abandon()
     settle(stay)
   })
-  ticket.enter()
+  entry.enter()
 }
 
 function settle(stay: Stay): void {
-  if (stay.isClosed && !stay.isWorking) stay.ticket.leave()
+  if (stay.isClosed && !stay.isWorking) stay.entry.leave()
 }
 
 function watched(handler: RouteHandler): RouteHandler {

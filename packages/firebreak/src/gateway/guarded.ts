@@ -1,7 +1,7 @@
 import { type Admission, type AdmissionOptions, admissionOf } from './admission.ts'
+import type { Refusal } from './admission-request.ts'
 import { type FailureAnswer, failureAnswer, refusalAnswer } from './answer.ts'
 import type { ServerContext } from './server-context.ts'
-import type { Refusal } from './ticket.ts'
 
 /** Answers one request. Pass `ctx` to the calls that it makes, and `ctx.signal` to whatever else it waits for. */
 export type RequestHandler = (request: Request, ctx: ServerContext) => Promise<Response>
@@ -19,22 +19,22 @@ export function guarded(
   const admission = admissionOf(options)
   return async (request) => {
     const { promise, resolve } = Promise.withResolvers<Refusal | undefined>()
-    const told = { admitted: () => resolve(undefined), refused: resolve }
-    const ticket = admission.prepare((name) => request.headers.get(name), told)
-    const gone = (): void => ticket.abandon()
+    const listener = { admitted: () => resolve(undefined), refused: resolve }
+    const entry = admission.prepare((name) => request.headers.get(name), listener)
+    const gone = (): void => entry.abandon()
     request.signal.addEventListener('abort', gone, { once: true })
     try {
-      ticket.enter()
+      entry.enter()
       if (request.signal.aborted) gone()
       const refusal = await promise
-      return refusal === undefined ? await handler(request, ticket.visit) : responseOf(refusalAnswer(refusal))
+      return refusal === undefined ? await handler(request, entry.scope) : responseOf(refusalAnswer(refusal))
     } catch (error) {
       const answer = failureAnswer(error)
       if (answer === undefined) throw error
       return responseOf(answer)
     } finally {
       request.signal.removeEventListener('abort', gone)
-      ticket.leave()
+      entry.leave()
     }
   }
 }

@@ -16,7 +16,7 @@ const idPattern = /^[\x21-\x7e]{1,200}$/
 const tracePattern = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 /** **Source** W3C Trace Context level 2, section 3.2, for `traceparent` */
-export function readCallerWords(header: HeaderOf): CallerWords {
+export function readCallHeaders(header: HeaderOf): CallerWords {
   const time = header('x-request-timeout-ms')
   return {
     timeoutMs: time !== null && timePattern.test(time) ? Math.max(0, Number(time)) : undefined,

@@ -22,7 +22,7 @@ export interface ServerContext {
 }
 
 /** The context of one request. I1 It fails once: the caller has gone, or its time is over; the signal says which. */
-export class Visit implements ServerContext, Expirable {
+export class RequestScope implements ServerContext, Expirable {
   readonly endsAtMs: number
   readonly correlationId: string
   readonly traceparent: string

@@ -7,7 +7,7 @@ import type { Sql } from '../contracts/database.ts'
  *
  * where `consumed` is not counted but follows from the positions that are finished: (next - first - gaps) + |above|.
  * Two sides that are written by different code and must agree: a record acknowledged without an outcome, or an outcome
- * without its record, breaks the identity for ever and `firebreak verify` finds it.
+ * without its record, breaks the identity forever and `firebreak verify` finds it.
  */
 export interface Accounts {
   done: number

@@ -90,17 +90,17 @@ export async function makeDays(database: Database, nowMs: number): Promise<void>
   if (database.capabilities.dialect !== 'postgres') return
   const existing = new Set(await days(database))
   const today = Math.floor(nowMs / dayMs)
-  let trouble: { readonly error: unknown } | undefined
+  let failure: { readonly error: unknown } | undefined
   for (let day = today - 1; day <= today + daysAhead; day++) {
     if (existing.has(day)) continue
     const table = `fb_inbox_${day} PARTITION OF fb_inbox FOR VALUES FROM (${day}) TO (${day + 1})`
     try {
       await locking(database, (sql) => sql.query(`CREATE TABLE IF NOT EXISTS ${table}`))
     } catch (error) {
-      if (!isSettled(error)) trouble = { error }
+      if (!isSettled(error)) failure = { error }
     }
   }
-  if (trouble !== undefined) throw trouble.error
+  if (failure !== undefined) throw failure.error
 }
 
 /** Drops the days whose marks are all beyond the window. Safe beside other instances. */

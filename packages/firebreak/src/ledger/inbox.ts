@@ -21,7 +21,7 @@ export interface InboxOptions {
   readonly windowMs: number
   readonly random: () => number
   /** Clearing has failed. It is tried again: until then the inbox keeps more than it has to. */
-  readonly onTrouble: (error: unknown) => void
+  readonly onError: (error: unknown) => void
 }
 
 const none: ReadonlySet<string> = new Set()
@@ -35,7 +35,7 @@ const none: ReadonlySet<string> = new Set()
 export class Inbox {
   readonly #database: Database
   readonly #windowMs: number
-  readonly #onTrouble: (error: unknown) => void
+  readonly #onError: (error: unknown) => void
   readonly #tables: InboxTables
   /** The number of the next mark. Starts at random: no two processes write the same one. */
   #marks: number
@@ -47,7 +47,7 @@ export class Inbox {
   constructor(database: Database, options: InboxOptions) {
     this.#database = inLedger(database)
     this.#windowMs = options.windowMs
-    this.#onTrouble = options.onTrouble
+    this.#onError = options.onError
     this.#tables = inboxTables(database.capabilities)
     this.#marks = Math.floor(options.random() * 2 ** 52)
   }
@@ -99,7 +99,7 @@ export class Inbox {
       if (verdict?.ok === false) throw verdict.error
       this.#sweptTo = end?.event_id ?? ''
     } catch (error) {
-      this.#onTrouble(error)
+      this.#onError(error)
     } finally {
       this.#sweeping = false
     }

@@ -10,9 +10,9 @@
  */
 import type { Timer } from '../contracts/clock.ts'
 import type { Attempt, AttemptFailure, Caller, CallReason } from './attempt.ts'
+import { AttemptRun, type ExecutorState, type LiveCall } from './attempt-run.ts'
 import type { Breaker } from './breaker.ts'
 import { backoffMs } from './definition/backoff.ts'
-import { type Desk, LiveAttempt, type LiveCall } from './live-attempt.ts'
 
 /** What a call says of itself. */
 export interface CallOptions {
@@ -26,7 +26,7 @@ export interface CallOptions {
 
 /** A call, from its start until its caller is told. */
 export class Execution<T> implements LiveCall<T> {
-  readonly desk: Desk
+  readonly executor: ExecutorState
   readonly deadlineAtMs: number
   readonly breaker: Breaker | null
   readonly #send: (attempt: Attempt<T>) => void
@@ -44,17 +44,17 @@ export class Execution<T> implements LiveCall<T> {
   #pausedUntilMs = 0
   #last: AttemptFailure | undefined
   /** Attempts under way; more than one only with hedges. */
-  #current: LiveAttempt<T> | undefined
-  #hedges: LiveAttempt<T>[] | undefined
+  #current: AttemptRun<T> | undefined
+  #hedges: AttemptRun<T>[] | undefined
   #timer: Timer | undefined
 
-  constructor(desk: Desk, send: (attempt: Attempt<T>) => void, caller: Caller<T>, options: CallOptions) {
-    const { policy, dependency } = desk
-    this.desk = desk
+  constructor(executor: ExecutorState, send: (attempt: Attempt<T>) => void, caller: Caller<T>, options: CallOptions) {
+    const { policy, dependency } = executor
+    this.executor = executor
     this.#send = send
     this.#caller = caller
     this.#idempotent = options.idempotent ?? true
-    const now = desk.clock.monotonic()
+    const now = executor.clock.monotonic()
     this.#startedAtMs = now
     const own = now + policy.deadlineMs
     const given = options.deadlineAtMs ?? own
@@ -69,7 +69,7 @@ export class Execution<T> implements LiveCall<T> {
       this.#fail('deadline', false)
       return
     }
-    this.desk.dependency.budget?.started(now)
+    this.executor.dependency.budget?.started(now)
     this.#next(now)
   }
 
@@ -79,21 +79,21 @@ export class Execution<T> implements LiveCall<T> {
     this.#isCancelled = true
     if (this.#isOver) return
     try {
-      this.#end(this.desk.clock.monotonic())
+      this.#end(this.executor.clock.monotonic())
     } finally {
-      this.desk.dependency.bulkhead?.admit()
+      this.executor.dependency.bulkhead?.admit()
     }
   }
 
   #next(nowMs: number): void {
     this.#tries++
-    this.#current = new LiveAttempt(this, ++this.#sent, false)
+    this.#current = new AttemptRun(this, ++this.#sent, false)
     this.#current.enter(nowMs)
   }
 
   /** The attempt has its places: it goes out. */
-  go(attempt: LiveAttempt<T>, nowMs: number): void {
-    const { hedge } = this.desk.policy
+  go(attempt: AttemptRun<T>, nowMs: number): void {
+    const { hedge } = this.executor.policy
     if (hedge !== null && this.#idempotent && !attempt.isHedge) this.#armHedge(nowMs)
     try {
       this.#send(attempt)
@@ -104,13 +104,13 @@ export class Execution<T> implements LiveCall<T> {
     }
   }
 
-  refused(attempt: LiveAttempt<T>, reason: CallReason): void {
+  refused(attempt: AttemptRun<T>, reason: CallReason): void {
     this.#sent--
     if (this.#forget(attempt)) return
     this.#fail(reason, false)
   }
 
-  won(attempt: LiveAttempt<T>, value: T, nowMs: number): void {
+  won(attempt: AttemptRun<T>, value: T, nowMs: number): void {
     if (this.#isOver) return
     if (attempt.isHedge) this.#current?.overtaken(nowMs)
     this.#forget(attempt)
@@ -121,7 +121,7 @@ export class Execution<T> implements LiveCall<T> {
     }
   }
 
-  lost(attempt: LiveAttempt<T>, failure: AttemptFailure, reason: CallReason, nowMs: number): void {
+  lost(attempt: AttemptRun<T>, failure: AttemptFailure, reason: CallReason, nowMs: number): void {
     if (this.#isOver) return
     const othersGoOn = this.#forget(attempt)
     if (reason === 'failed') this.#last = failure
@@ -132,7 +132,7 @@ export class Execution<T> implements LiveCall<T> {
   }
 
   #tryAgain(reason: CallReason, nowMs: number): void {
-    const { policy, dependency, random, clock } = this.desk
+    const { policy, dependency, random, clock } = this.executor
     this.#timer?.cancel()
     const isAllowed = this.#idempotent && this.#tries < policy.attemptsMax
     if (isAllowed) this.#delayMs = backoffMs(policy.backoff, this.#tries, this.#delayMs, random)
@@ -144,7 +144,7 @@ export class Execution<T> implements LiveCall<T> {
   }
 
   #armHedge(nowMs: number): void {
-    const { policy, dependency, clock } = this.desk
+    const { policy, dependency, clock } = this.executor
     if ((this.#hedges?.length ?? 0) >= (policy.hedge?.max ?? 0)) return
     const after = policy.hedge?.after === 'p95' ? dependency.latencies?.quantile(0.95) : policy.hedge?.after
     if (after === undefined || nowMs + after >= this.deadlineAtMs) return
@@ -152,10 +152,10 @@ export class Execution<T> implements LiveCall<T> {
   }
 
   #hedge(): void {
-    const { dependency, clock } = this.desk
+    const { dependency, clock } = this.executor
     const now = clock.monotonic()
     if (now < this.#pausedUntilMs || dependency.budget?.tryWithdraw(now) === false) return
-    const attempt = new LiveAttempt(this, ++this.#sent, true)
+    const attempt = new AttemptRun(this, ++this.#sent, true)
     this.#hedges ??= []
     this.#hedges.push(attempt)
     // The next one first: this one may end at once, and the call with it.
@@ -164,14 +164,14 @@ export class Execution<T> implements LiveCall<T> {
   }
 
   /** Takes the attempt out; true: others of this call are still under way. */
-  #forget(attempt: LiveAttempt<T>): boolean {
+  #forget(attempt: AttemptRun<T>): boolean {
     if (this.#current === attempt) this.#current = undefined
     return this.#current !== undefined || (this.#hedges?.some((one) => !one.isOver) ?? false)
   }
 
   #fail(reason: CallReason, budgetSpent: boolean): void {
     try {
-      this.#end(this.desk.clock.monotonic())
+      this.#end(this.executor.clock.monotonic())
     } finally {
       if (!this.#isCancelled) this.#caller.failed({ reason, attempts: this.#sent, budgetSpent, last: this.#last })
     }
@@ -188,7 +188,7 @@ export class Execution<T> implements LiveCall<T> {
   }
 }
 
-function giveUpFrom<T>(attempts: readonly LiveAttempt<T>[], first: number, nowMs: number): void {
+function giveUpFrom<T>(attempts: readonly AttemptRun<T>[], first: number, nowMs: number): void {
   try {
     attempts[first]?.giveUp(nowMs)
   } finally {

@@ -1,10 +1,10 @@
 import type { Clock } from '../contracts/clock.ts'
 import type { Attempt, AttemptFailure, Caller, CallFailure } from './attempt.ts'
+import type { ExecutorState } from './attempt-run.ts'
 import { callError, failureOf } from './call-error.ts'
 import type { Policy } from './definition/policy-spec.ts'
 import { Dependency } from './dependency.ts'
 import { type CallOptions, Execution } from './execution.ts'
-import type { Desk } from './live-attempt.ts'
 import { TimeoutLine } from './timeout-line.ts'
 
 export interface ExecutorOptions {
@@ -32,7 +32,7 @@ export class Executor {
   readonly policy: Policy
   readonly dependency: Dependency
   readonly #name: string
-  readonly #desk: Desk
+  readonly #state: ExecutorState
 
   constructor(policy: Policy, { name, clock, random, dependency }: ExecutorOptions) {
     this.policy = policy
@@ -40,7 +40,7 @@ export class Executor {
     this.dependency = dependency ?? new Dependency(name, policy, clock.monotonic())
     const attempts = new TimeoutLine(clock)
     const waits = new TimeoutLine(clock)
-    this.#desk = { policy, dependency: this.dependency, clock, random, attempts, waits }
+    this.#state = { policy, dependency: this.dependency, clock, random, attempts, waits }
   }
 
   get breakerOpens(): number {
@@ -48,12 +48,12 @@ export class Executor {
   }
 
   get isOpen(): boolean {
-    return this.dependency.openUntilMs(this.#desk.clock.monotonic()) !== undefined
+    return this.dependency.openUntilMs(this.#state.clock.monotonic()) !== undefined
   }
 
   /** Starts a call; `caller` is told once, possibly before this returns. A `send` that throws has failed, transiently. */
   start<T>(send: (attempt: Attempt<T>) => void, caller: Caller<T>, options: CallOptions = {}): Execution<T> {
-    const call = new Execution(this.#desk, send, caller, options)
+    const call = new Execution(this.#state, send, caller, options)
     call.begin()
     return call
   }

@@ -117,5 +117,5 @@ export class MessageWriter {
   }
 }
 
-// One large row must not be paid for in memory for ever.
+// One large row must not be paid for in memory forever.
 const keptBytesMax = 1 << 20

@@ -92,7 +92,7 @@ export class Lifecycle {
   /** A topic that cannot be asked at the moment must not keep the service from the others. */
   async #learnTopics(names: readonly string[]): Promise<void> {
     const { topics, emit, clock } = this.#parts.instance
-    const learning = topics.learn(names).catch((error) => emit({ kind: 'trouble', where: 'log', error }))
+    const learning = topics.learn(names).catch((error) => emit({ kind: 'infrastructure-error', where: 'log', error }))
     await new ShutdownBudget(clock, 0).waitFor(learning)
   }
 

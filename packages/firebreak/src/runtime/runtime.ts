@@ -170,7 +170,9 @@ class ServiceRuntime implements Runtime {
     if (!this.#lifecycle.isRunning) return
     const { parking, relay } = this.#parts
     const reloads = [parking.reload(), relay.decided()]
-    Promise.all(reloads).catch((error) => this.#instance.emit({ kind: 'trouble', where: 'database', error }))
+    Promise.all(reloads).catch((error) =>
+      this.#instance.emit({ kind: 'infrastructure-error', where: 'database', error }),
+    )
   }
 
   #refuseWhenStopped(): void {

@@ -64,7 +64,7 @@ function instanceOf(options: RuntimeOptions & { clock: Clock }, facts: Facts, ru
   const readBack = options.readBack ?? 'when-changed'
   const sizes = { payload: limits.payloadBytesMax, topics }
   const { random } = entropy
-  const onTrouble = (error: unknown): void => facts.emit({ kind: 'trouble', where: 'database', error })
+  const onError = (error: unknown): void => facts.emit({ kind: 'infrastructure-error', where: 'database', error })
   return {
     service,
     log,
@@ -78,7 +78,7 @@ function instanceOf(options: RuntimeOptions & { clock: Clock }, facts: Facts, ru
     name: options.instance ?? `${service.name}-${entropy.hex(4)}`,
     publisher: new Publisher(service, { clock, entropy, readBack }, sizes),
     topics,
-    committer: new Committer({ database, clock, inboxWindowMs: limits.inboxWindowMs, random, onTrouble }),
+    committer: new Committer({ database, clock, inboxWindowMs: limits.inboxWindowMs, random, onError }),
     slots: new Slots(limits.handlersMax),
     caller,
     gate: new DependencyGate(service, caller?.dependencies, random),

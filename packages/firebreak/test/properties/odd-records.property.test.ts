@@ -37,8 +37,8 @@ test('a letter has the bytes of its record, is replayed with them, and comes bac
       const { app } = await scene([writer('one', () => Promise.reject(permanent('no')))])
       await app.log.append(drawn.map((one) => ({ ...one, topic: Happened.topic, partition: 0 })))
       await app.settle()
-      const desk = named(app, 'one').deadLetters
-      const letters = async () => (await desk.list()).toSorted((a, b) => a.entry.offset - b.entry.offset)
+      const deadLetters = named(app, 'one').deadLetters
+      const letters = async () => (await deadLetters.list()).toSorted((a, b) => a.entry.offset - b.entry.offset)
       const first = await letters()
       // What another type asks for is skipped.
       const sent = first.map(({ entry }) => drawn[entry.offset] as Omit<LogRecord, 'topic'>)
@@ -46,7 +46,7 @@ test('a letter has the bytes of its record, is replayed with them, and comes bac
         first.map(({ entry }) => exactOf(entry)),
         sent.map(exactOf),
       )
-      for (const { id } of first) await desk.replay(id, { by: 'ann', note: '' })
+      for (const { id } of first) await deadLetters.replay(id, { by: 'ann', note: '' })
       await app.settle()
       const again = await letters()
       assert.deepEqual(

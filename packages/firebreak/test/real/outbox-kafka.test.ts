@@ -109,7 +109,7 @@ for (const count of [3, 1200]) {
     assert.deepEqual([first.copies, later.copies], [10, 10])
     assert.deepEqual(await entriesOf(scene.log, scene.sick.topic), [])
     assert.equal((await verifyLedger(scene.database)).blocked, count)
-    assert.equal(scene.facts.filter(({ kind }) => kind === 'halted' || kind === 'trouble').length, 0)
+    assert.equal(scene.facts.filter(({ kind }) => kind === 'halted' || kind === 'infrastructure-error').length, 0)
   })
 }
 

@@ -44,7 +44,7 @@ test('a service on two PostgreSQL schemas: the second instance is refused before
     return true
   })
   // Told at once, so that nobody waits half a minute to learn why.
-  assert.equal(facts.filter(({ kind }) => kind === 'trouble').length, 1)
+  assert.equal(facts.filter(({ kind }) => kind === 'infrastructure-error').length, 1)
   assert.equal(first.halted, false)
 })
 

@@ -41,7 +41,7 @@ function aborted(sends: Sends, places: Places): Anomaly[] {
     .map(([id, at]) => ({ name: 'G1a', says: `${id} was refused and is at ${at.join(', ')}` }))
 }
 
-/** An offset is one record, for every reader and for ever: otherwise positions mean nothing. */
+/** An offset is one record, for every reader and forever: otherwise positions mean nothing. */
 function unsettled({ idsAt }: Places): Anomaly[] {
   return [...idsAt]
     .filter(([, ids]) => ids.size > 1)

@@ -25,7 +25,7 @@ export async function startInstance(name: ServiceName, process: string, place: C
   let handled = 0
   const observe = (fact: Fact): unknown => {
     if (fact.kind === 'done') handled++
-    else if (fact.kind === 'trouble') stderr.write(`${name}, ${fact.where}: ${String(fact.error)}\n`)
+    else if (fact.kind === 'infrastructure-error') stderr.write(`${name}, ${fact.where}: ${String(fact.error)}\n`)
     else if (fact.kind === 'claimed') {
       const { epoch, unclean } = fact
       const value = { partition: partitionId(fact.partition), epoch, unclean }

@@ -84,9 +84,9 @@ function replayButton({ service, id }, isOffered) {
 }
 
 /** Published is not read: a replay before the service has read it would fail as before, so it is offered after that. */
-function mendLine({ service, mend }) {
-  if (mend === null) return null
-  const { tariffId, isDone } = mend
+function fixLine({ service, fix }) {
+  if (fix === null) return null
+  const { tariffId, isDone } = fix
   const text = isDone
     ? `Tariff ${tariffId} is known to ${service} now: replay the letter.`
     : `Tariff ${tariffId} is not known to ${service} yet; the letter can be replayed when it is.`
@@ -95,7 +95,7 @@ function mendLine({ service, mend }) {
 
 function letterItem(letter) {
   const isOpen = letter.state === 'open'
-  const isMended = letter.mend === null || letter.mend.isDone
+  const isFixed = letter.fix === null || letter.fix.isDone
   return make(
     'div',
     { class: 'letter', 'data-letter': letter.id },
@@ -111,12 +111,12 @@ function letterItem(letter) {
       { class: 'muted small' },
       `${letter.attempts} attempt${letter.attempts === 1 ? '' : 's'}, ${ago(Date.now() - letter.atMs)} ago. Nothing else waits for it.`,
     ),
-    isOpen ? mendLine(letter) : null,
+    isOpen ? fixLine(letter) : null,
     make(
       'div',
       { class: 'buttons' },
-      isMended ? null : publishButton(letter.mend.tariffId),
-      isOpen ? replayButton(letter, isMended) : make('span', { class: 'tag', 'data-tone': 'wait' }, '⟳ replaying'),
+      isFixed ? null : publishButton(letter.fix.tariffId),
+      isOpen ? replayButton(letter, isFixed) : make('span', { class: 'tag', 'data-tone': 'wait' }, '⟳ replaying'),
     ),
   )
 }

@@ -11,7 +11,7 @@ export const dlqDiscard: Command = {
   operandsMax: Number.POSITIVE_INFINITY,
   examples: [
     { line: 'dlq discard 01980f2a-7c --reason "test order"', what: 'one' },
-    { line: 'dlq discard --fingerprint F --reason "bug 812, mended by hand" --dry-run', what: 'a kind of failure' },
+    { line: 'dlq discard --fingerprint F --reason "bug 812, fixed by hand" --dry-run', what: 'a kind of failure' },
   ],
   options: { ...choiceOptions, ...bulkOptions, reason: { value: 'text', help: 'why; required, kept in the history' } },
   notes: ['The letter stays in the ledger, with its payload and who discarded it. It is not handled again.'],
@@ -22,7 +22,7 @@ export const dlqDiscard: Command = {
       verb: 'discard',
       past: 'discarded',
       note: reason,
-      apply: ({ ledger, letter }, decision) => ledger.desk.discard(letter.id, decision),
+      apply: ({ ledger, letter }, decision) => ledger.deadLetters.discard(letter.id, decision),
     })
   },
 }

@@ -12,7 +12,7 @@ import { type Pick, pickById, refuseUnlessOpen, serviceOption } from './letter-p
 
 export const dlqEdit: Command = {
   name: 'dlq edit',
-  summary: 'mend the payload of a dead letter and hand it back as a new event',
+  summary: 'fix the payload of a dead letter and hand it back as a new event',
   operands: '<id>',
   operandsMin: 1,
   operandsMax: 1,
@@ -52,12 +52,15 @@ async function edit(call: Call): Promise<ExitCode> {
   if (changes.length === 0)
     throw usageError('The payload would stay as it is.', `To replay it: firebreak dlq replay ${letter.id}`)
   if (!output.json) showChanges(output, changes)
-  // Another key is told below, and refused by the desk.
+  // Another key is reported below, and refused by the edit.
   await editedPayload(systemClock, { event, payload: after, key: null })
   warnAboutKey(output, { event, before, after })
   const isDry = args.flag('dry-run')
   if (!isDry)
-    await ledger.desk.edit(letter.id, after, { by: args.text('by') ?? call.io.user, note: args.text('reason') ?? '' })
+    await ledger.deadLetters.edit(letter.id, after, {
+      by: args.text('by') ?? call.io.user,
+      note: args.text('reason') ?? '',
+    })
   if (output.json)
     output.document({ action: 'edit', dryRun: isDry, id: letter.id, service: ledger.service.name, changes })
   else if (isDry) output.note(`It fits ${event.type} v${event.version}. Nothing was changed.`)

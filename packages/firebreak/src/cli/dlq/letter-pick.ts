@@ -87,7 +87,7 @@ export async function* letterPages({ ledgers, filter, after, max }: LetterQuery)
 
 async function newestOf(ledgers: readonly ServiceLedger[], page: DeadLetterPage & { max: number }): Promise<Pick[]> {
   const picks: Pick[] = []
-  for (const ledger of ledgers) for (const letter of await ledger.desk.list(page)) picks.push({ ledger, letter })
+  for (const ledger of ledgers) for (const letter of await ledger.deadLetters.list(page)) picks.push({ ledger, letter })
   // Ids begin with the time.
   return picks.sort(({ letter: { id: a } }, { letter: { id: b } }) => (a < b ? 1 : a > b ? -1 : 0)).slice(0, page.max)
 }
@@ -110,7 +110,7 @@ export async function pickById(call: Call, id: string): Promise<Pick> {
   const meant: Candidate[] = []
   for (const ledger of await ledgersOf(call)) {
     try {
-      const letter = await ledger.desk.get(id)
+      const letter = await ledger.deadLetters.get(id)
       found.push({ ledger, letter })
       meant.push({ id: letter.id, service: ledger.service.name })
     } catch (error) {
@@ -149,7 +149,7 @@ export async function ledgersOf({ args, session, output }: Call): Promise<readon
   return awake
 }
 
-/** Throws as the desk would, for those who only want to know. */
+/** Throws as the change itself would, for those who only want to know. */
 export function refuseUnlessOpen({ id, state }: DeadLetter, action: string): void {
   if (state !== 'open') throw new FirebreakError('FB_DEAD_LETTER_STATE', { id, state, action })
 }

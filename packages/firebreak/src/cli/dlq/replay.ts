@@ -9,7 +9,7 @@ export const dlqReplay: Command = {
   operandsMin: 0,
   operandsMax: Number.POSITIVE_INFINITY,
   examples: [
-    { line: 'dlq replay 01980f2a-7c', what: 'one, after its cause was mended' },
+    { line: 'dlq replay 01980f2a-7c', what: 'one, after its cause was fixed' },
     { line: 'dlq replay --fingerprint RateError@tariff.ts:rate', what: 'all of one kind of failure' },
     { line: 'dlq replay --all --service invoicing --dry-run', what: 'what would go back' },
     { line: 'dlq replay --all --max 1 --yes', what: 'one first, as a trial' },
@@ -23,6 +23,6 @@ export const dlqReplay: Command = {
       verb: 'replay',
       past: 'replayed',
       note: call.args.text('reason') ?? '',
-      apply: ({ ledger, letter }, decision) => ledger.desk.replay(letter.id, decision),
+      apply: ({ ledger, letter }, decision) => ledger.deadLetters.replay(letter.id, decision),
     }),
 }

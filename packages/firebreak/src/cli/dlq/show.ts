@@ -105,7 +105,7 @@ function nextSteps({ ledger, letter }: Pick): readonly string[] {
   switch (letter.state) {
     case 'open':
       return [
-        `firebreak dlq replay ${id}                           once the cause is mended`,
+        `firebreak dlq replay ${id}                           once the cause is fixed`,
         `firebreak dlq edit ${id} --set <field>=<value>       when the payload is wrong`,
         `firebreak dlq discard ${id} --reason "…"             to give it up`,
       ]

@@ -93,7 +93,7 @@ async function byFilter(call: Call): Promise<Chosen> {
   }
 }
 
-/** Throws as the desk would, for those who only want to know. */
+/** Throws as the change itself would, for those who only want to know. */
 export function refuseUnlessBlocked({ event: { number, state } }: BlockedPick, action: string): void {
   if (state !== 'blocked') throw new FirebreakError('FB_BLOCKED_STATE', { number, state, action })
 }

@@ -36,7 +36,7 @@ export interface ServiceLedger {
   readonly service: ServiceDefinition
   /** For statements of the ledger. */
   readonly database: Database
-  readonly desk: DeadLetters
+  readonly deadLetters: DeadLetters
   readonly outbox: BlockedEvents
 }
 
@@ -66,7 +66,12 @@ export function openSession(io: Io, load: () => Promise<Config>): Session {
         else {
           const { clock, entropy } = io
           const deps = { database, service, clock, entropy, onChange() {} }
-          awake.push({ service, database: inLedger(database), desk: deadLetters(deps), outbox: blockedEvents(deps) })
+          awake.push({
+            service,
+            database: inLedger(database),
+            deadLetters: deadLetters(deps),
+            outbox: blockedEvents(deps),
+          })
         }
       }
       return { awake, asleep }
@@ -98,6 +103,6 @@ async function hasLedger(database: Database, name: string): Promise<boolean> {
     return false
   }
   if (owner === name) return true
-  const problems = `the database of "${name}" holds the ledger of "${owner}"; mend the config`
+  const problems = `the database of "${name}" holds the ledger of "${owner}"; fix the config`
   throw new FirebreakError('FB_CONFIG', { problems })
 }

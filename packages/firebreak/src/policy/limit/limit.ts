@@ -64,7 +64,7 @@ class MovingLimit implements Limit {
   release(nowMs: number, rttMs: number, dropped: boolean): void {
     const sample = this.#sample
     sample.nowMs = nowMs
-    // What is no duration would poison averages for ever.
+    // What is no duration would poison averages forever.
     sample.rttMs = rttMs > 0 && rttMs < Number.POSITIVE_INFINITY ? rttMs : 0
     sample.inFlight = this.#inFlight
     sample.dropped = dropped

@@ -13,7 +13,7 @@ export interface CommitterOptions {
   readonly inboxWindowMs: number
   readonly random: () => number
   /** Clearing the inbox has failed; it is tried again. */
-  readonly onTrouble: (error: unknown) => void
+  readonly onError: (error: unknown) => void
 }
 
 /** Gets the outbox rows of each commit before its units learn of it; those of one queue in commit order. */
@@ -34,12 +34,12 @@ export class Committer {
   readonly #time: LedgerTime
   #receiver: OutboxReceiver | undefined
 
-  constructor({ database, clock, inboxWindowMs: windowMs, random, onTrouble }: CommitterOptions) {
-    const inbox = new Inbox(database, { windowMs, random, onTrouble })
+  constructor({ database, clock, inboxWindowMs: windowMs, random, onError }: CommitterOptions) {
+    const inbox = new Inbox(database, { windowMs, random, onError })
     const count = database.capabilities.shared ? queuesOnServer : 1
     const time = new LedgerTime(database, clock)
     const sweep = (): Promise<void> =>
-      time.reached().then((reachedMs) => inbox.sweepWhenDue(reachedMs, clock.now()), onTrouble)
+      time.reached().then((reachedMs) => inbox.sweepWhenDue(reachedMs, clock.now()), onError)
     this.inbox = inbox
     this.#time = time
     const onOutbox = (rows: readonly OutboxRow[]): void => this.#receiver?.push(rows)

@@ -1,7 +1,7 @@
 import type { Attempt } from '../../contracts/disposition.ts'
 import { isFirebreakError } from '../../contracts/errors.ts'
 import { ageWhenDue, delayOf } from '../../ledger/parked.ts'
-import { classify, classifyThrown, type ErrorClassification, isUncounted, troubleWith } from '../instance/decide.ts'
+import { classify, classifyThrown, type ErrorClassification, failedEngine, isUncounted } from '../instance/decide.ts'
 import type { Instance } from '../instance/instance.ts'
 import { type DescribedError, describeError } from '../message/fingerprint.ts'
 import type { Delivery } from '../partition/partition.ts'
@@ -75,7 +75,7 @@ export function recordFailure(
   const isOfHandler = by === 'handler' || endsItsConnection(error, state)
   const classification = isOfHandler ? classifyThrown(error) : classify(error)
   if (classification.kind === 'infrastructure') {
-    instance.emit({ kind: 'trouble', where: troubleWith(error), error })
+    instance.emit({ kind: 'infrastructure-error', where: failedEngine(error), error })
     return { ...state, classification, error, infrastructureFailures: state.infrastructureFailures + 1 }
   }
   if (classification.kind === 'fenced' || classification.kind === 'not-started')

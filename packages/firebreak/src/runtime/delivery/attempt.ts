@@ -73,7 +73,7 @@ async function outcomeAfter(
   const isDuplicate = unit?.outcome === 'duplicate'
   if (!isDuplicate && !committed) return false
   cleared(delivery)
-  if (!isDuplicate && error !== unit?.lost) instance.emit({ kind: 'late-error', error, ...about(delivery) })
+  if (!isDuplicate && error !== unit?.lost) instance.emit({ kind: 'error-after-commit', error, ...about(delivery) })
   instance.emit({ kind: isDuplicate ? 'duplicate' : 'done', attempt: number, ...about(delivery) })
   return true
 }

@@ -250,7 +250,7 @@ export class Parking {
       return await readLane(this.#instance.database, partition, lane, rowsMax)
     } catch (error) {
       if (classify(error).kind === 'halt') this.#instance.halt(error as Error)
-      this.#instance.emit({ kind: 'trouble', where: 'database', error })
+      this.#instance.emit({ kind: 'infrastructure-error', where: 'database', error })
       return undefined
     }
   }

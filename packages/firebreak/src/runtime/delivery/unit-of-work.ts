@@ -299,7 +299,7 @@ export class UnitOfWork implements Expiring {
     const tell = (): void => {
       if (this.outcome === 'duplicate' || this.lost !== undefined) return
       this.lost = error
-      this.#engine.emit({ kind: 'late-error', error, ...about(this.#spec.delivery) })
+      this.#engine.emit({ kind: 'error-after-commit', error, ...about(this.#spec.delivery) })
     }
     if (this.#mode === 'committing' && this.#committing !== undefined) this.#committing.then(tell, () => undefined)
     else tell()

@@ -69,7 +69,7 @@ export async function waitForOtherMembers(instance: Surroundings & Pick<Instance
     const problems = problemsOf(await log.inspect().members(service.name))
     if (problems === undefined) return
     const error = new FirebreakError('FB_CONFIG', { problems })
-    if (looks === 1) instance.emit({ kind: 'trouble', where: 'log', error })
+    if (looks === 1) instance.emit({ kind: 'infrastructure-error', where: 'log', error })
     if (clock.monotonic() >= untilMs) throw error
     await sleep(clock, lookEveryMs)
   }

@@ -81,7 +81,7 @@ export const isUncounted = (errorClass: string): boolean => uncounted.has(errorC
 const pauseOf = (error: unknown): number => askedPauseMs(fieldOf(fieldOf(error, 'detail'), 'afterMs'))
 
 /** Which of our own engines an error speaks of. */
-export const troubleWith = (error: unknown): 'log' | 'database' =>
+export const failedEngine = (error: unknown): 'log' | 'database' =>
   isFirebreakError(error) && error.code.startsWith('FB_LOG') ? 'log' : 'database'
 
 /** What can become of an attempt that failed. */

@@ -4,9 +4,9 @@ import { swallowErrors } from '../user-code/swallow-errors.ts'
 
 const messageMax = 1000
 
-/** Trouble with an engine, as it was heard last. */
-export interface Trouble {
-  readonly where: Extract<Fact, { kind: 'trouble' }>['where']
+/** The failure of an engine that was reported last. */
+export interface EngineFailure {
+  readonly where: Extract<Fact, { kind: 'infrastructure-error' }>['where']
   readonly error: Error
   readonly atMs: number
 }
@@ -21,7 +21,7 @@ export class Facts {
   readonly #now: () => number
   readonly #observe: ((fact: Fact) => void) | undefined
   readonly #listeners = new Map<Fact['kind'], Set<(fact: Fact) => void>>()
-  readonly #troubles = new Map<Trouble['where'], Trouble>()
+  readonly #failures = new Map<EngineFailure['where'], EngineFailure>()
   #phase: 'new' | 'started' | 'stopped' | { readonly halted: Error } = 'new'
 
   constructor(service: string, observe: Observer | undefined, now: () => number) {
@@ -34,8 +34,8 @@ export class Facts {
   }
 
   /** What has been heard since then, each engine once. */
-  troublesSince(sinceMs: number): readonly Trouble[] {
-    return [...this.#troubles.values()].filter(({ atMs }) => atMs >= sinceMs)
+  failuresSince(sinceMs: number): readonly EngineFailure[] {
+    return [...this.#failures.values()].filter(({ atMs }) => atMs >= sinceMs)
   }
 
   on<K extends Fact['kind']>(kind: K, listener: FactListener<K>): () => void {
@@ -54,8 +54,8 @@ export class Facts {
   }
 
   #remember(fact: Fact): void {
-    if (fact.kind === 'trouble')
-      this.#troubles.set(fact.where, { where: fact.where, error: fact.error, atMs: this.#now() })
+    if (fact.kind === 'infrastructure-error')
+      this.#failures.set(fact.where, { where: fact.where, error: fact.error, atMs: this.#now() })
     else if (fact.kind === 'halted') this.#phase = { halted: fact.error }
     else if (fact.kind === 'started') this.#phase = 'started'
     else if (fact.kind === 'stopped' && typeof this.#phase === 'string') this.#phase = 'stopped'

@@ -15,10 +15,10 @@ export interface Health {
 }
 
 /** What fails is tried again about once a second; of what has not failed for so long nothing is said any more. */
-const troubleMs = 10_000
+const failureShownMs = 10_000
 
 export interface HealthFacts {
-  readonly facts: Pick<Facts, 'phase' | 'troublesSince'>
+  readonly facts: Pick<Facts, 'phase' | 'failuresSince'>
   readonly isStopping: boolean
   readonly outbox: { readonly pending: number; readonly max: number }
   /** On the clock of the facts. */
@@ -31,7 +31,7 @@ export function healthOf({ facts, isStopping, outbox, nowMs }: HealthFacts): Hea
   if (phase === 'stopped') return { live: true, ready: false, reasons: ['it has stopped'] }
   if (isStopping) return { live: true, ready: false, reasons: ['it is stopping'] }
   if (phase === 'new') return { live: true, ready: false, reasons: ['it has not started'] }
-  const reasons = facts.troublesSince(nowMs - troubleMs).map(({ where, error }) => `${where}: ${said(error)}`)
+  const reasons = facts.failuresSince(nowMs - failureShownMs).map(({ where, error }) => `${where}: ${said(error)}`)
   if (outbox.pending >= outbox.max) {
     reasons.push(`outbox: ${outbox.pending} events wait for the log, and ${outbox.max} is the limit`)
   }

@@ -1,5 +1,5 @@
 import { sleep } from '../../contracts/clock.ts'
-import { classify, troubleWith } from './decide.ts'
+import { classify, failedEngine } from './decide.ts'
 import type { Instance } from './instance.ts'
 
 /**
@@ -21,7 +21,7 @@ export async function retryUntilDone<T>(
       if (signal?.aborted) return undefined
       const { kind } = classify(error)
       if (kind !== 'infrastructure' && kind !== 'transient') throw error
-      emit({ kind: 'trouble', where: troubleWith(error), error })
+      emit({ kind: 'infrastructure-error', where: failedEngine(error), error })
       await sleep(clock, Math.min(1000, 50 * failures), signal)
     }
   }

@@ -57,7 +57,7 @@ export class Acceptance {
       if (claimed === undefined || claimed.fenced) continue
       const from = claimed.offsets.expected
       if (from !== null && from < entry.offset)
-        this.#instance.emit({ kind: 'gap', partition: placeOf(claimed), from, to: entry.offset })
+        this.#instance.emit({ kind: 'offset-gap', partition: placeOf(claimed), from, to: entry.offset })
       if (!claimed.offsets.accept(entry.offset)) continue
       const isHandled = id !== null && this.#isHandled(id, handled)
       const known = { lane: laneOf(entry), inboxId: id, handled: isHandled, parked: null }

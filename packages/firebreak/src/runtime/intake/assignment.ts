@@ -89,7 +89,9 @@ export class Assignment {
       time === undefined ? work.then(() => true) : time.waitFor(work)
     if (!(await waitFor(instance.committer.idle()))) for (const claimed of claims) claimed.fence()
     const clean = new Set(claims.filter((claimed) => !claimed.fenced))
-    const committed = positions.commit().catch((error) => instance.emit({ kind: 'trouble', where: 'log', error }))
+    const committed = positions
+      .commit()
+      .catch((error) => instance.emit({ kind: 'infrastructure-error', where: 'log', error }))
     await waitFor(Promise.all([committed, releaseInLedger(instance, claims, time !== undefined)]))
     for (const claimed of claims) this.#forget(claimed, clean.has(claimed))
     return drained

@@ -1,6 +1,6 @@
 import type { Timer } from '../../contracts/clock.ts'
 import { isFirebreakError } from '../../contracts/errors.ts'
-import { readMoves } from '../../ledger/moves.ts'
+import { readChangeCounters } from '../../ledger/change-counters.ts'
 import { behind, readEpochs } from '../../ledger/partitions.ts'
 import type { Parking } from '../delivery/parking.ts'
 import type { Instance } from '../instance/instance.ts'
@@ -41,7 +41,7 @@ export class ChangeWatch {
   }
 
   async start(): Promise<void> {
-    this.#decisions = (await readMoves(this.#instance.database)).desk
+    this.#decisions = (await readChangeCounters(this.#instance.database)).decisions
     this.#again()
   }
 
@@ -59,7 +59,7 @@ export class ChangeWatch {
       // Before the database is asked: what was committed up to here must be there.
       const { relay, parking } = this.#targets
       const { seen } = relay
-      const { outbox, desk: decisions } = await readMoves(this.#instance.database)
+      const { outbox, decisions } = await readChangeCounters(this.#instance.database)
       if (outbox < seen) throw behind('outbox', seen, outbox)
       if (decisions < this.#decisions) throw behind('decisions', this.#decisions, decisions)
       await this.#compareClaims()
@@ -74,7 +74,7 @@ export class ChangeWatch {
     } catch (error) {
       if (isFirebreakError(error, 'FB_DATABASE_BEHIND') && !this.#stopped) return this.#instance.halt(error)
       this.#waitMs = seldomMs
-      if (!this.#stopped) this.#instance.emit({ kind: 'trouble', where: 'database', error })
+      if (!this.#stopped) this.#instance.emit({ kind: 'infrastructure-error', where: 'database', error })
     }
     this.#again()
   }

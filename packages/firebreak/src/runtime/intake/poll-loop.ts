@@ -2,7 +2,7 @@ import { sleep } from '../../contracts/clock.ts'
 import type { Cursor, LogEntry } from '../../contracts/log.ts'
 import { nextTurn } from '../../node/turn.ts'
 import type { Backpressure } from '../instance/backpressure.ts'
-import { classify, troubleWith } from '../instance/decide.ts'
+import { classify, failedEngine } from '../instance/decide.ts'
 import type { Instance } from '../instance/instance.ts'
 import { retryUntilDone } from '../instance/retry-until-done.ts'
 import type { Acceptance } from './acceptance.ts'
@@ -44,7 +44,7 @@ export class PollLoop {
       } catch (error) {
         if (stop.aborted) return
         if (classify(error).kind === 'halt') return instance.halt(error as Error)
-        instance.emit({ kind: 'trouble', where: troubleWith(error), error })
+        instance.emit({ kind: 'infrastructure-error', where: failedEngine(error), error })
         if (membership.hasHandedOut) await this.#rejoin()
         failures++
         await sleep(instance.clock, Math.min(1000, 50 * failures), stop)
@@ -59,7 +59,7 @@ export class PollLoop {
   async #rejoin(): Promise<void> {
     const { instance, membership, assignment } = this.#parts
     await assignment.release(assignment.claims, instance.limits.drainMs)
-    await membership.leave().catch((error) => instance.emit({ kind: 'trouble', where: 'log', error }))
+    await membership.leave().catch((error) => instance.emit({ kind: 'infrastructure-error', where: 'log', error }))
   }
 
   async #turn(cursor: Cursor): Promise<void> {

@@ -36,7 +36,7 @@ export class PositionCommits {
     this.#timer ??= this.#instance.clock.schedule(commitEveryMs, () => {
       this.#timer = undefined
       this.commit().catch((error) => {
-        this.#instance.emit({ kind: 'trouble', where: 'log', error })
+        this.#instance.emit({ kind: 'infrastructure-error', where: 'log', error })
         this.commitSoon()
       })
     })

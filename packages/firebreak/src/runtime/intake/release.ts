@@ -29,6 +29,6 @@ export async function releaseInLedger(
   try {
     await database.commit(units)
   } catch (error) {
-    emit({ kind: 'trouble', where: 'database', error })
+    emit({ kind: 'infrastructure-error', where: 'database', error })
   }
 }

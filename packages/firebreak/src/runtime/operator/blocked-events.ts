@@ -13,9 +13,9 @@ import {
   findBlocked,
   listBlocked,
 } from '../../ledger/blocked-events.ts'
+import { bumpDecisions } from '../../ledger/change-counters.ts'
 import { inLedger } from '../../ledger/ledger-place.ts'
 import { blockedFilterOptions, checkedFilter } from '../../ledger/list-options.ts'
-import { moveDesk } from '../../ledger/moves.ts'
 import { changeOutbox, removeFromOutbox } from '../../ledger/outbox.ts'
 import { editedPayload } from '../message/edited-payload.ts'
 import type { Decision, OperatorDeps } from './dead-letters.ts'
@@ -99,7 +99,7 @@ async function act(
   await inTransaction(deps.database, async (sql) => {
     if (!(await decideBlocked(sql, found, { state, action, nowMs }))) throw refused('being tried or decided right now')
     await change(sql)
-    await moveDesk(sql)
+    await bumpDecisions(sql)
   })
   deps.onChange()
 }

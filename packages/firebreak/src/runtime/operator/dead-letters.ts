@@ -9,6 +9,7 @@ import { withHeaders } from '../../contracts/original.ts'
 import { inTransaction } from '../../contracts/sql/in-transaction.ts'
 import type { ServiceDefinition } from '../../define/service.ts'
 import { moveAccounts } from '../../ledger/accounts.ts'
+import { bumpDecisions } from '../../ledger/change-counters.ts'
 import { inLedger } from '../../ledger/ledger-place.ts'
 import {
   changeLetter,
@@ -21,7 +22,6 @@ import {
   listLetters,
 } from '../../ledger/letters.ts'
 import { checkedFilter, letterFilterOptions } from '../../ledger/list-options.ts'
-import { moveDesk } from '../../ledger/moves.ts'
 import { park, withdrawReplay } from '../../ledger/parked.ts'
 import { fencePartition } from '../../ledger/partitions.ts'
 import { editedPayload } from '../message/edited-payload.ts'
@@ -77,7 +77,7 @@ export function deadLetters(given: OperatorDeps): DeadLetters {
     const change = await action(await get(id))
     await inTransaction(deps.database, async (sql) => {
       await change(sql)
-      await moveDesk(sql)
+      await bumpDecisions(sql)
     })
     deps.onChange()
   }

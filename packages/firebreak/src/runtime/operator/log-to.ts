@@ -27,12 +27,12 @@ const levels: Readonly<Record<Fact['kind'], Level | null>> = {
   parked: 'info',
   failed: 'warn',
   rewound: 'warn',
-  gap: 'warn',
-  trouble: 'warn',
+  'offset-gap': 'warn',
+  'infrastructure-error': 'warn',
   'breaker-opened': 'warn',
   'breaker-closed': 'info',
   'budget-spent': 'warn',
-  'late-error': 'error',
+  'error-after-commit': 'error',
   'dead-lettered': 'error',
   blocked: 'error',
   halted: 'error',
@@ -41,7 +41,7 @@ const levels: Readonly<Record<Fact['kind'], Level | null>> = {
 /**
  * An observer that logs what people have to know, one line a fact, with its fields beside the message.
  *
- * **Shape** `info`: starts, stops, partitions, parked records. `warn`: failed attempts, trouble with the log or the database,
+ * **Shape** `info`: starts, stops, partitions, parked records. `warn`: failed attempts, failing engines with the log or the database,
  * breakers. `error`: dead letters, blocked events, halts. What went well is not logged: count it with `runtime.on('done', …)`.
  * **Guarantee** Text of others has no control characters, and no credentials that can be recognised.
  *

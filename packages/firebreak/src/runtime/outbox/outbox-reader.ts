@@ -1,7 +1,7 @@
 import type { Database } from '../../contracts/database.ts'
 import { blockedPlaces } from '../../ledger/blocked-events.ts'
+import { readChangeCounters } from '../../ledger/change-counters.ts'
 import type { Held } from '../../ledger/leases.ts'
-import { readMoves } from '../../ledger/moves.ts'
 import { countOutbox, type OutboxRow, outboxShards, readOutbox } from '../../ledger/outbox.ts'
 import type { OutboxQueue } from './outbox-queue.ts'
 import { ShardMarks } from './shard-marks.ts'
@@ -118,7 +118,7 @@ export class OutboxReader {
     this.#isLooking = true
     try {
       // Before the rows are read: what is numbered up to here is there to be read.
-      const { outbox } = await readMoves(this.#database)
+      const { outbox } = await readChangeCounters(this.#database)
       const looks = await Promise.allSettled(this.#marks.shards.map((shard) => this.#lookAt(shard, outbox)))
       // Only when all have ended: one that went on would bring rows that have been sent meanwhile.
       for (const look of looks) if (look.status === 'rejected') throw look.reason

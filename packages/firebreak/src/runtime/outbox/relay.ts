@@ -150,7 +150,7 @@ export class Relay {
       } catch (error) {
         if (this.#halted(error)) return
         this.#again = true
-        if (this.#failures++ === 0) this.#instance.emit({ kind: 'trouble', where: 'relay', error })
+        if (this.#failures++ === 0) this.#instance.emit({ kind: 'infrastructure-error', where: 'relay', error })
         const { clock, entropy } = this.#instance
         await sleep(clock, backoffMs(retry, this.#failures, 0, entropy.random), this.#stop.signal)
       }
@@ -174,7 +174,7 @@ export class Relay {
   #start(work: Promise<void>): void {
     const ended = work
       .catch((error) => {
-        if (!this.#halted(error)) this.#instance.emit({ kind: 'trouble', where: 'relay', error })
+        if (!this.#halted(error)) this.#instance.emit({ kind: 'infrastructure-error', where: 'relay', error })
       })
       .then(() => {
         this.#work.delete(ended)

@@ -131,7 +131,7 @@ export class Sender {
   #rest(outlet: Outlet, error: unknown): void {
     const { clock, entropy, emit } = this.#deps.instance
     // Told once: it is tried until it works.
-    if (outlet.failures === 0) emit({ kind: 'trouble', where: 'relay', error })
+    if (outlet.failures === 0) emit({ kind: 'infrastructure-error', where: 'relay', error })
     const retry = fateOf(error) === 'closed' ? closedRetry : awayRetry
     const pauseMs = backoffMs(retry, ++outlet.failures, 0, entropy.random)
     outlet.move({ kind: 'fail', untilMs: clock.monotonic() + pauseMs })
@@ -148,7 +148,7 @@ async function recordBlocked(
   try {
     await committer.commit({ ...emptyUnit, ledgerSql: (sql) => insertBlocked(sql, refusals, clock.now()) })
   } catch (failure) {
-    emit({ kind: 'trouble', where: 'database', error: failure })
+    emit({ kind: 'infrastructure-error', where: 'database', error: failure })
     return
   }
   if (emit === undefined) return

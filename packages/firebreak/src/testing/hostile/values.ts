@@ -192,7 +192,7 @@ function toItself(): object {
 
 /**
  * What looks like a promise and is none. To be returned by a function that is not `async`: the language itself takes what an
- * async function returns, and goes round for ever with the one that resolves to itself.
+ * async function returns, and goes round forever with the one that resolves to itself.
  */
 export const oddThenables: readonly OddValue[] = [
   odd('then-throws', () => thenable(refuse)),

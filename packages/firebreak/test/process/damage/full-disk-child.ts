@@ -39,10 +39,10 @@ const store = service({
 const log = sqliteLog({ path: join(disk, 'log') })
 const database = sqliteDatabase({ path: ledger })
 let wake = (): void => {}
-const troubles = new Set<string>()
+const engineFailures = new Set<string>()
 const ends = { done: 0, dead: 0, halted: 0 }
 const observe = (fact: Fact): void => {
-  if (fact.kind === 'trouble' && isFirebreakError(fact.error)) troubles.add(fact.error.code)
+  if (fact.kind === 'infrastructure-error' && isFirebreakError(fact.error)) engineFailures.add(fact.error.code)
   if (fact.kind === 'done') ends.done++
   wake()
   if (fact.kind === 'dead-lettered') ends.dead++
@@ -85,7 +85,12 @@ async function fill(): Promise<object> {
     const code = await publish(`a-${n}`)
     if (code !== undefined) refusals.add(code)
   }
-  return { refusals: [...refusals], troubles: [...troubles], ...ends, walBytes: statSync(`${ledger}-wal`).size }
+  return {
+    refusals: [...refusals],
+    engineFailures: [...engineFailures],
+    ...ends,
+    walBytes: statSync(`${ledger}-wal`).size,
+  }
 }
 
 async function recover(): Promise<object> {

@@ -223,7 +223,7 @@ test('a client that talks nonsense is cut off and the others are served', { time
   await log.close()
 })
 
-test('a foreign listener on a stale address does not hold the log up for ever', { timeout }, async (t) => {
+test('a foreign listener on a stale address does not hold the log up forever', { timeout }, async (t) => {
   const path = folder(t)
   await filled(path)
   const server = createServer((socket) => socket.destroy())

@@ -80,7 +80,7 @@ test('servers are not believed in when their processes are gone, and what is kno
   assert.equal(existsSync(statePath(folder)), false)
 })
 
-/** A process that works in the folder, as often as it can or for ever. */
+/** A process that works in the folder, as often as it can or forever. */
 function workerIn(folder: string, work: '() => new Promise(setImmediate)' | '() => new Promise(() => {})') {
   const path = join(folder, 'worker.ts')
   const text = `import { alone } from ${JSON.stringify(join(repository, 'scripts/infra/state.ts'))}

@@ -55,7 +55,7 @@ for (const sasl of waysIn) {
   })
 }
 
-/** Every way to use the log ends at once with what to mend, and says no secret. */
+/** Every way to use the log ends at once with what to fix, and says no secret. */
 async function refused(options: Parameters<typeof kafkaLog>[0], reason: RegExp): Promise<void> {
   const log = kafkaLog({ appendTimeoutMs: 50_000, ...options })
   try {

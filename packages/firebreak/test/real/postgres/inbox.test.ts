@@ -30,13 +30,13 @@ function idAt(atMs: number, n: number): string {
 let ledgers = 0
 async function ledger(
   nowMs: number,
-): Promise<{ database: Database; inbox: Inbox; schema: string; trouble: readonly unknown[] }> {
+): Promise<{ database: Database; inbox: Inbox; schema: string; failure: readonly unknown[] }> {
   const schema = `ledger_${++ledgers}`
   const database = scene.open({ schema })
   await openLedger(database, 'one', nowMs)
-  const trouble: unknown[] = []
-  const inbox = new Inbox(database, { windowMs, random: () => 0.5, onTrouble: (error) => void trouble.push(error) })
-  return { database, schema, inbox, trouble }
+  const failure: unknown[] = []
+  const inbox = new Inbox(database, { windowMs, random: () => 0.5, onError: (error) => void failure.push(error) })
+  return { database, schema, inbox, failure }
 }
 
 const mark = (database: Database, inbox: Inbox, ids: readonly string[], atMs: number): Promise<unknown> =>
@@ -132,7 +132,7 @@ test('the mark of an old event that is on its way keeps its day', { skip: needsP
 test('a table that only looks like a day, and a lock on the inbox, are told and stop nothing', {
   skip: needsPostgres,
 }, async () => {
-  const { database, inbox, schema, trouble } = await ledger(noon)
+  const { database, inbox, schema, failure } = await ledger(noon)
   await scene.rows(`create table ${schema}.fb_inbox_backup (event_id text)`)
   await mark(database, inbox, [idAt(noon, 1)], noon)
   const [locked, goOn] = [gate(), gate()]
@@ -145,13 +145,13 @@ test('a table that only looks like a day, and a lock on the inbox, are told and 
   ])
   await locked.reached
   await inbox.sweepWhenDue(noon + 9 * dayMs)
-  assert.equal(trouble.length, 1)
+  assert.equal(failure.length, 1)
   assert.deepEqual(await marks(schema), { [today]: 1 })
   goOn.open()
   await dumping
   await inbox.sweepWhenDue(noon + 10 * dayMs)
   assert.deepEqual(await marks(schema), {})
-  assert.equal(trouble.length, 1)
+  assert.equal(failure.length, 1)
   await database.close()
 })
 

@@ -83,7 +83,7 @@ test('a lock on the dead letters that outlasts the lock time-out stops nobody', 
     await scene.rows('begin')
     await scene.rows('lock table locked.fb_dead_letters in access exclusive mode')
     await append('dead', 'a')
-    await told.until('trouble', 2)
+    await told.until('infrastructure-error', 2)
     await scene.rows('commit')
     await told.until('dead-lettered')
   }),

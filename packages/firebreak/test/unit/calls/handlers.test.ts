@@ -46,7 +46,7 @@ async function scene(
   const facts: Fact[] = []
   const one = service({ name: 'one', handlers: [handle(Happened, run, { retry: parkingRetry, ...options })] })
   const app = await createTestRuntime({ services: [one], fetch, observe: (fact) => facts.push(fact) })
-  const own = new Set(['done', 'failed', 'parked', 'dead-lettered', 'late-error'])
+  const own = new Set(['done', 'failed', 'parked', 'dead-lettered', 'error-after-commit'])
   return { app, facts, kinds: () => facts.map(({ kind }) => kind).filter((kind) => own.has(kind)) }
 }
 

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { FirebreakError, isFirebreakError, permanent } from '../../../src/contracts/errors.ts'
 import { type Admission, type AdmissionOptions, createAdmission } from '../../../src/gateway/admission.ts'
 import { guarded, type RequestHandler } from '../../../src/gateway/guarded.ts'
-import { readCallerWords } from '../../../src/gateway/request-headers.ts'
+import { readCallHeaders } from '../../../src/gateway/request-headers.ts'
 import type { ServerContext } from '../../../src/gateway/server-context.ts'
 import { seededEntropy } from '../../../src/testing/virtual-time/seeded-entropy.ts'
 import { type VirtualClock, virtualClock } from '../../../src/testing/virtual-time/virtual-clock.ts'
@@ -21,7 +21,7 @@ interface Scene {
   ): { status?: number; retryAfter?: string | null; error?: unknown }
 }
 
-/** A guarded handler in virtual time that works for `workMs`, or as it is told. */
+/** A guarded handler in virtual time that works for `workMs`, or as it is listener. */
 function scene(options: Partial<AdmissionOptions> = {}, work: number | RequestHandler = 100): Scene {
   const clock = virtualClock(0)
   const admission = createAdmission({ concurrency: 1, clock, entropy: seededEntropy(1, clock), ...options })
@@ -134,7 +134,7 @@ test('a signal that is asked for late tells what happened before', async () => {
   assert.ok(contexts[0]?.signal.aborted)
 })
 
-test('when the caller goes, the handler is told, and keeps its place until it ends', async () => {
+test('when the caller goes, the handler is listener, and keeps its place until it ends', async () => {
   const { clock, send, contexts, admission } = scene({ queueMax: 3, codel: null }, 400)
   const [gone, goneToo] = [new AbortController(), new AbortController()]
   send({}, gone.signal)
@@ -246,7 +246,7 @@ test('an inner call is given up when the caller of its request goes', async () =
 })
 
 test('words of a caller that are not sound count as not said', () => {
-  const read = (headers: Record<string, string>) => readCallerWords((name) => headers[name] ?? null)
+  const read = (headers: Record<string, string>) => readCallHeaders((name) => headers[name] ?? null)
   const nothing = { timeoutMs: undefined, correlationId: undefined, traceparent: undefined, isCritical: false }
   assert.deepEqual(read({}), nothing)
   for (const time of ['', 'abc', '1.5', '1e3', ' 5', '0x10', '5, 6', 'Infinity', '123456789012'])
@@ -267,7 +267,7 @@ test('words of a caller that are not sound count as not said', () => {
 test('whatever a caller says, its request has a time between 0 and the longest', () =>
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.integer().map(String), fc.bigInt().map(String)), (text) => {
-      const { timeoutMs } = readCallerWords(() => text)
+      const { timeoutMs } = readCallHeaders(() => text)
       assert.ok(timeoutMs === undefined || (timeoutMs >= 0 && Number.isSafeInteger(timeoutMs)), text)
     }),
   ))

@@ -311,7 +311,7 @@ test('a poll tells that committed positions do not come', async () => {
   await group.log.close()
 })
 
-test('a member that is given nothing has no trouble to tell of', async () => {
+test('a member that is given nothing has no failure to report', async () => {
   const group = new ScriptedGroup({ t: 1 })
   const cursor = await group.open()
   await group.clock.advance(60_000)

@@ -10,7 +10,7 @@ const ids = ['plain', 'a "quoted" one', "it's", 'back\\slash', 'half \ud800 a ch
 test('ids of any text are marked once, known afterwards, and can be taken back', async () => {
   const database = sqliteDatabase({ path: ':memory:' })
   await openLedger(database, 'billing', 0)
-  const inbox = new Inbox(database, { windowMs: 1000, random: () => 0.5, onTrouble: () => {} })
+  const inbox = new Inbox(database, { windowMs: 1000, random: () => 0.5, onError: () => {} })
   const mark = async (these: readonly string[]): Promise<Marks> => {
     let marks: Marks | undefined
     await database.commit([

@@ -233,7 +233,7 @@ test('on purpose: calls beyond the probes are refused, where cockatiel lets them
   assert.deepEqual([await probe.answer, await waiting.answer], ['ok', 'ok'])
 })
 
-test('on purpose: a probe that hangs gives its place up, where opossum without a time-out stays half open for ever', async (t) => {
+test('on purpose: a probe that hangs gives its place up, where opossum without a time-out stays half open forever', async (t) => {
   const pair = new Pair(t, rolling)
   await pair.fail(5)
   pair.pass(openMs)

@@ -91,7 +91,7 @@ async function stage(shared: boolean): Promise<Stage> {
   }
 }
 
-/** Not awaited: a service that goes on would be waited for for ever. */
+/** Not awaited: a service that goes on would be waited for forever. */
 const haltOf = ({ facts }: Running): unknown => facts.flatMap((fact) => (fact.kind === 'halted' ? [fact.error] : []))[0]
 
 async function goesOnWithAll({ database, log, start, stop, handle }: Stage): Promise<void> {

@@ -276,7 +276,7 @@ test('a partition that hangs makes no other one wait, and nothing that is stored
     await app.advance(100)
   }
   await app.advance(120_000)
-  assert.equal(facts.filter(({ kind }) => kind === 'trouble').length, 1)
+  assert.equal(facts.filter(({ kind }) => kind === 'infrastructure-error').length, 1)
   around.hangsMs = () => 0
   around.fails = () => undefined
   await app.advance(60_000)

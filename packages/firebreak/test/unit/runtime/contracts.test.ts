@@ -159,7 +159,7 @@ test('a payload beyond the limit is refused where it is made, and nothing of its
   await app.stop()
 })
 
-test('a record that fits its limit and not the log is refused too: it would block its key in the outbox for ever', async () => {
+test('a record that fits its limit and not the log is refused too: it would block its key in the outbox forever', async () => {
   const Text = event({
     type: 'text.said',
     topic: 'text.events',

@@ -45,7 +45,7 @@ test('an error of the server in a settlement is tried again, and stops nobody', 
     assert.equal(around.failed, 5, text)
     assert.deepEqual((await effects('one')).toSorted(), ['good:1', 'late:1', 'late:2'])
     assert.equal((await named(app, 'one').deadLetters.list()).length, 1)
-    assert.equal(count('trouble'), 5)
+    assert.equal(count('infrastructure-error'), 5)
     await assertSound(set)
     await app.stop()
   }
@@ -88,7 +88,7 @@ test('parked keys keep their order when the server refuses what a claim reads of
   }
 })
 
-test('a stop ends although a settlement fails for ever, and the record is delivered again', async () => {
+test('a stop ends although a settlement fails forever, and the record is delivered again', async () => {
   const around = new Locked()
   let isDown = true
   const one = writer('one', () => {

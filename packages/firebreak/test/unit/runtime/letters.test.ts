@@ -6,7 +6,7 @@ import { partitionOfKey } from '../../../src/contracts/partitioner.ts'
 import { named } from '../../named.ts'
 import { Happened, Outage, publishAll, scene, type Thing, writer } from '../../thing-scene.ts'
 
-const ann = { by: 'ann', note: 'mended' }
+const ann = { by: 'ann', note: 'fixed' }
 
 test('a dead letter keeps the original bytes, every attempt and a fingerprint of the handler', async () => {
   const one = writer('one', function reserve(it) {
@@ -33,15 +33,15 @@ test('a dead letter keeps the original bytes, every attempt and a fingerprint of
 })
 
 test('a replay reaches the one service that failed, under the same event id', async () => {
-  let isMended = false
+  let isFixed = false
   const one = writer('one', () => {
-    if (!isMended) throw permanent('broken')
+    if (!isFixed) throw permanent('broken')
   })
   const seen: string[] = []
   const two = writer('two', (it, ctx) => void seen.push(`${it.n}/${ctx.envelope.id}`))
   const { app, effects } = await scene([one, two])
   const id = await app.publish(Happened, { id: 'k', n: 1 })
-  isMended = true
+  isFixed = true
   const [letter] = await named(app, 'one').deadLetters.list()
   await named(app, 'one').deadLetters.replay(letter!.id, ann)
   await app.advance(10_000)
@@ -58,14 +58,14 @@ test('a replay reaches the one service that failed, under the same event id', as
 })
 
 test('the history of a letter tells when it was resolved, not when its record was appended', async () => {
-  let isMended = false
+  let isFixed = false
   const { app } = await scene([
     writer('one', () => {
-      if (!isMended) throw permanent('broken')
+      if (!isFixed) throw permanent('broken')
     }),
   ])
   await publishAll(app, [['k', 1]])
-  isMended = true
+  isFixed = true
   await app.advance(3_600_000)
   const [letter] = await named(app, 'one').deadLetters.list()
   const atMs = app.clock.now()
@@ -152,19 +152,19 @@ test('a discard needs a reason and keeps it', async () => {
 })
 
 test('of two operators who replay one letter at once, one wins and the record is handled once', async () => {
-  let isMended = false
+  let isFixed = false
   const { app, effects } = await scene([
     writer('one', () => {
-      if (!isMended) throw permanent('broken')
+      if (!isFixed) throw permanent('broken')
     }),
   ])
   await publishAll(app, [['k', 1]])
-  isMended = true
+  isFixed = true
   const [letter] = await named(app, 'one').deadLetters.list()
-  const desk = named(app, 'one').deadLetters
+  const deadLetters = named(app, 'one').deadLetters
   const outcomes = await Promise.allSettled([
-    desk.replay(letter!.id, ann),
-    desk.replay(letter!.id, { by: 'bob', note: '' }),
+    deadLetters.replay(letter!.id, ann),
+    deadLetters.replay(letter!.id, { by: 'bob', note: '' }),
   ])
   assert.deepEqual(outcomes.map((outcome) => outcome.status).toSorted(), ['fulfilled', 'rejected'])
   await app.settle()
@@ -174,9 +174,9 @@ test('of two operators who replay one letter at once, one wins and the record is
 })
 
 test('a letter replayed while a live record of its key is handled is handled right after it, and the key flows on', async () => {
-  let isMended = false
+  let isFixed = false
   const one = writer('one', async (it) => {
-    if (it.n === 1 && !isMended) throw permanent('broken')
+    if (it.n === 1 && !isFixed) throw permanent('broken')
     if (it.n === 2) await sleep(app.clock, 5000)
   })
   const { app, effects } = await scene([one])
@@ -185,7 +185,7 @@ test('a letter replayed while a live record of its key is handled is handled rig
     ['k', 2],
     ['k', 3],
   ])
-  isMended = true
+  isFixed = true
   const [letter] = await named(app, 'one').deadLetters.list()
   await named(app, 'one').deadLetters.replay(letter!.id, ann)
   await app.advance(6000)
@@ -202,9 +202,9 @@ test('a letter replayed while a live record of its key is handled is handled rig
 })
 
 test('a letter replayed while a live record of its key is on its way to being parked comes back, and the key flows on', async () => {
-  let isMended = false
+  let isFixed = false
   const one = writer('one', async (it, ctx) => {
-    if (it.n === 1 && !isMended) throw permanent('broken')
+    if (it.n === 1 && !isFixed) throw permanent('broken')
     if (it.n === 2 && ctx.attempt === 1) {
       await sleep(app.clock, 5000)
       throw new Error('down')
@@ -216,7 +216,7 @@ test('a letter replayed while a live record of its key is on its way to being pa
     ['k', 2],
     ['k', 3],
   ])
-  isMended = true
+  isFixed = true
   const [letter] = await named(app, 'one').deadLetters.list()
   await named(app, 'one').deadLetters.replay(letter!.id, ann)
   await app.advance(60_000)

@@ -111,7 +111,11 @@ test('health says why an instance is not ready, and that one which has halted ne
   assert.deepEqual(asked({ outbox: { pending: 10, max: 10 } }).reasons, [
     'outbox: 10 events wait for the log, and 10 is the limit',
   ])
-  facts.emit({ kind: 'trouble', where: 'database', error: new Error('no answer of postgresql://a:b-secret@h/d\u001b') })
+  facts.emit({
+    kind: 'infrastructure-error',
+    where: 'database',
+    error: new Error('no answer of postgresql://a:b-secret@h/d\u001b'),
+  })
   assert.deepEqual(asked().reasons, ['database: no answer of postgresql://***@h/d\\u001b'])
   assert.equal(asked({ nowMs: 15_001 }).ready, true, 'it has not been heard of for ten seconds')
   assert.deepEqual(asked({ isStopping: true }), { live: true, ready: false, reasons: ['it is stopping'] })

@@ -173,11 +173,11 @@ test('hold: a discard lets the key go on without the record, in order', async ()
 })
 
 test('hold: a replay goes first and the rest follows in order', async () => {
-  let isMended = false
+  let isFixed = false
   const one = writer(
     'one',
     (it) => {
-      if (it.n === 1 && !isMended) throw permanent('never')
+      if (it.n === 1 && !isFixed) throw permanent('never')
     },
     { onExhausted: 'hold' },
   )
@@ -187,9 +187,9 @@ test('hold: a replay goes first and the rest follows in order', async () => {
     ['bad', 2],
     ['bad', 3],
   ])
-  isMended = true
+  isFixed = true
   const [letter] = await named(app, 'one').deadLetters.list()
-  await named(app, 'one').deadLetters.replay(letter!.id, { by: 'ann', note: 'mended' })
+  await named(app, 'one').deadLetters.replay(letter!.id, { by: 'ann', note: 'fixed' })
   await app.settle()
   assert.deepEqual(await effects('one'), ['bad:1', 'bad:2', 'bad:3'])
   assert.equal((await named(app, 'one').deadLetters.get(letter!.id)).state, 'resolved')

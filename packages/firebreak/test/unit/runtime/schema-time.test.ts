@@ -20,7 +20,7 @@ const judging = (type: string, validate: (value: unknown) => unknown): EventDefi
 const never = (): Promise<never> => new Promise(() => {})
 const Hanging = judging('hanging.said', never)
 const options = { deadlineMs: 1000, retry: { attemptsMax: 2, baseMs: 10, capMs: 10 } }
-const by = { by: 'ann', note: 'mended' }
+const by = { by: 'ann', note: 'fixed' }
 
 test('a schema that never answers a publish fails the attempt at its deadline, and no commit waits for it', async () => {
   const done: string[] = []
@@ -73,9 +73,9 @@ test('an edit is judged by its bytes, in half a minute, whatever the schema does
   const headers = { ce_id: 'one', ce_source: '/x', ce_type: judged.type }
   await app.log.append([{ ...recordOf(1), topic: judged.topic, headers }])
   await app.settle()
-  const desk = named(app, 'one').deadLetters
-  const [letter] = await desk.list()
-  const edit = (payload: unknown): Promise<void> => desk.edit(letter?.id ?? '', payload, by)
+  const deadLetters = named(app, 'one').deadLetters
+  const [letter] = await deadLetters.list()
+  const edit = (payload: unknown): Promise<void> => deadLetters.edit(letter?.id ?? '', payload, by)
   way = 'hangs'
   let error: unknown
   edit({ id: 'k', n: 1 }).catch((reason) => {

@@ -14,7 +14,7 @@ import type { Dependency } from './dependency.ts'
 import type { Expirable, TimeoutLine } from './timeout-line.ts'
 
 /** What all calls of one executor share. */
-export interface Desk {
+export interface ExecutorState {
   readonly policy: Policy
   readonly dependency: Dependency
   readonly clock: Clock
@@ -25,21 +25,21 @@ export interface Desk {
 
 /** The call that an attempt belongs to, and what it hears of it. */
 export interface LiveCall<T> {
-  readonly desk: Desk
+  readonly executor: ExecutorState
   readonly deadlineAtMs: number
   readonly breaker: Breaker | null
   /** It has its places: it may go out. */
-  go(attempt: LiveAttempt<T>, nowMs: number): void
+  go(attempt: AttemptRun<T>, nowMs: number): void
   /** It got no place, and is over. */
-  refused(attempt: LiveAttempt<T>, reason: CallReason): void
-  won(attempt: LiveAttempt<T>, value: T, nowMs: number): void
-  lost(attempt: LiveAttempt<T>, failure: AttemptFailure, reason: CallReason, nowMs: number): void
+  refused(attempt: AttemptRun<T>, reason: CallReason): void
+  won(attempt: AttemptRun<T>, value: T, nowMs: number): void
+  lost(attempt: AttemptRun<T>, failure: AttemptFailure, reason: CallReason, nowMs: number): void
 }
 
 const timedOut: AttemptFailure = Object.freeze({ kind: 'transient', error: 'timeout' })
 
 /** Its places in breaker, limit and bulkhead, its time, and the sender's view of it. */
-export class LiveAttempt<T> implements Attempt<T>, Expirable, Waiter {
+export class AttemptRun<T> implements Attempt<T>, Expirable, Waiter {
   readonly number: number
   readonly isHedge: boolean
   endsAtMs = 0
@@ -74,7 +74,7 @@ export class LiveAttempt<T> implements Attempt<T>, Expirable, Waiter {
 
   /** Asks for the places, from the outside in. A hedge does not wait: it would only be in the way. */
   enter(nowMs: number): void {
-    const { bulkhead } = this.#call.desk.dependency
+    const { bulkhead } = this.#call.executor.dependency
     if (bulkhead === null || bulkhead.tryEnter()) {
       this.#start(nowMs)
       return
@@ -88,19 +88,19 @@ export class LiveAttempt<T> implements Attempt<T>, Expirable, Waiter {
       return
     }
     this.#isWaiting = true
-    const { queueWaitMaxMs } = this.#call.desk.policy.bulkhead ?? { queueWaitMaxMs: 0 }
+    const { queueWaitMaxMs } = this.#call.executor.policy.bulkhead ?? { queueWaitMaxMs: 0 }
     this.endsAtMs = Math.min(nowMs + queueWaitMaxMs, this.deadlineAtMs)
-    this.#call.desk.waits.add(this, nowMs)
+    this.#call.executor.waits.add(this, nowMs)
   }
 
   admitted(): void {
     this.#isWaiting = false
-    this.#call.desk.waits.remove(this)
-    this.#start(this.#call.desk.clock.monotonic())
+    this.#call.executor.waits.remove(this)
+    this.#start(this.#call.executor.clock.monotonic())
   }
 
   #start(nowMs: number): void {
-    const { dependency, policy, attempts } = this.#call.desk
+    const { dependency, policy, attempts } = this.#call.executor
     const { breaker } = this.#call
     // A timer or a slot may come late.
     if (this.deadlineAtMs <= nowMs) {
@@ -125,7 +125,7 @@ export class LiveAttempt<T> implements Attempt<T>, Expirable, Waiter {
 
   /** Nobody waits for the slot: either none did when it was taken, or whoever gave it goes on. */
   #turnBack(reason: CallReason): void {
-    this.#call.desk.dependency.bulkhead?.leave()
+    this.#call.executor.dependency.bulkhead?.leave()
     this.#refuse(reason)
   }
 
@@ -136,7 +136,7 @@ export class LiveAttempt<T> implements Attempt<T>, Expirable, Waiter {
 
   succeed(value: T): void {
     if (this.isOver) return
-    const now = this.#call.desk.clock.monotonic()
+    const now = this.#call.executor.clock.monotonic()
     this.#settle(now, 'ok')
     try {
       this.#call.won(this, value, now)
@@ -147,7 +147,7 @@ export class LiveAttempt<T> implements Attempt<T>, Expirable, Waiter {
 
   fail(failure: AttemptFailure): void {
     if (this.isOver) return
-    const now = this.#call.desk.clock.monotonic()
+    const now = this.#call.executor.clock.monotonic()
     // A request that is wrong says that the dependency is well.
     this.#settle(now, failure.kind === 'permanent' ? 'ok' : 'failed')
     try {
@@ -167,7 +167,7 @@ export class LiveAttempt<T> implements Attempt<T>, Expirable, Waiter {
       return
     }
     // Cut short by a deadline that was nearer than its own time, it says nothing about the dependency.
-    const hadItsTime = this.#startedAtMs + this.#call.desk.policy.attemptTimeoutMs <= this.deadlineAtMs
+    const hadItsTime = this.#startedAtMs + this.#call.executor.policy.attemptTimeoutMs <= this.deadlineAtMs
     this.#settle(nowMs, hadItsTime ? 'failed' : 'ignored')
     try {
       this.#abandon()
@@ -186,7 +186,7 @@ export class LiveAttempt<T> implements Attempt<T>, Expirable, Waiter {
 
   /** It lost to a hedge, and would have taken longer still. */
   overtaken(nowMs: number): void {
-    this.#call.desk.dependency.latencies?.add(nowMs - this.#startedAtMs)
+    this.#call.executor.dependency.latencies?.add(nowMs - this.#startedAtMs)
   }
 
   /** Another attempt has won, or nobody waits any more. */
@@ -202,12 +202,12 @@ export class LiveAttempt<T> implements Attempt<T>, Expirable, Waiter {
   }
 
   #handOn(): void {
-    this.#call.desk.dependency.bulkhead?.admit()
+    this.#call.executor.dependency.bulkhead?.admit()
   }
 
   #stopWaiting(): void {
-    this.#call.desk.dependency.bulkhead?.giveUp(this)
-    this.#call.desk.waits.remove(this)
+    this.#call.executor.dependency.bulkhead?.giveUp(this)
+    this.#call.executor.waits.remove(this)
   }
 
   #abandon(): void {
@@ -221,7 +221,7 @@ export class LiveAttempt<T> implements Attempt<T>, Expirable, Waiter {
 
   #settle(nowMs: number, outcome: 'ok' | 'failed' | 'ignored'): void {
     this.isOver = true
-    const { dependency, attempts } = this.#call.desk
+    const { dependency, attempts } = this.#call.executor
     const tookMs = nowMs - this.#startedAtMs
     attempts.remove(this)
     this.#call.breaker?.settle(nowMs, this.#epoch, outcome, tookMs)
