@@ -222,7 +222,7 @@ test('all mistakes of an area are told at once', async () => {
 
 /** Shapes of the public types whose numbers are told and not set. */
 const isTold =
-  /^(AdmissionStats|Attempt|Blocked(Action|Event)|Context|DatabaseHarness|DeadLetter|DependencyState|Disposition|Envelope|EventDefinition|Fact|FailureAnswer|Handler|LedgerReport|DeadLetterAction|Log(Capabilities|Entry|Harness|Record|View)|Manifest\w*|Partition|PartitionLedger|Position|RetryTime|RuntimeStats|ServerContext|ServiceDefinition|Setting|TopicInfo|VirtualClock)$/
+  /^(AdmissionStats|Attempt|Blocked(Action|Event)|Context|DatabaseHarness|DeadLetter|DependencyState|Disposition|Envelope|EventDefinition|Fact|FailureAnswer|Handler|LedgerReport|DeadLetterAction|Log(Capabilities|Entry|Harness|Record|View)|Manifest\w*|Partition|PartitionLedger|Position|RetryTime|RuntimeStats|ServerContext|ServiceDefinition|Setting|TestService|TopicDefinition|TopicInfo|VirtualClock)$/
 
 /** Each type of a file, with its text. */
 function shapesOf(text: string): readonly (readonly [shape: string, body: string])[] {
