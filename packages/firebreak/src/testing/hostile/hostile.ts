@@ -73,8 +73,10 @@ export class Hostility<P extends Hostile> {
     const { ports, clock, entropy, deadlineMs, transactionMaxMs, leave, event, payloadOf } = this.#options
     this.#note(act, payload)
     if (act.observe !== undefined) this.#observe(ctx.envelope.id, act)
+    // By name: what has them may have them as getters.
+    const { database, runtime } = ports()
     const setting: Setting = {
-      ...{ ctx, ...ports(), clock, entropy, deadlineMs, transactionMaxMs, event },
+      ...{ ctx, database, runtime, clock, entropy, deadlineMs, transactionMaxMs, event },
       payload: payloadOf(payload),
       leave: (sql) => leave(sql, payload, ctx),
     }
