@@ -34,7 +34,7 @@ Real servers for development and tests, on loopback only. Both of them, unless o
 Where servers come from: KAFKA_BROKERS and DATABASE_URL are taken when they are set, and nothing is started. Otherwise Docker,
 where an engine answers. Otherwise Kafka from Maven Central on Java 17 or newer, and PostgreSQL from Debian's packages.
 
-No password is asked for on loopback: whoever has an account on this machine can reach these servers.
+No password is asked for on loopback: everybody with an account on this machine can reach these servers.
 
 Exit codes: 0 all is well, 1 something does not answer or failed, 2 a wrong option or another number of nodes than what runs,
 3 "status" with nothing up, 130 after Ctrl-C.

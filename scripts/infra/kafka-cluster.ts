@@ -153,7 +153,7 @@ class LocalNode implements KafkaNode {
 
   constructor(cluster: ClusterRecord, record: NodeRecord) {
     this.#cluster = cluster
-    // Whoever started it may not have come to say so in the record.
+    // Its starter may have ended before it wrote the record.
     this.#record = { ...record, pid: notedAt(notePathOf(cluster, record.id))?.pid ?? record.pid }
     this.logPath = logPathOf(cluster, record.id)
   }

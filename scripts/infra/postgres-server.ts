@@ -132,7 +132,7 @@ class LocalPostgres implements PostgresServer {
   #record: PostgresRecord
 
   constructor(record: PostgresRecord) {
-    // Whoever started it may not have come to say so in the record.
+    // Its starter may have ended before it wrote the record.
     this.#record = { ...record, pid: notedAt(notePathIn(record.folder))?.pid ?? record.pid }
     this.logPath = logPathIn(record.folder)
   }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { InfraError } from './failure.ts'
 
 /**
- * A process that outlives whoever started it. Its number alone does not name it, since numbers are used again: it is ours
+ * A process that outlives its starter. Its number alone does not name it, since numbers are used again: it is ours
  * while an argument of its command line is `mark`.
  */
 export interface ServerProcess {
@@ -22,7 +22,7 @@ export interface Start {
   readonly args: readonly string[]
   readonly folder: string
   readonly logPath: string
-  /** Where the process is noted for whoever comes after. */
+  /** Where the process is noted for the next run. */
   readonly notePath: string
   readonly mark: string
   /** The user that it runs as; needs root. */

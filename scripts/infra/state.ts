@@ -112,7 +112,7 @@ export async function alone<T>(folder: string, work: () => Promise<T>): Promise<
   }
 }
 
-// Whoever finds the lock finds all of it: it gets its name when it is written.
+// The lock is found as a whole: it gets its name when it is written.
 function lock(path: string): boolean {
   const fresh = `${path}.${process.pid}`
   writeFileSync(fresh, noteOf(thisProcess()))

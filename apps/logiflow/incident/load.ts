@@ -3,8 +3,8 @@ import { nowMs, pause } from '../platform/machine.ts'
 import { exchange } from '../rest/exchange.ts'
 import type { Step } from './scenario.ts'
 
-/** A user's patience, and that of a dispatcher's terminal. */
-const PATIENCE_MS = 5_000
+/** How long a user waits, and a dispatcher's terminal. */
+const WAIT_MAX_MS = 5_000
 const TERMINAL_RETRY_MS = [1_000, 2_000, 4_000]
 
 export type Sample = {
@@ -75,7 +75,7 @@ export class Load {
 
   async #try(kind: Step['kind'], atMs: number, url: string, body?: string): Promise<boolean> {
     const lateMs = Math.max(0, performance.now() - this.#startMs - atMs)
-    const call = { url, timeoutMs: Math.max(1, PATIENCE_MS - lateMs) }
+    const call = { url, timeoutMs: Math.max(1, WAIT_MAX_MS - lateMs) }
     const ok = await exchange(body === undefined ? { method: 'GET', ...call } : { method: 'POST', body, ...call }).then(
       ({ status }) => status < 400,
       () => false,

@@ -83,7 +83,7 @@ const problemOf = (error: unknown): { status: number; title: string } => {
     return { status: 422, title: issues.join('; ') }
   }
   if (error instanceof DomainError) return { status: 422, title: error.message }
-  // What failed here, paths of this machine among it, is for whoever runs it.
+  // What failed here, paths of this machine among it, is for the person who runs it.
   if (isFirebreakError(error) && error.kind === 'transient') {
     complain(`a request is refused for a moment: ${error.message}`)
     return { status: 503, title: 'this server cannot do that at this moment' }

@@ -1,6 +1,6 @@
 import type { Database } from 'firebreak'
 
-/** A database pool as client libraries ship it: ten connections, and whoever finds none waits for as long as it takes. */
+/** A database pool as client libraries ship it: ten connections, and a caller that finds none waits for as long as it takes. */
 export class Pool {
   readonly #database: Database
   readonly #waiting: (() => void)[] = []

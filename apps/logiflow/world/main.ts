@@ -111,7 +111,7 @@ class World {
     }
   }
 
-  /** Undefined when it did not work; whoever asks tries again with the next step. */
+  /** Undefined when it did not work; the caller tries again with the next step. */
   async #send(
     service: string,
     path: string,

@@ -95,7 +95,7 @@ export interface Report {
 }
 
 // A partition whose holder has just died, a lease, a wait for the log: nothing that is sound rests for as long.
-const patienceMs = { embedded: 30_000, servers: 90_000 } as const
+const waitMaxMs = { embedded: 30_000, servers: 90_000 } as const
 const lookEveryMs = { embedded: 150, servers: 500 } as const
 const killsPerBrokerFault = 9
 const killsPerStorm = 7
@@ -185,9 +185,9 @@ async function torn({ options, folder, site, signal, onProgress, ...done }: Run,
   })
   crew.start()
   options.onStart?.({ folder, pids: crew.pids })
-  const patience = servers === undefined ? patienceMs.embedded : patienceMs.servers
+  const waitMs = servers === undefined ? waitMaxMs.embedded : waitMaxMs.servers
   // The first blow and the first storm meet everybody at work.
-  await crew.until(() => crew.allUp, patience, signal)
+  await crew.until(() => crew.allUp, waitMs, signal)
   let isOver = false
   const kill = (until: AbortSignal): Promise<void> =>
     torment(crew, {
@@ -195,7 +195,7 @@ async function torn({ options, folder, site, signal, onProgress, ...done }: Run,
       kills,
       random: seeded(seed),
       signal: until,
-      patienceMs: patience,
+      waitMaxMs: waitMs,
       onKill: () => progress('killing'),
     }).finally(() => {
       isOver = true
@@ -230,7 +230,7 @@ async function torn({ options, folder, site, signal, onProgress, ...done }: Run,
 /** Looks from outside until nothing is left to do twice in a row; when nothing moves any more, what is left is a problem each. */
 async function drained({ own, servers }: Site, crew: Crew, signal: AbortSignal): Promise<void> {
   const where = servers === undefined ? 'embedded' : 'servers'
-  const stuckAfterMs = patienceMs[where]
+  const stuckAfterMs = waitMaxMs[where]
   await inStores(own, async (stores) => {
     let before = ''
     let movedAtMs = performance.now()

@@ -63,7 +63,7 @@ export async function drain({ log, database, events, name, count, ...spec }: Dra
       else if (fact.kind === 'published' && spec.published !== undefined) left -= fact.count
       else if (fact.kind === 'failed' || fact.kind === 'halted') finished.reject(fact.error)
       else if (fact.kind === 'infrastructure-error')
-        process.stderr.write(`trouble with the ${fact.where}: ${fact.error}\n`)
+        process.stderr.write(`failure of the ${fact.where}: ${fact.error}\n`)
       if (left <= 0) finished.resolve()
     },
   })

@@ -64,7 +64,7 @@ export interface Sql {
    * Runs a statement and resolves to its rows.
    *
    * **Guarantee** A statement sees what the unit wrote before it. That a write without `RETURNING` has resolved says only
-   * that it will be in the commit or take the unit with it: an engine may send it with what follows. Whoever needs its
+   * that it will be in the commit or take the unit with it: an engine may send it with what follows. A unit that needs its
    * lock or its constraint checked at that moment asks for an answer: `RETURNING`, `batch`, or `SELECT … FOR UPDATE`.
    */
   query<Row = SqlRow>(sql: string, params?: readonly SqlParam[]): Promise<readonly Row[]>

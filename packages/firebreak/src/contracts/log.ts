@@ -148,7 +148,7 @@ export interface PollLimit {
 
 export interface OpenOptions {
   readonly from?: StartFrom
-  /** Which ledger this member works on: told to whoever asks for the members of its group. */
+  /** Which ledger this member works on: part of the answer to a request for the members of its group. */
   readonly ledger?: string
 }
 
@@ -164,7 +164,7 @@ export type StartFrom = 'earliest' | 'latest' | { readonly atMs: number }
 /** `topic/partition`, the key of maps over partitions. */
 export const partitionId = (p: Partition): string => `${p.topic}/${p.partition}`
 
-/** The place alone: whoever is told of a partition gets nothing else of it. */
+/** The place alone: nothing else of a partition goes out. */
 export const placeOf = ({ topic, partition }: Partition): Partition => ({ topic, partition })
 
 /** Indexes of the records that an `append` has stored although it rejected with this error. */

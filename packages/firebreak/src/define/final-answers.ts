@@ -4,7 +4,7 @@ import { type Problems, shown } from '../contracts/option.ts'
 export type FinalAnswers = Readonly<Record<number, boolean>>
 
 /**
- * Of the statuses from 300 to 499, those that are not about the request itself: whoever asks has no valid credentials (401,
+ * Of the statuses from 300 to 499, those that are not about the request itself: the caller has no valid credentials (401,
  * 403, 407), or it is not the time to ask (408, 425, 429). Waiting helps where the request stays the same, and a token that
  * has expired must not make dead letters of everything.
  */

@@ -2,7 +2,7 @@
  * How the ledger keeps a record, and how it knows later that a row is what it has written.
  *
  * I1 `msg_key` and `headers` are text that every database takes; `original` has what they leave out, or null.
- * I2 `seal` is a checksum over all other values of its row, made anew by whoever changes one. SQLite has no checksums of its
+ * I2 `seal` is a checksum over all other values of its row, made anew by each change. SQLite has no checksums of its
  *    pages, so it is looked at there; PostgreSQL has them, and instances of the version before may still change rows.
  */
 import type { DatabaseCapabilities, SqlRow, SqlValue } from '../contracts/database.ts'

@@ -30,7 +30,7 @@ const take = `INSERT INTO fb_leases (name, holder, until_ms) VALUES ($1, $2, $3)
 const drop = 'DELETE FROM fb_leases WHERE name = $1 AND holder = $2'
 const dropAll = 'DELETE FROM fb_leases WHERE holder = $1'
 const forget = 'DELETE FROM fb_leases WHERE name = $1 AND holder = $2 AND until_ms = $3'
-// Long after its lease ended, an instance that never said goodbye is forgotten.
+// Long after its lease ended, an instance that never said that it ends is forgotten.
 const forgottenAfterMs = 60_000
 
 const shardName = (shard: number): string => `outbox ${shard}`

@@ -18,7 +18,7 @@ const select = `SELECT value FROM fb_meta WHERE name = '${name}'`
  *
  * I1 It is never ahead of the time that has passed: what nobody was there for does not count, nor what an instance slept
  *    through while others moved it.
- * I2 Whoever dates something has moved the number in the table since it began, so that others do not take their own idle time
+ * I2 An instance that dates something has moved the number in the table since it began, so that others do not take their own idle time
  *    for that of all.
  */
 export class LedgerTime {

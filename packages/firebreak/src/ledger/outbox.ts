@@ -36,7 +36,7 @@ export const shardOf = (key: string | null, seq: number): number =>
  * Numbers and stores the events of units of work.
  *
  * One counter for all instances, moved inside the writing transaction: a number is given once, in commit order, without a
- * hole between the rows of two commits. So whoever holds consecutive numbers holds all rows, a reader that has seen number
+ * hole between the rows of two commits. So an instance that holds consecutive numbers holds all rows, a reader that has seen number
  * n has seen everything below it, and a row that is removed late is never somebody else's.
  */
 export async function addToOutbox(

@@ -6,7 +6,7 @@ import { checkSeals, progressSeal, sealOf } from './kept.ts'
 
 /** What the ledger knows of a partition when a member claims it. */
 export interface Claim {
-  /** Raised by every claim, and by every commit of whoever holds the partition. */
+  /** Raised by every claim, and by every commit of its owner. */
   readonly epoch: number
   readonly holder: string
   /** The next position to finish; null before the first record. */
@@ -59,7 +59,7 @@ export async function claimPartition(
 }
 
 /**
- * Lets a partition go cleanly: whoever claims it next need not suspect anything. Resolves to whether it was still ours. A
+ * Lets a partition go cleanly: its next owner need not suspect anything. Resolves to whether it was still ours. A
  * commit that was left behind may have raised the epoch once more than we know.
  */
 export async function releasePartition(
@@ -92,7 +92,7 @@ export async function advanceEpochs<C extends Partition & Pick<Claim, 'epoch' | 
   return lost
 }
 
-/** Whoever still holds a partition that its service reads no more must claim it again before it commits. */
+/** An instance that still holds a partition that its service reads no more must claim it again before it commits. */
 export async function fencePartition(sql: Sql, at: Partition): Promise<void> {
   await sql.query(raiseEpoch, [at.topic, at.partition])
 }

@@ -11,7 +11,7 @@ import type { Partition } from '../contracts/log.ts'
  * Death 4: who is charged twice is guilty.
  *
  * A neighbour is never charged: it does not run while somebody runs alone. One that was running alone when the process was
- * killed from outside is charged once, and is cleared when it is settled. Whoever stops, or halts, says so: then there was no
+ * killed from outside is charged once, and is cleared when it is settled. An instance that stops, or halts, says so: then there was no
  * death, and nobody is suspected any more.
  */
 export interface Suspect {

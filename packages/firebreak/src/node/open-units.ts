@@ -51,12 +51,12 @@ export function isInsideUnit(database?: unknown): boolean {
   return false
 }
 
-/** Runs what belongs to no unit, whoever starts it. */
+/** Runs what belongs to no unit, also when a unit starts it. */
 export function outsideUnits<T>(run: () => T): T {
   return open.run(undefined, run)
 }
 
-/** The same function for later, in the async context of now: whoever calls it must not lend it a trace or a tenant. */
+/** The same function for later, in the async context of now: a caller must not lend it a trace or a tenant. */
 export function inContextOfNow<A, R>(run: (argument: A) => R): (argument: A) => R {
   // Made and entered in a fifth of the time that `AsyncLocalStorage.bind` takes.
   const context = new AsyncResource('firebreak.unit')
@@ -65,5 +65,5 @@ export function inContextOfNow<A, R>(run: (argument: A) => R): (argument: A) => 
 
 const enter = <A, R>(place: Place, run: (argument: A) => R, argument: A): R => open.run(place, run, argument)
 
-/** The context of whoever makes it, for code that serves many and must belong to none of them. */
+/** The context of its creator, for code that serves many and must belong to none of them. */
 export const contextOfNow = (): (<R>(run: () => R) => R) => AsyncLocalStorage.snapshot()

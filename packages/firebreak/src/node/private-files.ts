@@ -18,7 +18,7 @@ export function makePrivateFolder(folder: string): void {
   chmodSync(folder, forOwner.folder)
 }
 
-/** An empty file where none is. Never fails: whoever opens the file next says what is wrong with it. */
+/** An empty file where none is. Never fails: the next open of the file says what is wrong with it. */
 export function makePrivateFile(path: string): void {
   let file: number | undefined
   try {

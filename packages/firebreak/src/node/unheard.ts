@@ -11,7 +11,7 @@ export class Unheard {
     return this.#failures?.values().next().value
   }
 
-  /** A rejection for whoever made the statement. */
+  /** A rejection for the caller of the statement. */
   add<T>(error: unknown): Promise<T> {
     this.#failures ??= new Set()
     const failures = this.#failures

@@ -1,4 +1,4 @@
 import { visible } from '../contracts/text/visible.ts'
 
-/** Tells whoever runs the process what is no failure of any message: it is printed, and can be listened for. */
+/** Tells the operator of the process what is no failure of any message: it is printed, and can be listened for. */
 export const warn = (text: string, type: string): void => process.emitWarning(visible(text), type)

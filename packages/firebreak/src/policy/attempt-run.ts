@@ -123,7 +123,7 @@ export class AttemptRun<T> implements Attempt<T>, Expirable, Waiter {
     this.#call.go(this, nowMs)
   }
 
-  /** Nobody waits for the slot: either none did when it was taken, or whoever gave it goes on. */
+  /** Nobody waits for the slot: either none did when it was taken, or the giver goes on. */
   #turnBack(reason: CallReason): void {
     this.#call.executor.dependency.bulkhead?.leave()
     this.#refuse(reason)

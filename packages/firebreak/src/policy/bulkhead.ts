@@ -11,7 +11,7 @@ export interface Waiter {
 /**
  * Attempts at the same time, and a bounded queue of those that wait for a place.
  *
- * Whoever gives a slot back calls `admit` when its own affairs are in order: what those that waited do then, and whatever they
+ * The caller that gives a slot back calls `admit` when its own affairs are in order: what those that waited do then, and whatever they
  * throw, meets nothing half done.
  *
  * I1 `busy` never exceeds the slots, and `busy` + `queued` never the slots and the places to wait together.

@@ -6,7 +6,7 @@
  * I3 Nothing is sent after the deadline, and nothing is waited for that could not be sent before it.
  * I4 Only what is idempotent is sent twice, and only what the budget pays for.
  * I5 Code from outside (sender, caller, `onGivenUp`) may do to this call and to others whatever it likes, and throw: I1 to I4
- *    hold when it runs. What it throws goes to whoever set it off. A freed slot is handed on only after that.
+ *    hold when it runs. What it throws goes to the caller that set it off. A freed slot is handed on only after that.
  */
 import type { Timer } from '../contracts/clock.ts'
 import type { Attempt, AttemptFailure, Caller, CallReason } from './attempt.ts'

@@ -20,7 +20,7 @@ const standingAfterMs = 100
  * What runs at a server, what waits, and what is turned away.
  *
  * Critical items start before all others, keep the long time-out of CoDel while the queue stands, and take the place of the
- * newest other one when the queue is full. Whoever has waited too long is shed when its turn comes, and the oldest also when
+ * newest other one when the queue is full. A request that has waited too long is shed when its turn comes, and the oldest also when
  * something else comes or ends. `next` is called until it returns undefined after each `finish` and `setConcurrency`.
  *
  * I1 offered = started + queued + shed + full + removed.
@@ -63,11 +63,11 @@ export class ServerQueue<T> {
       }
     }
     if (critical && this.#isFull()) this.#displace(nowMs)
-    // Asked again: whoever was shed may have offered something at once.
+    // Asked again: a request that was shed may have offered something at once.
     if (this.#isFull()) return 'full'
     const place = (critical ? this.#critical : this.#others).push(item)
     place.arrivedMs = nowMs
-    place.endsMs = nowMs + this.#patienceMs(nowMs, critical)
+    place.endsMs = nowMs + this.#mayWaitMs(nowMs, critical)
     return 'queued'
   }
 
@@ -103,7 +103,7 @@ export class ServerQueue<T> {
     this.#concurrency = concurrency
   }
 
-  #patienceMs(nowMs: number, critical: boolean): number {
+  #mayWaitMs(nowMs: number, critical: boolean): number {
     const { codel, waitMaxMs } = this.#spec
     if (codel === null) return waitMaxMs
     return Math.min(waitMaxMs, critical ? codel.intervalMs : codelTimeoutMs(codel, nowMs - this.#emptyAtMs))

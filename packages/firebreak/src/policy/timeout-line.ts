@@ -16,7 +16,7 @@ export interface Expirable {
  * timer is set once per time-out and not once per call.
  *
  * I1 From `#first` to `#last` the ends never decrease.
- * I2 While the line holds anything, a timer is set for the end of its first or an earlier instant, `#wakesAtMs`; whoever
+ * I2 While the line holds anything, a timer is set for the end of its first or an earlier instant, `#wakesAtMs`; a holder that
  *    throws on ending does not change that.
  * I3 The timer keeps the process alive only while the line holds something.
  */

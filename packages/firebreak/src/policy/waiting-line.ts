@@ -58,7 +58,7 @@ export class WaitingLine<T> {
     return place
   }
 
-  /** Takes out whoever is at the place. */
+  /** Takes out the waiter at the place. */
   take(place: Place<T>): T {
     const { older, newer } = place
     const item = place.item as T

@@ -18,7 +18,7 @@ import { Link } from './link.ts'
 import { postgresError } from './postgres-errors.ts'
 import { ensureSchema } from './schema.ts'
 
-const goodbyeMaxMs = 2000
+const closeMaxMs = 2000
 const effectsKeptMs = 1000
 
 export class Connections {
@@ -108,11 +108,11 @@ export class Connections {
     } catch {}
   }
 
-  /** Says goodbye, and is done when every socket is closed; a server that does not answer is left without. */
+  /** Ends the session, and is done when every socket is closed; a server that does not answer is left without. */
   async close(): Promise<void> {
     await this.#pool.end()
     if (this.#live.size === 0) return
-    const timer = this.settings.clock.schedule(goodbyeMaxMs, () => {
+    const timer = this.settings.clock.schedule(closeMaxMs, () => {
       for (const link of this.#live) link.cut(new Error('the server did not end the connection'))
     })
     await new Promise<void>((resolve) => {

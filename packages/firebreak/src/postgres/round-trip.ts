@@ -54,7 +54,7 @@ export class RoundTrip {
   readonly answers: Answer[] = []
   /** Nothing of it has reached the server while this is false. */
   sent = false
-  /** Whoever sends it is told when it has been answered, once. */
+  /** The sender is notified when it has been answered, once. */
   onSettled: ((error?: unknown) => void) | undefined
   readonly #statements: StatementCache
   readonly #writer: MessageWriter

@@ -55,7 +55,7 @@ export class StatementCache {
     this.#byText.clear()
   }
 
-  /** The names that the server may forget, each once; whoever takes them tells it. */
+  /** The names that the server may forget, each once; the caller tells the server. */
   takeClosing(): readonly string[] {
     if (this.#closing.length === 0) return none
     const names = this.#closing

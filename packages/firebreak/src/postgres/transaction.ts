@@ -9,7 +9,7 @@
  * I4  Once the transaction is lost, nothing more of any unit is sent. The engine loses it, or a unit that is required, never the
  *     code of a user: what a statement of the user raises fails its unit and nobody else.
  * I5  Without savepoints the units stand or fall together: the first that fails is thrown as `Unguarded`, nothing is left of
- *     any, and whoever runs them runs them again with savepoints.
+ *     any, and the caller runs them again with savepoints.
  * I6  Without savepoints a write that answers nothing is deferred: it travels in front of the next statement, whosoever's that
  *     is. The server keeps the order as written. One that fails there ends the run as `Unguarded`, whatever the bodies make
  *     of the errors they see: its own unit hears of it in the next run, in which nothing is deferred.

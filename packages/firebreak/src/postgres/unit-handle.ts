@@ -108,7 +108,7 @@ export class UnitHandle implements Sql {
     return this.quietly<readonly SqlRow[]>(() => {
       const step = this.#carrier.inserts.step(sql, params)
       this.admit(sql)
-      // After a failure the server refuses what comes: whoever goes on is told so.
+      // After a failure the server refuses what comes: code that goes on gets that error.
       const mayWait = this.unit.failure === undefined && answersNothing(sql)
       if (!mayWait || !this.#carrier.defer(step)) return this.#ask(step)
       this.unit.wrote = true

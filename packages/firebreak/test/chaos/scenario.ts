@@ -113,7 +113,7 @@ async function oneStep(run: Run, step: number): Promise<void> {
   for (const one of names) if (named(app, one).instances === 0 && draw(3) === 0) await restart(app, one)
 }
 
-// A start that fails is a process that ends; whoever supervises it tries again later.
+// A start that fails is a process that ends; its supervisor tries again later.
 async function restart(app: TestRuntime, name: string): Promise<void> {
   await named(app, name)
     .restart()

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { bannedIn } from '../tidy/words.ts'
 import { readDoc, repository, tableOf } from './markdown.ts'
 
 const pages = globSync(['*.md', 'docs/**/*.md', 'packages/*/*.md'], { cwd: repository }).sort()
@@ -98,6 +99,13 @@ test('decisions are numbered without a gap and say what decisions say', () => {
     for (const part of ['Context', 'Decision', 'Consequences', 'Rejected', 'How tested'])
       assert.ok(text.includes(`\n**${part}.** `), `${page}: ${part}`)
   }
+})
+
+test('pages speak in the terms of the field', () => {
+  assert.deepEqual(
+    pages.flatMap((page) => bannedIn(page, readDoc(page))),
+    [],
+  )
 })
 
 test('pages promise what the guarantees promise, and not more', () => {

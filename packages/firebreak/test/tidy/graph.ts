@@ -105,7 +105,7 @@ const internal = 'packages/firebreak/src/internal.ts'
 const mentions = (text: string, name: string): number => text.match(new RegExp(`\\b${name}\\b`, 'g'))?.length ?? 0
 
 /**
- * Exports that no other file imports by name. A type may also stand in a signature of its own file: whoever uses that
+ * Exports that no other file imports by name. A type may also stand in a signature of its own file: the user of that
  * signature may have to name it.
  */
 export function deadExportRule(tree: Tree): readonly Violation[] {

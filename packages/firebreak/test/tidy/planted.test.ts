@@ -6,6 +6,7 @@ import { roomRules } from './rooms.ts'
 import { shapeRules } from './shape.ts'
 import { tokenRules } from './tokens.ts'
 import { type Tree, treeOf, type Violation } from './tree.ts'
+import { wordRules } from './words.ts'
 
 type Rule = (tree: Tree) => readonly Violation[]
 
@@ -178,6 +179,14 @@ const planted: readonly Planted[] = [
       [`${src}/a/c.ts`]: 'export default 1',
     },
     finds: [/name what is exported/, /import from where/, /give it a name/, /number of the issue/, /give it a name/],
+  },
+  {
+    name: 'words of no standard',
+    rule: wordRules,
+    files: {
+      [`${src}/a/a.ts`]: `// ${['Who', 'ever'].join('')} it is\n\n// waits ${['for', 'ever'].join(' ')}, however`,
+    },
+    finds: [/a\.ts:1 .*caller/, /a\.ts:3 .*forever/],
   },
   {
     name: 'casts through unknown in what is shipped',

@@ -6,6 +6,7 @@ import { largestFolder, roomRules } from './rooms.ts'
 import { shapeRules, sizes } from './shape.ts'
 import { tokenRules } from './tokens.ts'
 import { readTree, type Tree, type Violation } from './tree.ts'
+import { wordRules } from './words.ts'
 
 const tree = readTree()
 
@@ -27,3 +28,4 @@ holds('every file can be reached from something that starts', deadFileRule)
 holds('every export is imported somewhere', deadExportRule)
 holds('files, functions, parameter lists and ports stay small', shapeRules)
 holds('time, chance and the machine are reached through their replacements', tokenRules)
+holds('terms are those of the field', wordRules)

@@ -11,7 +11,7 @@ export interface NemesisOptions {
   readonly random: Random
   readonly signal: AbortSignal
   /** How long nothing may be handled. */
-  readonly patienceMs: number
+  readonly waitMaxMs: number
   readonly onKill: () => void
 }
 
@@ -50,13 +50,13 @@ export async function torment(crew: Crew, options: NemesisOptions): Promise<void
 }
 
 /** False when nothing moves any more. */
-async function betweenKills(crew: Crew, { random, signal, patienceMs }: NemesisOptions): Promise<boolean> {
+async function betweenKills(crew: Crew, { random, signal, waitMaxMs }: NemesisOptions): Promise<boolean> {
   // Now and then the next blow falls while everybody still recovers from the last one.
   const recovers = random.chance(0.75)
   const { handled } = crew.tally
   const moved = (): boolean => crew.tally.handled >= handled + handledBetween
-  if (recovers && !(await crew.until(moved, patienceMs, signal)) && !signal.aborted) {
-    crew.tally.problems.push(`nothing was handled for ${patienceMs} ms`)
+  if (recovers && !(await crew.until(moved, waitMaxMs, signal)) && !signal.aborted) {
+    crew.tally.problems.push(`nothing was handled for ${waitMaxMs} ms`)
     return false
   }
   await crew.until(() => false, random.below(recovers ? 700 : 120), signal)

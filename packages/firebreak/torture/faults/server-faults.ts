@@ -38,7 +38,7 @@ export interface StrainOptions {
 }
 
 const handledBetween = 60
-const patienceMs = 60_000
+const waitMaxMs = 60_000
 /** From shorter than a client waits for an answer to longer than the brokers wait for each other. */
 const frozenMs = { least: 500, more: 11_500 } as const
 const downMs = { least: 0, more: 4000 } as const
@@ -85,7 +85,7 @@ async function storms(crew: Watched, faults: ServerFaults, options: StrainOption
     crew.tell('churn-1', { do: 'storm' })
     await hold(crew, options, stormMs)
     crew.tell('churn-1', { do: 'calm' })
-    // Whoever is away at its end may have been away for all of it.
+    // A server that is away at its end may have been away for all of it.
     if (crew.isUp('churn-1')) faults.storms++
     await hold(crew, options, calmMs)
   }
@@ -185,9 +185,9 @@ function kindsFor(
 async function recovered(crew: Watched, options: StrainOptions): Promise<boolean> {
   const { handled } = crew.tally
   const moved = (): boolean => crew.tally.handled >= handled + handledBetween
-  if (await crew.until(moved, patienceMs, options.signal)) return true
+  if (await crew.until(moved, waitMaxMs, options.signal)) return true
   if (!isStopped(crew, options))
-    crew.tally.problems.push(`nothing was handled for ${patienceMs} ms between server faults`)
+    crew.tally.problems.push(`nothing was handled for ${waitMaxMs} ms between server faults`)
   return false
 }
 

@@ -96,7 +96,7 @@ async function commit(
 }
 
 /**
- * No adapter tries again sooner. Whoever is refused later may have been refused at a second try, after a first one that got
+ * No adapter tries again sooner. A caller that is refused later may have been refused at a second try, after a first one that got
  * through and whose answer did not.
  */
 const secondTryMs = 15

@@ -19,7 +19,7 @@ export type Command =
   /** The wall clock is so far ahead of the right one from now on. */
   | { readonly do: 'clock'; readonly aheadMs: number }
 
-/** Exit code of a process that found its servers away when it started: whoever supervises it tries again. */
+/** Exit code of a process that found its servers away when it started: its supervisor tries again. */
 export const unavailableExitCode = 75
 
 /** Exit code of a static member whose name another one has taken in its group. */
@@ -95,7 +95,7 @@ export function fail(error: unknown): void {
   process.stderr.write(`${text}\n`, () => process.exit(exitCodeOf(error)))
 }
 
-/** Whoever is refused for any other reason ends like everybody who meets an error. */
+/** A process that is refused for any other reason ends as after any error. */
 export function exitCodeOf(error: unknown): number {
   const reason = isFirebreakError(error, 'FB_LOG_REFUSED') ? String(error.detail['reason']) : ''
   return /^instanceId "[^"]+" is used by another member of /.test(reason) ? replacedExitCode : 1

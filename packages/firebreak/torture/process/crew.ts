@@ -178,7 +178,7 @@ export class Crew {
     clearTimeout(overdue)
   }
 
-  /** The last words of those that are alive, for whoever asks why nothing moves. */
+  /** The last words of those that are alive, to see why nothing moves. */
   get lastWords(): readonly string[] {
     return [...this.#members].flatMap(([slot, { stderr }]) =>
       stderr === '' ? [] : [`${slot} said: ${stderr.slice(-800)}`],

@@ -22,7 +22,7 @@ export function deathOf(end: number | NodeJS.Signals | null, { sent, sinceAbrupt
   if (end === 0 && sent !== undefined) return 'terminated'
   if (end === lethalExitCode) return 'crashed'
   if (end === unavailableExitCode) return 'unavailable'
-  // Kafka gives the name of a static member to whoever asked for it last, the request of a dead one included.
+  // Kafka gives the name of a static member to the process that asked for it last, the request of a dead one included.
   if (end === replacedExitCode && sinceAbruptMs <= lateWithinMs) return 'replaced'
   return 'unasked'
 }

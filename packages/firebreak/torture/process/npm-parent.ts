@@ -1,6 +1,6 @@
 const LOOK_EVERY_MS = 250
 
-/** Taken when the process starts: later it may be that of whoever adopts orphans. */
+/** Taken when the process starts: later it may be that of the process that adopts orphans. */
 const parent = process.ppid
 
 /**

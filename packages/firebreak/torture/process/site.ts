@@ -110,7 +110,7 @@ async function onServers(
   kafka = cluster
   started.push({ stop: () => Promise.all(cluster.nodes.map((node) => node.kill())) })
   const log = (slot: Slot): EngineSpec['log'] => {
-    // Whoever is first in its place goes through the proxies; static membership is what the second service has.
+    // The first in its place goes through the proxies; static membership is what the second service has.
     const brokers = slot.endsWith('-1') ? cluster.proxiedBrokers : cluster.brokers
     return { kind: 'kafka', brokers, instanceId: slot.startsWith('second') ? slot : null }
   }

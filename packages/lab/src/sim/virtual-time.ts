@@ -2,7 +2,7 @@
  * Virtual time: a calendar of events in integer microseconds, run at callback level without promises.
  *
  * I1 Events fire in the order of (instant, ticket); tickets rise, so equal instants keep the order in which they were set.
- * I2 Whoever is due has at most one live entry, the one with its ticket; any other entry of it in the heap is dead.
+ * I2 An item that is due has at most one live entry, the one with its ticket; any other entry of it in the heap is dead.
  * I3 Time never goes back, and never beyond the event that fires.
  */
 import type { Clock, Timer } from 'firebreak'

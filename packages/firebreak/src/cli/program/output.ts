@@ -2,7 +2,7 @@ import { visible, visibleJson, visibleLine } from '../../contracts/text/visible.
 import type { Io } from '../../node/process.ts'
 import { type ListDocument, listDocument } from './list-document.ts'
 
-/** A part of a line. In text, whoever it is from, everything that would move the cursor is written out. */
+/** A part of a line. In text, from any source, everything that would move the cursor is written out. */
 export type Part = string | Painted
 
 type Paint = (text: string) => Part

@@ -32,7 +32,7 @@ function leftOf(one: unknown, other: unknown, { sizeMax, isLoose }: { sizeMax: n
 function sizeLeft(given: unknown, made: unknown, size: number, isLoose: boolean): number {
   if (typeof made === 'string') return given === made ? size - 1 - made.length : differs
   if (typeof made === 'boolean') return given === made ? size - 1 : differs
-  // Zero and minus zero are one number to whoever compares; NaN and Infinity JSON does not know.
+  // Zero and minus zero are one number in a comparison; NaN and Infinity JSON does not know.
   if (typeof made === 'number') return given === made && Number.isFinite(made) ? size - 1 : differs
   if (made === null) return given === null ? size - 1 : differs
   if (typeof made !== 'object' || typeof given !== 'object' || given === null) return differs

@@ -1,4 +1,4 @@
-/** What an ended attempt tells a limit. Reused by whoever hands it over: read it at once, keep nothing of it. */
+/** What an ended attempt tells a limit. Reused by its sender: read it at once, keep nothing of it. */
 export interface LimitSample {
   nowMs: number
   /** 0 or more, and finite. */

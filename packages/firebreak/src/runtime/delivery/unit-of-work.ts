@@ -68,7 +68,7 @@ export class UnitOfWork implements Expiring {
   readFailure: unknown
   /** The refusal of an event that was published after the commit; it has been told. */
   lost: FirebreakError | undefined
-  /** Set by whoever waits for the handler; called at most once. */
+  /** Set by the code that waits for the handler; called at most once. */
   onExpire: ((error: unknown) => void) | undefined
 
   constructor(engine: Instance, spec: AttemptSpec) {

@@ -38,5 +38,5 @@ export function healthOf({ facts, isStopping, outbox, nowMs }: HealthFacts): Hea
   return { live: true, ready: reasons.length === 0, reasons }
 }
 
-// It is shown to whoever asks the route.
+// It is shown to every caller of the route.
 const said = ({ message }: Error): string => masked(visibleLine(message))

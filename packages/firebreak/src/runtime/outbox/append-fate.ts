@@ -13,7 +13,7 @@ const closed: ReadonlySet<string> = new Set(['FB_LOG_REFUSED', 'FB_TOPIC_MISMATC
 
 export function fateOf(error: unknown): AppendFate {
   if (isFirebreakError(error) && closed.has(error.code)) return 'closed'
-  // Whoever closes the log before its services has not made any record wrong.
+  // Code that closes the log before its services has not made any record wrong.
   if (isFirebreakError(error, 'FB_CLOSED')) return 'place'
   const { kind } = classify(error)
   if (kind === 'halt') return 'halt'

@@ -30,7 +30,7 @@ function resultOf(result: unknown): Validated {
   try {
     const { value, issues } = result as { readonly value: unknown; readonly issues: unknown }
     if (issues !== undefined && issues !== null) return { issues: describeIssues(issues) }
-    // Whoever awaits it would be given something else, or go round forever.
+    // An `await` would give something else, or go round forever.
     if (typeof fieldOf(value, 'then') === 'function') return { issues: 'its schema returned a promise as the value' }
     if (value !== undefined || 'value' in (result as object)) return { value }
   } catch (error) {

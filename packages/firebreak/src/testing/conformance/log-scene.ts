@@ -22,7 +22,7 @@ export interface LogHarness {
   readonly clock: Clock
   /** Starts the names of topics and groups; differs between harnesses where they share a broker. */
   readonly prefix: string
-  /** The process behind the handle dies: no goodbye to its groups. Absent: `close()` stands in for it. */
+  /** The process behind the handle dies: it does not leave its groups. Absent: `close()` stands in for it. */
   crash?(log: Log): Promise<void>
   /** Lets retention run now, where the backend does it on a schedule of its own. */
   retain?(log: Log): Promise<void>
@@ -35,7 +35,7 @@ export interface LogHarness {
 export type LogCase = ConformanceCase<LogCapabilities, LogHarness>
 
 export const never: AbortSignal = new AbortController().signal
-const patienceMs = 30_000
+const waitMaxMs = 30_000
 const turnMs = 20
 
 /** A log with the moves that the cases are made of. Waits on conditions only. */
@@ -84,7 +84,7 @@ export class LogScene {
     return entries
   }
 
-  async until(claim: string, condition: () => Promise<boolean>, limitMs: number = patienceMs): Promise<void> {
+  async until(claim: string, condition: () => Promise<boolean>, limitMs: number = waitMaxMs): Promise<void> {
     const { clock } = this.harness
     const endMs = clock.now() + limitMs
     while (!(await condition())) {

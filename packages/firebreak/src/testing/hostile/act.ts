@@ -43,7 +43,7 @@ export interface Act {
   readonly ends: 'done' | 'dead-letter' | 'either'
   /** Whether an attempt of it may be counted as failed. */
   readonly counts: boolean
-  /** It keeps a transaction or a lock: whoever commits beside it waits, for `transactionMaxMs` at most each time. */
+  /** It keeps a transaction or a lock: every commit beside it waits, for `transactionMaxMs` at most each time. */
   readonly holds?: boolean
   /** Instead of the handler; whatever comes of it comes out of the handler. */
   play(setting: Setting): unknown

@@ -6,7 +6,7 @@ function failing(): never {
   throw new Error('the observer fails')
 }
 
-/** The handler is as it should be; whoever hears of it is not. */
+/** The handler is as it should be; the observer is not. */
 const observed = (name: string, observe: NonNullable<Act['observe']>): Act =>
   done(name, (setting) => unit(setting), { observe })
 

@@ -5,7 +5,7 @@ import { FirebreakError } from '../../contracts/errors.ts'
 export interface OddValue {
   /** Unique, in kebab-case. */
   readonly name: string
-  /** Makes a new one each time: whoever gets it may change it. */
+  /** Makes a new one each time: the receiver may change it. */
   make(random: () => number): unknown
 }
 
@@ -205,7 +205,7 @@ export const oddThenables: readonly OddValue[] = [
   odd('rejection-of-another-realm', () => runInNewContext('Promise.reject(1)')),
 ]
 
-/** Draws a value, and now and then hides it where whoever describes it has to look deeper. */
+/** Draws a value, and now and then hides it where its description has to look deeper. */
 export function drawOddValue(random: () => number): { readonly name: string; readonly value: unknown } {
   const { name, make } = oddValues[Math.floor(random() * oddValues.length)] as OddValue
   const value = make(random)

@@ -126,7 +126,7 @@ export class MemoryCursor implements Cursor, Member {
     const known = group.committed.get(partitionId(partition))
     if (known !== undefined) return known.offset
     if (from === 'earliest') return partition.first
-    // Committed at once: whoever takes over next must not skip what came in between.
+    // Committed at once: the next owner must not skip what came in between.
     const { topic, partition: index } = partition
     const offset = from === 'latest' ? partition.next : partition.firstAt(from.atMs)
     group.commit(this, [{ topic, partition: index, offset }])

@@ -39,7 +39,7 @@ export const startOption: NumberOption = {
 /**
  * A clock for tests, starting at `startMs` (default: an ordinary day in 2026).
  *
- * **Errors** `FB_INVARIANT` when time is advanced while it is being advanced, and when work goes round for ever.
+ * **Errors** `FB_INVARIANT` when time is advanced while it is being advanced, and when work goes round forever.
  * A test that waits for virtual time without advancing it gets a warning of the process after 5 s.
  */
 export function virtualClock(startMs: number = 1_780_000_000_000): VirtualClock {
@@ -109,7 +109,7 @@ class Virtual implements VirtualClock {
 
   async settle(): Promise<void> {
     this.#moves++
-    if (!(await untilQuiet())) throw stuck('work goes round for ever without waiting on the clock')
+    if (!(await untilQuiet())) throw stuck('work goes round forever without waiting on the clock')
   }
 
   async advance(ms: number): Promise<void> {

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 
 const source = new URL('../../../src/', import.meta.url)
 // Far below the time-outs that the scripts do not wait for, far above what they need.
-const patienceMs = 40_000
+const waitMaxMs = 40_000
 
 /** Runs a script with an executor of production in a process of its own, which has to end by itself. */
 function runs(policySpec: string, script: string): { code: number | null; out: string } {
@@ -17,9 +17,9 @@ function runs(policySpec: string, script: string): { code: number | null; out: s
   const args = ['--expose-gc', '--input-type=module', '--eval', text]
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, args, {
     encoding: 'utf8',
-    timeout: patienceMs,
+    timeout: waitMaxMs,
   })
-  assert.equal(signal, null, `still running after ${patienceMs} ms`)
+  assert.equal(signal, null, `still running after ${waitMaxMs} ms`)
   return { code: status, out: `${stdout}${stderr}`.trim() }
 }
 

@@ -6,7 +6,7 @@ import test, { type TestContext } from 'node:test'
 import { historyFolder, readHistory } from '../../../torture/history/history.ts'
 import { Crew } from '../../../torture/process/crew.ts'
 
-const patienceMs = 30_000
+const waitMaxMs = 30_000
 
 function crewOn(t: TestContext, ...slots: string[]): { crew: Crew; folder: string } {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-crew-'))
@@ -31,7 +31,7 @@ function membersOf(folder: string, life: string): number {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const untilMs = performance.now() + patienceMs
+  const untilMs = performance.now() + waitMaxMs
   while (!condition()) {
     assert.ok(performance.now() < untilMs, 'it did not come to pass')
     await new Promise((resolve) => setImmediate(resolve))
@@ -51,9 +51,9 @@ test('a storm begins as soon as its process is there, and goes on in the one tha
 test('who waits for a crew that has no news hears at once that it is over', async (t) => {
   const { crew } = crewOn(t)
   const interrupted = new AbortController()
-  const waited = crew.until(() => false, patienceMs, interrupted.signal)
+  const waited = crew.until(() => false, waitMaxMs, interrupted.signal)
   const startedAtMs = performance.now()
   interrupted.abort()
   assert.equal(await waited, false)
-  assert.ok(performance.now() - startedAtMs < patienceMs / 2)
+  assert.ok(performance.now() - startedAtMs < waitMaxMs / 2)
 })

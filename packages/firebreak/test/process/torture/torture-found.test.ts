@@ -18,7 +18,7 @@ import {
 } from 'firebreak'
 import { type Order, OrderPlaced, ordersTopic } from '../../../torture/history/events.ts'
 
-const patienceMs = 10_000
+const waitMaxMs = 10_000
 
 /** Folders go when all tests have let go of them: hooks of one test run in the order in which they were set. */
 const folders: string[] = []
@@ -39,7 +39,7 @@ async function ending(runtime: Runtime, log: Log, database: Database): Promise<v
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  const untilMs = performance.now() + patienceMs
+  const untilMs = performance.now() + waitMaxMs
   while (!(await condition())) {
     assert.ok(performance.now() < untilMs, 'it did not come to pass')
     await new Promise((resolve) => setImmediate(resolve))

@@ -93,7 +93,7 @@ function workerIn(folder: string, work: '() => new Promise(setImmediate)' | '() 
   return spawn(process.execPath, [path], { stdio: ['pipe', 'pipe', 'inherit'] })
 }
 
-test('two commands do not work on one folder at once, and one that died does not lock it, whoever has its number now', async (t) => {
+test('two commands do not work on one folder at once, and one that died does not lock it, also when its number is used again', async (t) => {
   const folder = privateFolder(t)
   const path = join(folder, 'lock')
   const worker = workerIn(folder, '() => new Promise(() => {})')

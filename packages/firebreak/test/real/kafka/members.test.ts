@@ -155,7 +155,7 @@ kafkaTest('what is being drained goes to nobody in the rounds that come meanwhil
   })
 })
 
-kafkaTest('a group from latest has its place when it is opened, also for whoever takes over', async (scene) => {
+kafkaTest('a group from latest has its place when it is opened, also for the next owner', async (scene) => {
   await scene.topicOf(1)
   await scene.append('before', 0)
   const first = mortalLog()

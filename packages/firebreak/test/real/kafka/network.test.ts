@@ -141,7 +141,7 @@ kafkaTest(
     await writing
     await readUntil(() => sent)
     assert.deepEqual(breaks(await stored(log, topic), sent), [])
-    // Whoever lost its membership meanwhile reads again from what is committed: nothing, here.
+    // A member that lost its membership meanwhile reads again from what is committed: nothing, here.
     assert.deepEqual(breaks([...new Set(got)], sent), [])
   },
 )

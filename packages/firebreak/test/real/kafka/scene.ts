@@ -29,7 +29,7 @@ let names = 0
 /** A name that no other test and no other run uses. */
 export const unique = (base: string): string => `t-${systemEntropy.hex(4)}-${names++}-${base}`
 
-/** A log whose process can die: its connections end, and nobody says goodbye. */
+/** A log whose process can die: its connections end, and it does not leave its groups. */
 export interface MortalLog {
   readonly log: Log
   die(): Promise<void>
@@ -85,13 +85,13 @@ export async function retentionCheckMs(): Promise<number> {
   }
 }
 
-const patienceMs = 30_000
+const waitMaxMs = 30_000
 
 /** Waits until the broker, or somebody else, has done it. */
 export async function until(
   claim: string,
   condition: () => boolean | Promise<boolean>,
-  limitMs: number = patienceMs,
+  limitMs: number = waitMaxMs,
 ): Promise<void> {
   const endMs = systemClock.now() + limitMs
   while (!(await condition())) {

@@ -103,7 +103,7 @@ for (const sasl of [undefined, { mechanism: 'plain', username, password } as con
     () => refused({ brokers, ...(sasl === undefined ? {} : { sasl }) }, /requires TLS/),
   )
 
-test('kafka security: whoever may not touch a topic is told', { skip, timeout: 60_000 }, async () => {
+test('kafka security: a user who may not touch a topic gets an error', { skip, timeout: 60_000 }, async () => {
   const owner = kafkaLog({ brokers, tls, sasl: { mechanism: 'plain', username, password } })
   const guest = kafkaLog({ brokers, tls, sasl: { mechanism: 'plain', ...stranger } })
   try {
@@ -144,7 +144,7 @@ async function allowStranger(
   await admin.close()
 }
 
-test('kafka security: whoever may look at a topic, and neither write nor read it, is told', {
+test('kafka security: a user who may look at a topic, and neither write nor read it, gets an error', {
   skip,
   timeout: 60_000,
 }, async () => {
@@ -176,7 +176,7 @@ test('kafka security: whoever may look at a topic, and neither write nor read it
   }
 })
 
-test('kafka security: whoever gives the tokens is away for a moment, and is asked again', {
+test('kafka security: the source of the tokens is away for a moment, and is asked again', {
   skip,
   timeout: 30_000,
 }, async () => {

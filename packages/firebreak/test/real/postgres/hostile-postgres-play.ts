@@ -25,7 +25,7 @@ export interface PostgresRun {
 /** Long for what waits for each other, short for a test. */
 const transactionMaxMs = 1000
 const lockTimeoutMs = 2000
-const patienceMs = 60_000
+const waitMaxMs = 60_000
 
 /** Plays hostile and innocent records on a database of its own, in real time, until everything has come to rest. */
 export async function playOnPostgres(play: PostgresPlay): Promise<PostgresRun> {
@@ -69,7 +69,7 @@ export async function playOnPostgres(play: PostgresPlay): Promise<PostgresRun> {
 
 /** Until nothing is left to do, or nothing will be done any more. */
 async function atRest(ports: Ports, facts: readonly { readonly kind: string }[]): Promise<void> {
-  const untilMs = systemClock.monotonic() + patienceMs
+  const untilMs = systemClock.monotonic() + waitMaxMs
   while (systemClock.monotonic() < untilMs) {
     if (facts.some(({ kind }) => kind === 'halted')) return
     if ((await unsettledIn(ports)).length === 0) return

@@ -27,7 +27,7 @@ test('the proxies hold their ports before the brokers choose theirs, and let go 
   const before = listening()
   const enough = new AbortController()
   let proxies = 0
-  // Whoever formats storage has written down its ports.
+  // The format of the storage has written down its ports.
   const onProgress = (line: string): void => {
     if (!line.startsWith('kafka: formatting')) return
     turns().then(() => {

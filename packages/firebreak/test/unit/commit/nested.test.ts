@@ -127,7 +127,7 @@ test('what a body has started may go on when its unit has ended', async () => {
   await app.stop()
 })
 
-test('a body runs in the async context of its own handler, whoever it shares the commit with', async () => {
+test('a body runs in the async context of its own handler, with any neighbour in the commit', async () => {
   const tenant = new AsyncLocalStorage<string>()
   const seen: string[] = []
   const body = async (sql: Sql, id: string): Promise<void> => {

@@ -11,7 +11,7 @@ import { SimulatedGroup } from './simulated-group.ts'
 const partitions = 5
 const membersMax = 4
 // Longer than a run, so that nobody loses what it takes its time with.
-const patience = { sessionTimeoutMs: 600_000, heartbeatMs: 300, drainTimeoutMs: 500_000 } as const
+const slow = { sessionTimeoutMs: 600_000, heartbeatMs: 300, drainTimeoutMs: 500_000 } as const
 
 /** How what was begun before a partition has left, or before the end, may fail. */
 function unlessOver(error: unknown): void {
@@ -87,7 +87,7 @@ test('whatever comes when: no partition has two holders, no position goes back, 
       }
       for (const one of [{ kind: 'open' as const }, ...steps]) {
         const who = 'who' in one ? one.who % Math.max(1, workers.length) : 0
-        if (one.kind === 'open' && workers.length < membersMax) workers.push(new Worker(group.log(patience)))
+        if (one.kind === 'open' && workers.length < membersMax) workers.push(new Worker(group.log(slow)))
         else if (one.kind === 'close') closing.push(...workers.splice(who, 1).map((worker) => worker.close()))
         else if (one.kind === 'poll') await workers[who]?.poll()
         else if (one.kind === 'commit') workers[who]?.commit(next)

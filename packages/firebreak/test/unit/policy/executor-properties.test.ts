@@ -146,7 +146,7 @@ interface SeenCall {
   readonly told: (string | CallFailure)[]
 }
 
-/** Runs a plan and keeps the books. */
+/** Runs a plan and counts. */
 class World {
   readonly clock: VirtualClock = virtualClock(0)
   readonly policy: Policy

@@ -213,7 +213,7 @@ const bulkheadStep = fc.record({
   who: fc.nat(30),
 })
 
-test('I1-I3 a bulkhead behaves like a counter and a list, whoever comes, leaves or gives up', () => {
+test('I1-I3 a bulkhead behaves like a counter and a list, in any order of arriving, leaving and giving up', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 3 }),

@@ -109,7 +109,7 @@ test('the oldest that waited too long make room for newcomers, also while the ne
   }
 })
 
-test('CoDel: a queue that has not been empty for longer than the interval stands, and whoever joins it waits the target', () => {
+test('CoDel: a queue that has not been empty for longer than the interval stands, and a request that joins it waits the target', () => {
   assert.deepEqual([isStanding(100, 100), isStanding(100.1, 100)], [false, true])
   assert.deepEqual([codelTimeoutMs(codel, 100), codelTimeoutMs(codel, 101)], [100, 5])
   const server = watched({ codel })
@@ -200,7 +200,7 @@ test('I3 a critical item starts first, and takes the place of the newest other o
   assert.equal(drain(server, 9).join(''), 'XYZ')
 })
 
-test('I2 whoever is shed may offer again at once: the bound holds', () => {
+test('I2 a request that is shed may offer again at once: the bound holds', () => {
   const answers: string[] = []
   const queue = new ServerQueue<string>({ ...spec, queueMax: 1 }, (item) => {
     answers.push(queue.offer(1, `${item}'`, false))

@@ -19,7 +19,7 @@ const tickMs = 1
  * What the simulation keeps on its calendar stays there, with its exact instants, and fires when the clock has reached them:
  * a timer of the machine that is late makes an answer late, and does not take capacity from a service.
  *
- * I1 Whoever touches what lives on the calendar does so within `enter`: it finds everything that was due before it done.
+ * I1 Code that touches what lives on the calendar does so within `enter`: it finds everything that was due before it done.
  * I2 Until `stop`, nothing is later than the machine's timers are.
  */
 export class LiveTime {
