@@ -21,7 +21,7 @@ interface Scene {
   ): { status?: number; retryAfter?: string | null; error?: unknown }
 }
 
-/** A guarded handler in virtual time that works for `workMs`, or as it is listener. */
+/** A guarded handler in virtual time that works for `workMs`, or as it is asked to. */
 function scene(options: Partial<AdmissionOptions> = {}, work: number | RequestHandler = 100): Scene {
   const clock = virtualClock(0)
   const admission = createAdmission({ concurrency: 1, clock, entropy: seededEntropy(1, clock), ...options })
@@ -134,7 +134,7 @@ test('a signal that is asked for late tells what happened before', async () => {
   assert.ok(contexts[0]?.signal.aborted)
 })
 
-test('when the caller goes, the handler is listener, and keeps its place until it ends', async () => {
+test('when the caller goes, the handler is notified, and keeps its place until it ends', async () => {
   const { clock, send, contexts, admission } = scene({ queueMax: 3, codel: null }, 400)
   const [gone, goneToo] = [new AbortController(), new AbortController()]
   send({}, gone.signal)
