@@ -85,6 +85,7 @@ function instanceOf(options: RuntimeOptions & { clock: Clock }, facts: Facts, ru
     deadlines: new DeadlineWatch(clock),
     stopping: runState.stopping,
     emit: (fact) => facts.emit(fact),
+    hears: (kind) => facts.hears(kind),
     halt: (error) => runState.halt(error),
   }
 }

@@ -1,3 +1,4 @@
+import type { Instance } from '../instance/instance.ts'
 import type { Delivery } from '../partition/partition.ts'
 
 /** What the facts of a delivery say of its record. */
@@ -16,6 +17,17 @@ export function about(delivery: Delivery): {
     eventType: delivery.envelope?.type ?? null,
     correlationId: delivery.envelope?.correlationId ?? null,
   }
+}
+
+/** Reports how a record has ended. */
+export function reportEnd(
+  instance: Instance,
+  delivery: Delivery,
+  kind: 'done' | 'duplicate' | 'skipped',
+  attempt: number,
+): void {
+  // Every record ends, and mostly nobody listens.
+  if (instance.hears(kind)) instance.emit({ kind, attempt, ...about(delivery) })
 }
 
 /** Its row among the suspects has gone with the commit of its outcome. */

@@ -2,7 +2,7 @@ import { FirebreakError, invariant } from '../../contracts/errors.ts'
 import type { Instance } from '../instance/instance.ts'
 import type { Delivery } from '../partition/partition.ts'
 import { isThenable } from '../user-code/thenable.ts'
-import { about, cleared } from './about.ts'
+import { about, cleared, reportEnd } from './about.ts'
 import type { AttemptFailure, AttemptState } from './attempt-state.ts'
 import { finalUnit } from './delivery-unit.ts'
 import { HandlerContext } from './handler-context.ts'
@@ -44,7 +44,7 @@ export async function runAttempt(
     by = 'engine'
     const kind = (await unit.complete()) === 'committed' ? 'done' : 'duplicate'
     cleared(delivery)
-    instance.emit({ kind, attempt: number, ...about(delivery) })
+    reportEnd(instance, delivery, kind, number)
     return undefined
   } catch (error) {
     if (await outcomeAfter(instance, delivery, { error, unit, number })) return undefined
@@ -74,7 +74,7 @@ async function outcomeAfter(
   if (!isDuplicate && !committed) return false
   cleared(delivery)
   if (!isDuplicate && error !== unit?.lost) instance.emit({ kind: 'error-after-commit', error, ...about(delivery) })
-  instance.emit({ kind: isDuplicate ? 'duplicate' : 'done', attempt: number, ...about(delivery) })
+  reportEnd(instance, delivery, isDuplicate ? 'duplicate' : 'done', number)
   return true
 }
 

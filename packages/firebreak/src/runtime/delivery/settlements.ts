@@ -10,7 +10,7 @@ import { retryUntilDone } from '../instance/retry-until-done.ts'
 import { type DescribedError, fingerprintOf } from '../message/fingerprint.ts'
 import { mirrored, mirrorTopic } from '../message/mirror.ts'
 import type { Delivery } from '../partition/partition.ts'
-import { about, cleared } from './about.ts'
+import { about, cleared, reportEnd } from './about.ts'
 import type { AttemptState } from './attempt-state.ts'
 import { finalUnit } from './delivery-unit.ts'
 
@@ -37,11 +37,7 @@ export async function settleWithoutRunning(
 ): Promise<void> {
   await commitUntilDone(instance, finalUnit(instance, delivery, account))
   cleared(delivery)
-  instance.emit({
-    kind: account,
-    attempt: delivery.parked?.attempts.length ?? 0,
-    ...about(delivery),
-  })
+  reportEnd(instance, delivery, account, delivery.parked?.attempts.length ?? 0)
 }
 
 /**

@@ -51,7 +51,7 @@ export interface AttemptSpec {
  *    commit that has taken effect that is told as well, whatever the handler does with the refusal.
  */
 export class UnitOfWork implements Expiring {
-  readonly #engine: Instance
+  readonly #instance: Instance
   readonly #spec: AttemptSpec
   readonly deadlineAtMs: number
   #mode: 'open' | 'committing' | 'committed' | 'failed' | 'ended' = 'open'
@@ -71,10 +71,10 @@ export class UnitOfWork implements Expiring {
   /** Set by the code that waits for the handler; called at most once. */
   onExpire: ((error: unknown) => void) | undefined
 
-  constructor(engine: Instance, spec: AttemptSpec) {
-    this.#engine = engine
+  constructor(instance: Instance, spec: AttemptSpec) {
+    this.#instance = instance
     this.#spec = spec
-    this.deadlineAtMs = engine.clock.monotonic() + spec.handler.deadlineMs
+    this.deadlineAtMs = instance.clock.monotonic() + spec.handler.deadlineMs
   }
 
   get envelope(): Envelope {
@@ -114,7 +114,7 @@ export class UnitOfWork implements Expiring {
   async #read<Row>(sql: string, params: readonly SqlParam[] | undefined): Promise<readonly Row[]> {
     if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'ctx.query' })
     if (this.#mode !== 'open') throw this.#ended()
-    const { ownDatabase, database } = this.#engine
+    const { ownDatabase, database } = this.#instance
     if (seenToWrite(sql, database.capabilities.dialect))
       throw statementInvalid('ctx.query only reads: write in ctx.transaction', sql)
     try {
@@ -161,7 +161,7 @@ export class UnitOfWork implements Expiring {
     const { correlationId, id, traceparent } = this.#spec.envelope
     const cause = { correlationId, causationId: id, traceparent }
     // A schema has no more time than what is left of the attempt.
-    this.#events.add(this.#engine.publisher.record(event, payload, cause, { at, endsAtMs: this.deadlineAtMs }))
+    this.#events.add(this.#instance.publisher.record(event, payload, cause, { at, endsAtMs: this.deadlineAtMs }))
   }
 
   call<C extends AnyCallSignature>(
@@ -180,7 +180,7 @@ export class UnitOfWork implements Expiring {
     request: CallRequest<C>,
     options: HandlerCallOptions,
   ): Promise<CallResponse<C>> {
-    const { caller, clock } = this.#engine
+    const { caller, clock } = this.#instance
     this.#calls ??= new AttemptCalls(caller, this.#spec.envelope, this.#spec.handler)
     const time = { remainingMs: this.deadlineAtMs - clock.monotonic(), signal: this.signal }
     return this.#calls.send(definition, request, time, options)
@@ -224,7 +224,7 @@ export class UnitOfWork implements Expiring {
   #releaseSlot(): void {
     if (!this.#slotHeld) return
     this.#slotHeld = false
-    this.#engine.slots.release()
+    this.#instance.slots.release()
   }
 
   #startCommit(): void {
@@ -237,7 +237,7 @@ export class UnitOfWork implements Expiring {
   #commitBare(): Promise<SettledOutcome> {
     this.#startCommit()
     this.#events.take()
-    return this.#engine.committer.commit(this.#spec.unit).then(settledOf, (error) => {
+    return this.#instance.committer.commit(this.#spec.unit).then(settledOf, (error) => {
       // Something of the handler may go on with the signal: it ends with the attempt.
       this.failure = { by: 'engine', error }
       throw error
@@ -263,7 +263,7 @@ export class UnitOfWork implements Expiring {
     // Asked for after the body, which may publish too.
     const records: Unit['records'] = () => this.#events.take()
     const own = unit.own || (body !== null && this.#spec.handler.transaction === 'own')
-    this.#committing = this.#engine.committer.commit({ ...unit, body, records, own }).then(
+    this.#committing = this.#instance.committer.commit({ ...unit, body, records, own }).then(
       (outcome) => {
         if (typeof outcome === 'object') return this.#commitFailed({ by: 'handler', error: outcome.failed })
         this.#mode = 'committed'
@@ -299,7 +299,7 @@ export class UnitOfWork implements Expiring {
     const tell = (): void => {
       if (this.outcome === 'duplicate' || this.lost !== undefined) return
       this.lost = error
-      this.#engine.emit({ kind: 'error-after-commit', error, ...about(this.#spec.delivery) })
+      this.#instance.emit({ kind: 'error-after-commit', error, ...about(this.#spec.delivery) })
     }
     if (this.#mode === 'committing' && this.#committing !== undefined) this.#committing.then(tell, () => undefined)
     else tell()

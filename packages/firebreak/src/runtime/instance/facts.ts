@@ -46,6 +46,11 @@ export class Facts {
     return () => void listeners.delete(heard)
   }
 
+  /** Whether anybody hears facts of a kind. */
+  hears(kind: Fact['kind']): boolean {
+    return this.#observe !== undefined || (this.#listeners.get(kind)?.size ?? 0) > 0
+  }
+
   emit(raised: RaisedFact): void {
     const fact = withError(raised)
     this.#remember(fact)

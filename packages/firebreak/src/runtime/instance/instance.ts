@@ -40,6 +40,8 @@ export interface Instance {
   /** Aborts when the runtime is to stop, or halts: what fails from then on is nobody's failure. */
   readonly stopping: AbortSignal
   readonly emit: (fact: RaisedFact) => void
+  /** Whether anybody hears facts of a kind: asked before one that every record would have is built. */
+  readonly hears: (kind: RaisedFact['kind']) => boolean
   /** Stops everything: the set-up or the program is wrong, and going on would make it worse. */
   readonly halt: (error: Error) => void
 }

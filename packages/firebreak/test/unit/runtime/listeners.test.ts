@@ -55,6 +55,23 @@ test('a listener that throws harms neither the instance nor the other listeners'
   assert.deepEqual(heard, ['other'])
 })
 
+test('facts are heard by the observer, or by a listener of their kind while it is there', () => {
+  const facts = new Facts('one', undefined, () => 0)
+  assert.equal(facts.hears('done'), false)
+  const end = facts.on('done', () => {})
+  assert.deepEqual([facts.hears('done'), facts.hears('failed')], [true, false])
+  end()
+  assert.equal(facts.hears('done'), false)
+  assert.equal(
+    new Facts(
+      'one',
+      () => {},
+      () => 0,
+    ).hears('done'),
+    true,
+  )
+})
+
 function recording(): { readonly logger: Logger; readonly lines: [string, Record<string, unknown>, string][] } {
   const lines: [string, Record<string, unknown>, string][] = []
   const at = (level: string) => (fields: object, message: string) =>
