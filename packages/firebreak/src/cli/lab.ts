@@ -25,10 +25,10 @@ export async function findLab(io: Surroundings, version: string): Promise<LabCom
   const [manifest, entry] = [io.resolve(`${lab}/package.json`), io.resolve(`${lab}/cli`)]
   if (manifest === undefined || entry === undefined)
     return without(exit.usage, `"firebreak lab" comes with ${lab}, which is not installed.`)
-  const found: { readonly version: string } = JSON.parse(await io.readFile(manifest))
-  if (found.version !== version)
-    return without(exit.usage, `firebreak ${version} needs ${lab} ${version}, and ${found.version} is installed.`)
   try {
+    const found: { readonly version: string } = JSON.parse(await io.readFile(manifest))
+    if (found.version !== version)
+      return without(exit.usage, `firebreak ${version} needs ${lab} ${version}, and ${found.version} is installed.`)
     const { labCommands } = (await io.load(entry)) as LabModule
     return { commands: labCommands }
   } catch (error) {

@@ -4,7 +4,7 @@ import { count, flag, type OptionTable, optionProblems, other, type Problems, sh
 import type { Schema, SchemaInput, SchemaOutput } from '../contracts/schema.ts'
 import { fieldOf } from '../contracts/text/text-of.ts'
 import { topicNameProblems } from '../contracts/topic-options.ts'
-import { type TopicDefinition, topicDefaults } from './topic.ts'
+import { type TopicDefinition, topicDefaults, topicSettings } from './topic.ts'
 import { describeWire, unreadableParts } from './wire-schema.ts'
 
 /** The fields of a payload that can be its key: those whose value is a string. */
@@ -76,7 +76,7 @@ export function event<S extends Schema, const T extends boolean = false>(spec: E
     name: topic,
     partitions,
     retentionMs,
-  } = typeof spec.topic === 'string' ? { name: spec.topic, ...topicDefaults } : spec.topic
+  } = typeof spec.topic === 'string' ? { name: spec.topic, ...topicDefaults } : { ...topicDefaults, ...spec.topic }
   return Object.freeze({
     kind: 'event',
     type: spec.type,
@@ -105,10 +105,16 @@ function problemsOf(spec: EventSpec<Schema, boolean>): Problems {
   if (typeof spec.key !== 'string' || spec.key === '') found.push(`${of}key must name a field, not ${shown(spec.key)}`)
   if (spec.schema !== undefined)
     found.push(...unreadableParts(spec.schema).map((part) => `${of}schema: ${part}. ${describeWire}`))
-  const topicName: unknown = fieldOf(spec.topic, 'kind') === 'topic' ? fieldOf(spec.topic, 'name') : spec.topic
-  found.push(...topicNameProblems(topicName).map((problem) => `${of}${problem}`))
+  found.push(...topicProblems(spec.topic).map((problem) => `${of}${problem}`))
   found.push(...upcastProblems(spec).map((problem) => `${of}${problem}`))
   return found
+}
+
+/** A definition is judged again: JavaScript can write one by hand. */
+function topicProblems(topic: unknown): Problems {
+  if (fieldOf(topic, 'kind') !== 'topic') return topicNameProblems(topic)
+  const settings = { partitions: fieldOf(topic, 'partitions'), retentionMs: fieldOf(topic, 'retentionMs') }
+  return [...topicNameProblems(fieldOf(topic, 'name')), ...optionProblems(topicSettings, settings, 'topic.')]
 }
 
 function upcastProblems({ upcast = {}, version = 1 }: EventSpec<Schema, boolean>): Problems {

@@ -97,6 +97,13 @@ describe('the lab is a package of its own', () => {
     const broken = found(JSON.stringify({ version }), () => Promise.reject(new Error('no such file')))
     const { exit, err } = await run(scene, ['lab', 'list'], broken)
     assert.deepEqual([exit, err], [1, `firebreak: @firebreak/lab cannot be loaded: no such file\n${install}\n`])
+    const cut = await run(
+      scene,
+      ['lab', 'list'],
+      found('{ "version"', () => assert.fail('loads it')),
+    )
+    assert.equal(cut.exit, 1)
+    assert.match(cut.err, /^firebreak: @firebreak\/lab cannot be loaded: .*JSON/)
     assert.equal((await run(scene, ['help'], broken)).exit, 0)
   })
 

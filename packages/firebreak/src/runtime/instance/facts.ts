@@ -1,3 +1,4 @@
+import { FirebreakError } from '../../contracts/errors.ts'
 import type { Fact, FactListener, Observer, RaisedFact } from '../../contracts/journal.ts'
 import { textOf } from '../../contracts/text/text-of.ts'
 import { swallowErrors } from '../user-code/swallow-errors.ts'
@@ -39,6 +40,10 @@ export class Facts {
   }
 
   on<K extends Fact['kind']>(kind: K, listener: FactListener<K>): () => void {
+    if (typeof listener !== 'function') {
+      const problems = `runtime.on(${textOf(kind, 100)}) must have a function, not ${textOf(listener, 100)}`
+      throw new FirebreakError('FB_CONFIG', { problems })
+    }
     const listeners = this.#listeners.get(kind) ?? new Set()
     this.#listeners.set(kind, listeners)
     const heard = swallowErrors(listener as (fact: Fact) => void)

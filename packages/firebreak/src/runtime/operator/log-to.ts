@@ -1,6 +1,7 @@
+import { FirebreakError } from '../../contracts/errors.ts'
 import type { Fact } from '../../contracts/journal.ts'
 import { masked } from '../../contracts/text/masked.ts'
-import { keptText, textOf } from '../../contracts/text/text-of.ts'
+import { fieldOf, keptText, textOf } from '../../contracts/text/text-of.ts'
 import { visible, visibleLine } from '../../contracts/text/visible.ts'
 
 /** What can be logged to: pino, `console`, and whatever takes an object of fields and a message. */
@@ -43,6 +44,7 @@ const levels: Readonly<Record<Fact['kind'], Level | null>> = {
  *
  * **Shape** `info`: starts, stops, partitions, parked records. `warn`: failed attempts, failing engines with the log or the database,
  * breakers. `error`: dead letters, blocked events, halts. What went well is not logged: count it with `runtime.on('done', …)`.
+ * **Errors** `FB_CONFIG` for a logger without these three.
  * **Guarantee** Text of others has no control characters, and no credentials that can be recognised.
  *
  * @example
@@ -53,6 +55,9 @@ const levels: Readonly<Record<Fact['kind'], Level | null>> = {
  * ```
  */
 export function logTo(logger: Logger): (fact: Fact, service?: string) => void {
+  const missing = (['info', 'warn', 'error'] as const).filter((level) => typeof fieldOf(logger, level) !== 'function')
+  if (missing.length > 0)
+    throw new FirebreakError('FB_CONFIG', { problems: `logTo: the logger has no method ${missing.join(', ')}` })
   return (fact, service) => {
     const level = levels[fact.kind]
     if (level !== null) logger[level](fieldsOf(fact, service), messageOf(fact))

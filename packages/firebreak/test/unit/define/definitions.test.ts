@@ -130,6 +130,16 @@ test('a topic is defined once for all its events, and a service needs it once', 
   assert.deepEqual(topics, [{ name: 't', partitions: 12, retentionMs: 9e9 }])
 })
 
+test('a topic that was written by hand is judged like one of topic()', () => {
+  const byHand = (fields: object) => () => event({ ...spec, topic: { kind: 'topic', name: 't', ...fields } as never })
+  assert.deepEqual(problemsOf(byHand({ partitions: -1, retentionMs: 'long' })), [
+    'event a.b: topic.partitions must be a whole number of partitions from 1 to 1000, not -1',
+    'event a.b: topic.retentionMs must be a whole number of ms from 1 to 9007199254740991, or Infinity, not "long"',
+  ])
+  assert.match(problemsOf(byHand({ name: '..' })).join(), /event a\.b: topic "?\.\./)
+  assert.equal(byHand({})().partitions, 6)
+})
+
 test('a topic that is only named has the default settings, and says the same as one defined with them', () => {
   const named = event(spec)
   const defined = event({ ...spec, type: 'a.c', topic: topic('t') })

@@ -72,6 +72,13 @@ test('facts are heard by the observer, or by a listener of their kind while it i
   )
 })
 
+test('a listener that is no function, and a logger without its methods, are refused at once', () => {
+  const facts = new Facts('one', undefined, () => 0)
+  assert.throws(() => facts.on('done', undefined as never), /runtime\.on\(done\) must have a function, not undefined/)
+  assert.throws(() => logTo({ info() {} } as never), /the logger has no method warn, error/)
+  assert.throws(() => logTo(undefined as never), /the logger has no method info, warn, error/)
+})
+
 function recording(): { readonly logger: Logger; readonly lines: [string, Record<string, unknown>, string][] } {
   const lines: [string, Record<string, unknown>, string][] = []
   const at = (level: string) => (fields: object, message: string) =>
