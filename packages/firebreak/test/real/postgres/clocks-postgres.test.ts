@@ -33,11 +33,14 @@ for (const { name, run } of conformanceReport(databaseConformance, capabilities,
 
 const ahead = (ms: number): Clock => ({ ...systemClock, now: () => systemClock.now() + ms })
 
-async function until(isSo: () => Promise<boolean>): Promise<void> {
+/** Until nothing is missing. */
+async function until(missing: () => Promise<Record<string, number>>): Promise<void> {
   const untilMs = systemClock.monotonic() + 60_000
-  while (!(await isSo())) {
-    assert.ok(systemClock.monotonic() < untilMs, 'it does not become so')
-    await new Promise((resolve) => setImmediate(resolve))
+  for (;;) {
+    const left = await missing()
+    if (Object.values(left).every((n) => n === 0)) return
+    assert.ok(systemClock.monotonic() < untilMs, `still missing: ${JSON.stringify(left)}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
 
@@ -103,7 +106,10 @@ for (const [name, clocks] of [
     }
     const count = async (table: string): Promise<number> =>
       (await first.query<{ n: number }>(`select count(*) as n from ${schema}.${table}`))[0]?.n ?? -1
-    await until(async () => (await count('effects')) >= keys.length * wanted.length && (await count('fb_outbox')) === 0)
+    await until(async () => ({
+      effects: keys.length * wanted.length - (await count('effects')),
+      outbox: await count('fb_outbox'),
+    }))
     for (const key of keys) {
       const rows = await first.query<{ n: number }>(`select n from ${schema}.effects where key = $1 order by seq`, [
         key,
