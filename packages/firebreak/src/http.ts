@@ -1,3 +1,5 @@
+import './node/supported-node.ts'
+
 export { type Admission, type AdmissionOptions, type AdmissionStats, createAdmission } from './gateway/admission.ts'
 export type { Refusal } from './gateway/admission-request.ts'
 export { type FailureAnswer, failureAnswer } from './gateway/answer.ts'

@@ -1,3 +1,5 @@
+import './node/supported-node.ts'
+
 export { type Config, type ConfiguredService, defineConfig } from './cli/program/config.ts'
 export type {
   AnyCallSignature,

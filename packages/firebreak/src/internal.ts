@@ -2,6 +2,8 @@
  * For packages of the same version, as `@firebreak/lab` is one. Nothing here keeps its name or its shape between two versions, so
  * such a package names the exact version of firebreak as its peer; everybody else imports the other entries.
  */
+import './node/supported-node.ts'
+
 export type { Arguments, OptionSpec } from './cli/program/args.ts'
 export type { Call, Command } from './cli/program/command.ts'
 export { CommandError, type ExitCode, exit, usageError } from './cli/program/exit.ts'

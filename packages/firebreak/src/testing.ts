@@ -1,3 +1,5 @@
+import './node/supported-node.ts'
+
 export { type Around, aroundDatabase, aroundLog, type PortCall } from './testing/around.ts'
 export {
   type ConformanceCase,

@@ -8,7 +8,7 @@
  *     seen, nor than what was defined through this database; what another program changes besides is known a second later.
  * I5  A connection that was used before its statements could be judged as they are now begins a new session.
  */
-import { Pool, type PoolClient } from 'pg'
+import pg, { type PoolClient } from 'pg'
 import { errorMessage, FirebreakError, invariant, isFirebreakError } from '../contracts/errors.ts'
 import { BatchInserts } from './batch-insert.ts'
 import { readCatalogue, readState } from './catalogue.ts'
@@ -30,7 +30,7 @@ export class Connections {
   /** Of the catalogue that they were read from. */
   #state = ''
   #effectsAtMs = Number.NEGATIVE_INFINITY
-  readonly #pool: Pool
+  readonly #pool: pg.Pool
   readonly #judged = new WeakMap<Link, FunctionEffects>()
   readonly #links = new WeakMap<PoolClient, Link>()
   /** Those whose socket is open. */
@@ -40,7 +40,7 @@ export class Connections {
 
   constructor(settings: ConnectionSettings) {
     this.settings = settings
-    this.#pool = new Pool(settings.pool)
+    this.#pool = new pg.Pool(settings.pool)
     // An idle connection that is lost is the pool's to drop; the next call makes a new one.
     this.#pool.on('error', () => {})
     this.#pool.on('connect', (client) => {

@@ -4,7 +4,7 @@
  * I1  Every statement runs in the unit's transaction, and none after its end (`FB_UNIT_ENDED`).
  * I2  The unit alone decides about its transaction: BEGIN, COMMIT and ROLLBACK become savepoints within it.
  */
-import { type PoolClient, Query, type QueryConfig, type QueryResult, type Submittable } from 'pg'
+import pg, { type PoolClient, type QueryConfig, type QueryResult, type Submittable } from 'pg'
 import type { Sql } from '../contracts/database.ts'
 import { checkCount, statementInvalid } from '../contracts/sql/sql-text.ts'
 import { TransactionHandle } from '../contracts/transaction.ts'
@@ -88,7 +88,7 @@ class UnitClient {
   async #run(config: Config, values: readonly unknown[] | undefined, before: readonly Step[]): Promise<QueryResult> {
     let outcome: { readonly error?: Error; readonly result?: QueryResult } | undefined
     // Its types hide the handlers, which the driver's own connection calls.
-    const query: Submittable = new Query(
+    const query: Submittable = new pg.Query(
       config,
       values === undefined ? config.values : [...values],
       (error, result) => {

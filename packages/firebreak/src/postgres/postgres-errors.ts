@@ -1,4 +1,4 @@
-import { DatabaseError } from 'pg'
+import pg from 'pg'
 import type { ErrorCode } from '../contracts/error-catalogue.ts'
 import { errorMessage, FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 
@@ -31,7 +31,7 @@ export const isLockTimeout = (error: unknown): boolean => sqlState(error) === '5
  * it. Messages are in the server's language.
  */
 export function isStalePlan(error: unknown): boolean {
-  if (!(error instanceof DatabaseError)) return false
+  if (!(error instanceof pg.DatabaseError)) return false
   return (
     (error.code === '0A000' && error.routine === 'RevalidateCachedQuery') ||
     (error.code === '26000' && error.routine === 'FetchPreparedStatement')
@@ -45,7 +45,7 @@ const sessionEnds = /^(?:57P0|25P0[34])/
 /** The server closes the connection after it, or the error did not come from a server at all. */
 export function isConnectionError(error: unknown): boolean {
   if (isFirebreakError(error)) return false
-  if (!(error instanceof DatabaseError)) return true
+  if (!(error instanceof pg.DatabaseError)) return true
   if (sessionEnds.test(error.code ?? '') && isOfServer(error)) return true
   // In the language of the server, in which it may be another word.
   return error.severity === 'FATAL' || error.severity === 'PANIC'
@@ -54,7 +54,7 @@ export function isConnectionError(error: unknown): boolean {
 // Any code can be raised by a function, or passed on from another server by a foreign table: the file of the server's source
 // that reports it tells. One that a pooler reports has none.
 const sessionFiles: ReadonlySet<string> = new Set(['postgres.c', 'postmaster.c', 'postinit.c', 'backend_startup.c'])
-const isOfServer = ({ file }: DatabaseError): boolean => file === undefined || sessionFiles.has(file)
+const isOfServer = ({ file }: pg.DatabaseError): boolean => file === undefined || sessionFiles.has(file)
 
 // Where the server says of itself that it cannot go on with a statement now.
 const lockFiles = ['deadlock.c', 'predicate.c', 'nodeModifyTable.c', 'nodeLockRows.c', 'heapam.c', 'heapam_handler.c']
@@ -81,7 +81,7 @@ export function userError(error: unknown, path: string): unknown {
   if (isFirebreakError(error)) return error
   const isConnections = isConnectionError(error)
   const isServers =
-    error instanceof DatabaseError && passing.has(error.code ?? '') && passingFiles.has(error.file ?? '')
+    error instanceof pg.DatabaseError && passing.has(error.code ?? '') && passingFiles.has(error.file ?? '')
   if (!isConnections && !isServers && !isStalePlan(error)) return error
   const mapped = postgresError(error, path)
   if (!isConnections || !isFirebreakError(mapped)) return mapped
@@ -111,7 +111,7 @@ export const isForbidden = (error: unknown): boolean => sqlState(error) === '425
 const tlsCodes = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_SELF_SIGNED_CERT$|SELF_SIGNED_CERT_IN_CHAIN$|UNABLE_TO_)/
 
 function isTlsError(error: unknown): boolean {
-  if (error instanceof DatabaseError) return false
+  if (error instanceof pg.DatabaseError) return false
   const { code } = error as { readonly code?: unknown }
   return tlsCodes.test(String(code)) || errorMessage(error).includes('does not support SSL')
 }
@@ -123,5 +123,5 @@ function reasonOf(error: unknown): string {
 }
 
 function sqlState(error: unknown): string | undefined {
-  return error instanceof DatabaseError ? error.code : undefined
+  return error instanceof pg.DatabaseError ? error.code : undefined
 }

@@ -1,4 +1,4 @@
-import { DatabaseError } from 'pg'
+import pg from 'pg'
 import { statementInvalid } from '../contracts/sql/sql-text.ts'
 
 /**
@@ -13,7 +13,7 @@ const miscounted = { code: '08P01', routine: 'exec_bind_message' }
 
 /** What a statement failed with: permanent where only its author can put it right. */
 export function statementError(error: unknown, text: string): unknown {
-  if (!(error instanceof DatabaseError)) return error
+  if (!(error instanceof pg.DatabaseError)) return error
   // From inside a function or a trigger anything can be raised, and it is not about this text.
   const isInside = error.where !== undefined || error.internalQuery !== undefined
   const isMiscounted = error.code === miscounted.code && error.routine === miscounted.routine

@@ -55,6 +55,15 @@ test('every entry that needs no client can be imported from plain JavaScript', (
   assert.equal(consumer.node('entries.mjs').trim(), `imported ${entries.length}`)
 })
 
+test('on a Node that is too old every entry says which one it needs', () => {
+  const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } })"
+  for (const entry of entries)
+    assert.throws(
+      () => consumer.node('--import', `data:text/javascript,${old}`, '-e', `import('${specifierOf(entry)}')`),
+      /firebreak needs Node 24 or newer, and this is Node 20\.20\.2\. Install a newer one/,
+    )
+})
+
 test('a plain JavaScript service publishes and handles an event on the embedded engines', () => {
   consumer.write('service.mjs', service)
   assert.equal(consumer.node('service.mjs').trim(), 'greeted ada, stored 1')

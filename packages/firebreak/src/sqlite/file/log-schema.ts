@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
 import { FirebreakError } from '../../contracts/errors.ts'
 import { makePrivateFile } from '../../node/private-files.ts'
+import { DatabaseSync } from '../../node/sqlite.ts'
 import { asLogError } from './log-errors.ts'
 import { sealTables } from './log-tables.ts'
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { Client } from 'pg'
+import pg, { type Client } from 'pg'
 import type { Database } from '../../../src/contracts/database.ts'
 import { systemClock } from '../../../src/node/clock.ts'
 import type { PostgresDatabaseOptions } from '../../../src/postgres/connection-settings.ts'
@@ -23,8 +23,8 @@ export class PostgresScene {
     target.pathname = `/${name}`
     this.url = target.href
     this.#name = name
-    this.#admin = new Client({ connectionString: url })
-    this.#outside = new Client({ connectionString: this.url, application_name: 'outside' })
+    this.#admin = new pg.Client({ connectionString: url })
+    this.#outside = new pg.Client({ connectionString: this.url, application_name: 'outside' })
   }
 
   static async start(): Promise<PostgresScene> {
