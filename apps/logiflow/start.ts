@@ -135,6 +135,26 @@ type Start = {
   readonly lock: DataLock
 }
 
+const endWhenAsked = (end: (code: number) => Promise<void>): void => {
+  process.on('SIGINT', () => void end(0))
+  process.on('SIGTERM', () => void end(0))
+  whenNpmIsGone(() => void end(0))
+  process.stdout.on('error', (error) => {
+    complain(`LogiFlow stops: its output cannot be written: ${error.message}`)
+    void end(1)
+  })
+}
+
+/** Starts all processes. Resolves to the address of the page, once it answers. */
+const startAll = async (supervisor: Supervisor): Promise<string> => {
+  supervisor.start()
+  await supervisor.ready(READY_MAX_MS)
+  const url = `http://127.0.0.1:${supervisor.statuses().find(({ name }) => name === 'portal')?.port}/`
+  const page = await fetch(url)
+  if (!page.ok) throw new Error(`the page answered ${page.status}`)
+  return url
+}
+
 /** From the first process to Ctrl-C. */
 const runProcesses = async ({ flags, engines, notices, startedAtMs, isResumed, lock }: Start): Promise<void> => {
   const { dataDir } = engines.settings
@@ -176,20 +196,10 @@ const runProcesses = async ({ flags, engines, notices, startedAtMs, isResumed, l
       notices.say(`\nLogiFlow stopped. Orders, invoices and events are kept ${keptWhere}; npm start goes on from here.`)
     process.exit(code)
   }
-  process.on('SIGINT', () => void end(0))
-  process.on('SIGTERM', () => void end(0))
-  whenNpmIsGone(() => void end(0))
-  process.stdout.on('error', (error) => {
-    complain(`LogiFlow stops: its output cannot be written: ${error.message}`)
-    void end(1)
-  })
+  endWhenAsked(end)
   try {
     saveState(dataDir, clock, '')
-    supervisor.start()
-    await supervisor.ready(READY_MAX_MS)
-    url = `http://127.0.0.1:${supervisor.statuses().find(({ name }) => name === 'portal')?.port}/`
-    const page = await fetch(url)
-    if (!page.ok) throw new Error(`the page answered ${page.status}`)
+    url = await startAll(supervisor)
   } catch (error) {
     complain(`LogiFlow could not start: ${error instanceof Error ? error.message : error}`)
     return end(1)

@@ -1,10 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isFirebreakError, type Log } from 'firebreak'
 import type { DispatchRequest } from '../contracts/requests.ts'
-import { type EngineSettings, environmentOf } from '../platform/engine-settings.ts'
+import type { EngineSettings } from '../platform/engine-settings.ts'
 import { type Engines, loadEngines } from '../platform/engines.ts'
 import { after, every, newId, pause } from '../platform/machine.ts'
 import type { ServiceStatus } from '../platform/messages.ts'
@@ -13,7 +12,9 @@ import { discardSpace, type Made, makeSpace, nothingMade } from '../platform/ser
 import { type ChildSpec, Supervisor } from '../platform/supervisor.ts'
 import { exchange } from '../rest/exchange.ts'
 import { serviceNames, systemOn, topicsOfSystem } from '../system.ts'
+import { Backlog, recordsIn } from './backlog.ts'
 import { type Addresses, Load } from './load.ts'
+import { addressesOf, freePorts, leaking, type Ports, specsFor } from './processes.ts'
 import { countInvoices, invoiceDelay, ledgerImbalance } from './reconcile.ts'
 import { type EventFigures, judge, type Mode, type Result } from './result.ts'
 import type { Scenario, Trace } from './scenario.ts'
@@ -22,50 +23,13 @@ const READY_MAX_MS = 60_000
 const SETTLE_MAX_MS = 180_000
 
 export type Progress = (atS: number, text: string) => void
-type Ports = Readonly<Record<(typeof serviceNames)[number], number>>
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() =>
-        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
-      )
-    })
-  })
-
-const specsFor = (mode: Mode, settings: EngineSettings, ports: Ports): readonly ChildSpec[] => {
-  const env = {
-    ...environmentOf(settings),
-    LOGIFLOW_HARDENED: mode === 'rest-hardened' ? '1' : '0',
-    ...Object.fromEntries(serviceNames.map((name) => [`LOGIFLOW_PORT_${name.toUpperCase()}`, String(ports[name])])),
-  }
-  const entry = (name: string): URL =>
-    new URL(mode === 'events' ? `../services/${name}/main.ts` : `../rest/${name}.ts`, import.meta.url)
-  return serviceNames.map((name) => ({ name, env, entry: entry(name), port: ports[name] }))
-}
-
-/** The same invoice process in every wiring: a small heap, and the PDF module that never forgets. */
-const leaking = (spec: ChildSpec, heapMb: number): ChildSpec => ({
-  ...spec,
-  env: { ...spec.env, LOGIFLOW_PDF: 'leaky' },
-  nodeArgs: [`--max-old-space-size=${heapMb}`],
-})
 
 const unlessAway = (error: unknown): undefined => {
   if (!(isFirebreakError(error) && error.kind === 'transient')) throw error
 }
 
 type Prepared = { readonly engines: Engines; readonly ports: Ports; readonly log: Log | undefined }
-type Watch = {
-  crashedAtMs: number[]
-  repairedAtMs: number | null
-  backlog: number
-  backlogPeak: number
-  drainedAtMs: number | null
-}
+type Watch = { crashedAtMs: number[]; repairedAtMs: number | null }
 
 export type NightPlan = {
   readonly mode: Mode
@@ -86,7 +50,8 @@ export class Night {
   readonly #scenario: Scenario
   readonly #trace: Trace
   readonly #progress: Progress
-  readonly #watch: Watch = { crashedAtMs: [], repairedAtMs: null, backlog: 0, backlogPeak: 0, drainedAtMs: null }
+  readonly #watch: Watch = { crashedAtMs: [], repairedAtMs: null }
+  readonly #backlog = new Backlog()
   readonly #settings: EngineSettings
   readonly #dataDir: string
   #made: Made = nothingMade
@@ -168,12 +133,7 @@ export class Night {
       this.#made = made
     })
     const engines = await loadEngines(this.#settings)
-    const ports: Ports = {
-      portal: await freePort(),
-      routing: await freePort(),
-      tracking: await freePort(),
-      invoicing: await freePort(),
-    }
+    const ports = await freePorts()
     // This process writes the log, as the supervisor does in production: it outlives every service.
     const log = this.#mode === 'events' ? engines.openLog() : undefined
     await log?.ensureTopics(topicsOfSystem())
@@ -261,26 +221,20 @@ export class Night {
       .filter(({ kind, atMs: at, tookMs }) => kind === 'view' && at + tookMs > atMs - 1000)
     const ok = recent.filter((sample) => sample.ok).length
     const share = recent.length === 0 ? 'no answers' : `${Math.round((ok / recent.length) * 100)} % answered`
-    if (desk !== undefined) await this.#measureBacklog(desk)
-    const backlog = desk === undefined ? '' : `, invoices waiting ${this.#watch.backlog}`
+    if (desk !== undefined) await this.#measure(desk)
+    const backlog = desk === undefined ? '' : `, invoices waiting ${this.#backlog.invoices}`
     this.#progress(atMs / 1000, `portal ${share}${backlog}`)
   }
 
   /** Records that all services together have not finished; undefined while the log cannot say. */
-  async #measureBacklog(desk: OpsDesk): Promise<number | undefined> {
-    const watch = this.#watch
-    const backlog = await desk.backlog().catch(unlessAway)
-    if (backlog === undefined) return undefined
-    watch.backlog = backlog['invoicing'] ?? 0
-    watch.backlogPeak = Math.max(watch.backlogPeak, watch.backlog)
-    if (watch.repairedAtMs !== null && watch.drainedAtMs === null && watch.backlog <= 1)
-      watch.drainedAtMs = this.#sinceStartMs()
-    return Object.values(backlog).reduce((total, count) => total + count, 0)
+  async #measure(desk: OpsDesk): Promise<number | undefined> {
+    const waiting = await desk.backlog().catch(unlessAway)
+    return waiting && this.#backlog.add(waiting, this.#sinceStartMs(), this.#watch.repairedAtMs)
   }
 
   async #drain(desk: OpsDesk): Promise<void> {
     for (const endMs = performance.now() + SETTLE_MAX_MS; performance.now() < endMs; await pause(500)) {
-      const backlog = await this.#measureBacklog(desk)
+      const backlog = await this.#measure(desk)
       if (backlog === 0) break
       this.#progress(this.#nowS(), `waiting for ${backlog ?? 'an unknown number of'} records`)
     }
@@ -302,14 +256,12 @@ export class Night {
 
   async #eventFigures(engines: Engines, log: Log, load: Load): Promise<Omit<EventFigures, 'ledgerImbalance'>> {
     const desk = new OpsDesk(log, systemOn(engines))
-    const backlogAtEnd = Object.values(await desk.backlog()).reduce((total, count) => total + count, 0)
+    const backlogAtEnd = recordsIn(await desk.backlog())
     const deadLetters = (await desk.letters()).length
     await desk.close()
-    const { backlogPeak, repairedAtMs, drainedAtMs } = this.#watch
-    const drainMs = repairedAtMs === null || drainedAtMs === null ? null : Math.round(drainedAtMs - repairedAtMs)
     return {
-      backlogPeak,
-      drainMs,
+      backlogPeak: this.#backlog.invoicesPeak,
+      drainMs: this.#backlog.drainMs,
       backlogAtEnd,
       deadLetters,
       invoiceDelay: await invoiceDelay(engines, load.dispatchedAtMs),
@@ -354,9 +306,3 @@ export class Night {
     return this.#sinceStartMs() / 1000
   }
 }
-
-const addressesOf = (ports: Ports): Addresses => ({
-  portal: `http://127.0.0.1:${ports.portal}`,
-  routing: `http://127.0.0.1:${ports.routing}`,
-  tracking: `http://127.0.0.1:${ports.tracking}`,
-})

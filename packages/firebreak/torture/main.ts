@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util'
 import { type EngineName, engineNames } from './process/engines.ts'
 import { whenNpmIsGone } from './process/npm-parent.ts'
 import { tryRecords } from './records.ts'
-import { type Report, type TortureOptions, torture } from './torture.ts'
+import type { Report } from './report.ts'
+import { type TortureOptions, torture } from './torture.ts'
 import { tryValues } from './values.ts'
 
 const help = `Usage: npm run torture -- [options]

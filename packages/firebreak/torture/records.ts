@@ -3,12 +3,11 @@
  * nobody along: the good records between them are done, in the order of their keys.
  */
 
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { event, handle, type Schema, service, topic } from 'firebreak'
 import { createTestRuntime, type TestRuntime, type TestService } from 'firebreak/testing'
 import { drawOddRecord } from '../src/testing/hostile/records.ts'
 import { seededEntropy } from '../src/testing/virtual-time/seeded-entropy.ts'
+import { heapMiB } from './heap.ts'
 
 export interface RecordsOptions {
   readonly records: number
@@ -54,18 +53,13 @@ const goodKeys = 31
 
 /** Plays so many records, one in five of them good. */
 export async function tryRecords({ records, seed, onProgress }: RecordsOptions): Promise<RecordsReport> {
-  const counts = { done: 0, duplicate: 0, skipped: 0, deadLettered: 0, halts: 0, neighboursHarmed: 0 }
+  const counts = { done: 0, duplicate: 0, skipped: 0, deadLettered: 0, halts: 0 }
   const { random } = seededEntropy(seed)
-  const handled = new Map<string, number>()
-  const handler = ({ id, n }: Good): void => {
-    if (!Number.isSafeInteger(n) || !String(id).startsWith('good-')) return
-    if (n !== (handled.get(id) ?? -1) + 1) counts.neighboursHarmed++
-    handled.set(id, n)
-  }
+  const neighbours = new Neighbours()
   const reading = service({
     name,
     unknownEvents: 'skip',
-    handlers: [handle(Foreign, handler, { retry, deadlineMs: 1000 })],
+    handlers: [handle(Foreign, (record) => neighbours.handle(record), { retry, deadlineMs: 1000 })],
   })
   const app = await createTestRuntime({
     services: [reading],
@@ -77,14 +71,13 @@ export async function tryRecords({ records, seed, onProgress }: RecordsOptions):
     },
   })
   const one = app.service(reading)
-  let neighbours = 0
   let ledgerImbalance = 0
   let heapEarlyMiB = 0
   for (let n = 0; n < records; n += batch) {
     const count = Math.min(batch, records - n)
     const sent = Array.from({ length: count }, () => {
       if (random() >= 0.2) return { topic: Foreign.topic, ...drawOddRecord(random, Foreign.type) }
-      return goodRecord(neighbours++)
+      return neighbours.next()
     })
     await app.log.append(sent)
     await app.advance(settleMs)
@@ -97,31 +90,51 @@ export async function tryRecords({ records, seed, onProgress }: RecordsOptions):
   }
   const heapLateMiB = heapMiB()
   await app.stop()
-  for (let key = 0; key < goodKeys; key++) {
-    const expected = Math.ceil((neighbours - key) / goodKeys)
-    counts.neighboursHarmed += Math.abs(expected - 1 - (handled.get(`good-${key}`) ?? -1))
-  }
-  const { halts, done, duplicate, skipped, deadLettered, neighboursHarmed } = counts
+  const { halts, done, duplicate, skipped, deadLettered } = counts
   const unsettled = records - done - duplicate - skipped - deadLettered
-  const ends = { halts, unsettled, done, duplicate, skipped, deadLettered, neighbours }
   return {
     seed,
     records,
-    ...ends,
-    neighboursHarmed,
+    ...{ halts, unsettled, done, duplicate, skipped, deadLettered },
+    neighbours: neighbours.count,
+    neighboursHarmed: neighbours.harmed,
     ledgerImbalance,
     heapEarlyMiB,
     heapLateMiB,
   }
 }
 
-function goodRecord(n: number): Parameters<TestRuntime['log']['append']>[0][number] {
-  const id = `good-${n % goodKeys}`
-  return {
-    topic: Foreign.topic,
-    key: id,
-    value: Buffer.from(JSON.stringify({ id, n: Math.floor(n / goodKeys) })),
-    headers: { ce_id: `g-${n}`, ce_type: Foreign.type, ce_source: '/records', ce_specversion: '1.0' },
+/** The good records between the odd ones, and whether each was handled in the order of its key. */
+class Neighbours {
+  readonly #handled = new Map<string, number>()
+  #outOfOrder = 0
+  count = 0
+
+  next(): Parameters<TestRuntime['log']['append']>[0][number] {
+    const n = this.count++
+    const id = `good-${n % goodKeys}`
+    return {
+      topic: Foreign.topic,
+      key: id,
+      value: Buffer.from(JSON.stringify({ id, n: Math.floor(n / goodKeys) })),
+      headers: { ce_id: `g-${n}`, ce_type: Foreign.type, ce_source: '/records', ce_specversion: '1.0' },
+    }
+  }
+
+  handle({ id, n }: Good): void {
+    if (!Number.isSafeInteger(n) || !String(id).startsWith('good-')) return
+    if (n !== (this.#handled.get(id) ?? -1) + 1) this.#outOfOrder++
+    this.#handled.set(id, n)
+  }
+
+  /** Out of order, and never handled. */
+  get harmed(): number {
+    let harmed = this.#outOfOrder
+    for (let key = 0; key < goodKeys; key++) {
+      const expected = Math.ceil((this.count - key) / goodKeys)
+      harmed += Math.abs(expected - 1 - (this.#handled.get(`good-${key}`) ?? -1))
+    }
+    return harmed
   }
 }
 
@@ -133,10 +146,4 @@ async function forget({ database }: TestService): Promise<void> {
     `update fb_meta set value = (select sum(done) from fb_partitions) where name = 'inbox-forgotten'`,
   )
   await database.query('delete from fb_inbox')
-}
-
-function heapMiB(): number {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
-  return Math.round(process.memoryUsage().heapUsed / 2 ** 20)
 }

@@ -1,24 +1,23 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Database, isFirebreakError } from 'firebreak'
-import { anomaliesIn } from './checks/anomalies.ts'
-import { check, type Findings } from './checks/checkers.ts'
-import { type Evidence, readEvidence } from './checks/evidence.ts'
-import { countRebalances } from './checks/rebalances.ts'
+import { isFirebreakError } from 'firebreak'
+import { readEvidence } from './checks/evidence.ts'
 import { canFillDisks } from './faults/disks.ts'
 import { type MachineFaults, upset } from './faults/machine-faults.ts'
 import { heal, torment } from './faults/nemesis.ts'
-import { brokerFaultsIn, noFaults, type ServerFaults, strain } from './faults/server-faults.ts'
+import { noFaults, type ServerFaults, strain } from './faults/server-faults.ts'
 import { together } from './faults/together.ts'
-import type { Op } from './history/history.ts'
 import { hostileTransactionMaxMs } from './history/hostile-orders.ts'
 import { seeded } from './history/random.ts'
-import { Crew, type Tally } from './process/crew.ts'
-import { type Stores, unfinished } from './process/drain.ts'
-import { databaseNames, type EngineName, type EngineSpec, openDatabase, openLog } from './process/engines.ts'
+import { Crew } from './process/crew.ts'
+import { unfinished } from './process/drain.ts'
+import type { EngineName } from './process/engines.ts'
 import { createTables } from './process/services.ts'
 import { openSite, type Servers, type Site } from './process/site.ts'
+import { inStores } from './process/stores.ts'
+import type { Tally } from './process/tally.ts'
+import { type Report, reportOf } from './report.ts'
 
 export interface TortureOptions {
   /** Default `embedded`. */
@@ -35,65 +34,6 @@ export interface TortureOptions {
   readonly onStart?: (at: { readonly folder: string; readonly pids: readonly number[] }) => void
 }
 
-export interface Report {
-  readonly engine: EngineName
-  readonly seed: number
-  readonly kills: number
-  /** Records that the library promised to keep, or that are in the log. */
-  readonly produced: number
-  /** Effects of the first service. */
-  readonly handled: number
-  /** Open dead letters of both services. */
-  readonly deadLettered: number
-  readonly lost: number
-  readonly doubleEffects: number
-  readonly keyInversions: number
-  readonly ledgerImbalance: number
-  /** Events of units of work that are not there. */
-  readonly ghostEvents: number
-  readonly halts: number
-  /** Dead letters of records that nobody has anything against. */
-  readonly innocentLetters: number
-  /** What has not come to rest. */
-  readonly unsettled: number
-  /** Orders that were handled with hostility, each counted once, and what was done to machines; kinds; how many of each. */
-  readonly hostileActs: number
-  readonly hostileKinds: number
-  readonly hostileActsByKind: Readonly<Record<string, number>>
-  /** What the history of operations shows and must not; `anomalies.ts` has the list. */
-  readonly anomalies: number
-  /** Operations in the history. */
-  readonly operations: number
-  /** At least so often, members of a group were given other partitions. */
-  readonly rebalances: number
-  /** Brokers that were killed and started again, or frozen for a while: the sum of the next two. */
-  readonly brokerFaults: number
-  readonly brokerKills: number
-  readonly brokerFreezes: number
-  /** Cuts between a broker and some of the members. */
-  readonly partitions: number
-  readonly databaseRestarts: number
-  /** Stretches in which members joined and left every second. */
-  readonly storms: number
-  readonly durationMs: number
-  /** Kills that hit the process that owned the log. */
-  readonly ownerKills: number
-  readonly terminations: number
-  readonly freezes: number
-  /** Deaths by an order that kills its process. */
-  readonly crashes: number
-  /** Starts that met servers which were away, and were tried again. */
-  readonly unavailable: number
-  /** Static members that a late request of their dead predecessor has put out of the group; they came back. */
-  readonly replaced: number
-  /** Dead letters of records that were alone at work when their process died: the lethal ones, and unlucky others. */
-  readonly crashLetters: number
-  /** Everything that went wrong, in words: behind the four figures, and around them. */
-  readonly problems: readonly string[]
-  /** Where the evidence is; null when there was nothing to find and nobody wanted it. */
-  readonly folder: string | null
-}
-
 // A partition whose holder has just died, a lease, a wait for the log: nothing that is sound rests for as long.
 const waitMaxMs = { embedded: 30_000, servers: 90_000 } as const
 const lookEveryMs = { embedded: 150, servers: 500 } as const
@@ -101,7 +41,6 @@ const killsPerBrokerFault = 9
 const killsPerStorm = 7
 /** A hostile order keeps its key for longer: what is published must not run away from what is handled. */
 const hostilePace = 2
-const wordsMax = 20
 
 /**
  * Runs the system in processes of its own, kills them, lets it drain, and judges what is left. No process and no server is
@@ -134,7 +73,10 @@ export async function torture(options: TortureOptions): Promise<Report | undefin
     onProgress('judging')
     const evidence = await inStores(site.own, (stores) => readEvidence(stores, folder, crew?.tally.acked ?? []))
     const durationMs = Math.round(performance.now() - startedAtMs)
-    const report = reportOf(run, crew.tally, { evidence, durationMs })
+    const { faults, machineFaults } = run
+    const engine = options.engine ?? 'embedded'
+    const { seed } = options
+    const report = reportOf({ engine, seed, tally: crew.tally, faults, machineFaults, evidence, durationMs })
     if (report.problems.length > 0) isKept = true
     return { ...report, folder: isKept ? folder : null }
   } catch (error) {
@@ -252,92 +194,6 @@ async function drained({ own, servers }: Site, crew: Crew, signal: AbortSignal):
 function unanswered(error: unknown): readonly string[] {
   if (!isFirebreakError(error) || error.kind !== 'transient') throw error
   return [`no answer: ${error.message}`]
-}
-
-/** The stores of a run, opened beside its processes. Reads only. */
-export async function inStores<T>(spec: EngineSpec, look: (stores: Stores) => Promise<T>): Promise<T> {
-  const log = await openLog(spec)
-  const databases = new Map<string, Database>()
-  for (const name of databaseNames) databases.set(name, await openDatabase(spec, name))
-  try {
-    return await look({ log, databases })
-  } finally {
-    await log.close()
-    for (const database of databases.values()) await database.close()
-  }
-}
-
-interface Outcome {
-  readonly evidence: Evidence
-  readonly durationMs: number
-}
-
-function reportOf(
-  { options, faults, machineFaults }: Run,
-  tally: Tally,
-  { evidence, durationMs }: Outcome,
-): Omit<Report, 'folder'> {
-  const findings: Findings = check(evidence)
-  const anomalies = anomaliesIn(evidence.observed)
-  const { kills, ownerKills, terminations, freezes, crashes, unavailable, replaced } = tally
-  const words = Object.entries(findings).flatMap(([name, found]: [string, readonly string[]]) =>
-    found.slice(0, wordsMax).map((text) => `${name}: ${text}`),
-  )
-  return {
-    engine: options.engine ?? 'embedded',
-    seed: options.seed,
-    kills,
-    produced: new Set([...evidence.promised, ...evidence.orders]).size,
-    handled: evidence.first.effects.length,
-    deadLettered: evidence.first.letters + evidence.second.letters,
-    lost: findings.lost.length,
-    doubleEffects: findings.doubleEffects.length,
-    keyInversions: findings.keyInversions.length,
-    ledgerImbalance: evidence.first.ledger.imbalance + evidence.second.ledger.imbalance,
-    ghostEvents: findings.ghostEvents.length,
-    halts: findings.halts.length,
-    innocentLetters: findings.innocentLetters.length,
-    unsettled: findings.unsettled.length,
-    ...hostileFigures(evidence.observed.ops, machineFaults),
-    anomalies: anomalies.length,
-    operations: evidence.observed.ops.length,
-    rebalances: countRebalances(evidence.observed.ops),
-    brokerFaults: brokerFaultsIn(faults),
-    ...faults,
-    durationMs,
-    ownerKills,
-    terminations,
-    freezes,
-    crashes,
-    unavailable,
-    replaced,
-    crashLetters: evidence.first.crashLetters + evidence.second.crashLetters,
-    problems: [
-      ...tally.problems,
-      ...words,
-      ...anomalies.slice(0, wordsMax).map(({ name, says }) => `${name}: ${says}`),
-    ],
-  }
-}
-
-/** What was played, by the history: a record that never got to its turn is none. */
-function hostileFigures(
-  ops: readonly Op[],
-  machineFaults: MachineFaults,
-): Pick<Report, 'hostileActs' | 'hostileKinds' | 'hostileActsByKind'> {
-  const orders = new Map<string, Set<string>>()
-  for (const op of ops) {
-    if (op.f !== 'act') continue
-    const { act, uid } = op.value
-    orders.set(act, (orders.get(act) ?? new Set()).add(uid))
-  }
-  const ofOrders = [...orders].map(([act, uids]) => [act, uids.size] as const)
-  const counts = [...ofOrders, ...Object.entries(machineFaults)].sort(([a], [b]) => (a < b ? -1 : 1))
-  return {
-    hostileActs: counts.reduce((sum, [, count]) => sum + count, 0),
-    hostileKinds: counts.length,
-    hostileActsByKind: Object.fromEntries(counts),
-  }
 }
 
 const describe = (tally: Tally): string =>

@@ -3,12 +3,11 @@
  * a fault, and so is an event that is read as something else than was published.
  */
 
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { type Context, event, handle, type Schema, service, topic } from 'firebreak'
 import { createTestRuntime, type TestRuntime } from 'firebreak/testing'
 import { drawOddValue } from '../src/testing/hostile/values.ts'
 import { seededEntropy } from '../src/testing/virtual-time/seeded-entropy.ts'
+import { heapMiB } from './heap.ts'
 import { type Said, SchemaValues } from './schema-values.ts'
 
 export interface ValuesOptions {
@@ -60,21 +59,8 @@ export async function tryValues({ values, seed, onProgress }: ValuesOptions): Pr
   const entropy = seededEntropy(seed)
   const schemas = new SchemaValues(entropy.random)
   const Tried = event({ ...tried, schema: schemas.judging as Schema<Try> })
-  const handler = ({ n }: Try, ctx: Context): unknown => {
-    if (n % 4 === 0) return schemas.publish(n, ctx)
-    const { value } = drawOddValue(entropy.random)
-    const way = entropy.random()
-    if (way < 0.4) {
-      counts.thrown++
-      throw value
-    }
-    if (way < 0.6) {
-      counts.returned++
-      return value
-    }
-    counts.bound++
-    return ctx.transaction(async (sql) => void (await sql.query(...statement(value, way))))
-  }
+  const handler = ({ n }: Try, ctx: Context): unknown =>
+    n % 4 === 0 ? schemas.publish(n, ctx) : tryOne(entropy.random, ctx, counts)
   const options = { retry, deadlineMs: 1000 } as const
   const trying = service({ name, publishes: [schemas.Said], handlers: [handle(Tried, handler as never, options)] })
   const reading = service({ name: reader, handlers: [handle(schemas.Said, (said: Said) => schemas.read(said))] })
@@ -117,6 +103,22 @@ export async function tryValues({ values, seed, onProgress }: ValuesOptions): Pr
   }
 }
 
+/** One value goes one way: thrown, returned or bound. */
+function tryOne(random: () => number, ctx: Context, counts: Record<'thrown' | 'returned' | 'bound', number>): unknown {
+  const { value } = drawOddValue(random)
+  const way = random()
+  if (way < 0.4) {
+    counts.thrown++
+    throw value
+  }
+  if (way < 0.6) {
+    counts.returned++
+    return value
+  }
+  counts.bound++
+  return ctx.transaction(async (sql) => void (await sql.query(...statement(value, way))))
+}
+
 type Statement = readonly [text: string, values: never]
 
 /** At the first place, behind another value, or instead of the list. */
@@ -143,10 +145,4 @@ function recordOf(n: number): Parameters<TestRuntime['log']['append']>[0][number
     value: Buffer.from(JSON.stringify({ id: `k${n % 97}`, n })),
     headers: { ce_id: `v-${n}`, ce_type: tried.type, ce_source: '/values', ce_specversion: '1.0' },
   }
-}
-
-function heapMiB(): number {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
-  return Math.round(process.memoryUsage().heapUsed / 2 ** 20)
 }

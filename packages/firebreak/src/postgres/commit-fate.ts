@@ -13,7 +13,17 @@ import { errorMessage, FirebreakError } from '../contracts/errors.ts'
 import type { Connections } from './connections.ts'
 import { serverRun } from './link.ts'
 import { postgresError, userError } from './postgres-errors.ts'
-import type { Doubt } from './transaction.ts'
+
+/** A COMMIT that was sent and never answered. */
+export interface Doubt {
+  readonly transactionId: string
+  readonly backend: number
+  /** Of the run of the server in which the id was given out. */
+  readonly run: string
+  readonly cause: unknown
+  /** What a unit has set may have ended the session. */
+  readonly inUnit: boolean
+}
 
 const ask = `SELECT pg_xact_status($1::xid8), ${serverRun}`
 const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity

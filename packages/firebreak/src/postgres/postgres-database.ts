@@ -27,8 +27,9 @@ import { Connections } from './connections.ts'
 import type { Link } from './link.ts'
 import { isLockTimeout, isStalePlan, postgresError } from './postgres-errors.ts'
 import type { Answer, Step } from './round-trip.ts'
+import { Outdated, RunAgain } from './run-again.ts'
 import { readsOnly, rowsOf } from './statement.ts'
-import { type Committed, Outdated, RunAgain, Transaction } from './transaction.ts'
+import { type Committed, Transaction } from './transaction.ts'
 
 /**
  * A database on a PostgreSQL server, version 14 or later. Connects on first use.

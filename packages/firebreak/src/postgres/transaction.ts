@@ -24,29 +24,20 @@
  */
 import type { CommitScope, SqlUnit, Verdict } from '../contracts/database.ts'
 import { FirebreakError, isFirebreakError } from '../contracts/errors.ts'
-import { fieldOf } from '../contracts/text/text-of.ts'
 import { insideUnits, type OpenUnits } from '../node/open-units.ts'
 import { requiredError, TransactionWatch } from '../node/transaction-watch.ts'
 import { nextTurn } from '../node/turn.ts'
 import type { BatchInserts } from './batch-insert.ts'
-import { catalogueVersion } from './catalogue.ts'
+import type { Doubt } from './commit-fate.ts'
 import type { Connections } from './connections.ts'
 import type { Link } from './link.ts'
 import { isConnectionError, isDatabaseCode, postgresError, userError } from './postgres-errors.ts'
 import type { Answer, Step } from './round-trip.ts'
+import { Outdated, RunAgain, Unguarded } from './run-again.ts'
 import { larger, type StatementEffect } from './statement-effect.ts'
+import { askId, begin, commit, endOfSavepoint, restore, rollback, runDeferred, savepoint } from './transaction-steps.ts'
 import { type Cargo, type Carrier, type Origin, UnitHandle, UnitScope, UnitState } from './unit-handle.ts'
-
-/** A COMMIT that was sent and never answered. */
-export interface Doubt {
-  readonly transactionId: string
-  readonly backend: number
-  /** Of the run of the server in which the id was given out. */
-  readonly run: string
-  readonly cause: unknown
-  /** What a unit has set may have ended the session. */
-  readonly inUnit: boolean
-}
+import { verdictOf } from './unit-verdict.ts'
 
 export interface Committed<T> {
   readonly verdicts: readonly Verdict<T>[]
@@ -66,42 +57,10 @@ interface Turn {
   readonly open: OpenUnits
 }
 
-const control = (text: string): Step => ({ text, values: [] })
-const begin = control('BEGIN')
-const commit = control('COMMIT')
-const rollback = control('ROLLBACK')
-const savepoint = control('SAVEPOINT firebreak_unit')
-const undo = control('ROLLBACK TO firebreak_unit')
-const release = control('RELEASE firebreak_unit')
-const runDeferred = control('SET CONSTRAINTS ALL IMMEDIATE')
-const askId = control(`SELECT pg_current_xact_id(), ${catalogueVersion}`)
-/** In this order: a role is that of a session, and what is reset under a foreign one may be kept by it. */
-const restore = ['RESET SESSION AUTHORIZATION', 'RESET ROLE', 'RESET ALL'].map(control)
-
 /** Steps, and bytes of their texts and values, that may wait for the next trip. */
 const deferredMax = 256
 const deferredBytesMax = 256 * 1024
 const statementShown = 200
-const inFailedTransaction = '25P02'
-
-/** The units have to run again from the start. `instead`: the one that must not, and what is said of it. */
-export class RunAgain extends Error {
-  instead: { readonly place: number; readonly error: FirebreakError } | undefined
-}
-
-/** With savepoints: one of them has failed, or does what needs one. */
-class Unguarded extends RunAgain {
-  constructor(cause?: unknown) {
-    super('an earlier statement of this commit has failed; its units run again', { cause })
-  }
-}
-
-/** When somebody has looked at the functions that are new in the database. */
-export class Outdated extends RunAgain {
-  constructor() {
-    super('the database has new functions; the units of this commit run again')
-  }
-}
 
 export class Transaction implements Carrier {
   readonly inserts: BatchInserts
@@ -192,7 +151,7 @@ export class Transaction implements Carrier {
     }
     if (state.underWay.size > 0) await this.#hearOut(state, ended)
     this.#refuseWhenLost()
-    const verdict = this.#verdictOf(state, ended)
+    const verdict = verdictOf(state, ended, !this.#mode.own)
     if (!verdict.ok && state.required) {
       const { path, transactionMaxMs } = this.#connections.settings
       throw requiredError(verdict.error, path, transactionMaxMs)
@@ -208,22 +167,10 @@ export class Transaction implements Carrier {
     await Promise.allSettled(state.underWay)
   }
 
-  #verdictOf<T>({ refused, failure, unheard }: UnitState, ended: Verdict<T>): Verdict<T> {
-    const silent = failure ?? unheard.first
-    if (ended.ok && refused === undefined && silent === undefined) return ended
-    // Code that went on behind a failed statement is told what failed, not that the server refuses the rest.
-    const goesOn = !ended.ok && silent !== undefined && fieldOf(ended.error, 'code') === inFailedTransaction
-    const thrown = ended.ok || goesOn ? silent?.error : ended.error
-    const error = refused ?? thrown
-    const isSuspect = failure?.by === 'user' || isFirebreakError(error, 'FB_TRANSACTION_SHARED')
-    return isSuspect && !this.#mode.own ? { ok: false, error, alone: true } : { ok: false, error }
-  }
-
   /** Ends a unit's savepoint, and puts back what it has changed (I10). */
   #leave({ opened, effect }: UnitState, succeeded: boolean): void {
     if (!opened || !this.#mode.guarded) return
-    if (succeeded && effect !== 'none' && this.#mode.own) this.#ahead.push(runDeferred)
-    this.#ahead.push(...(succeeded ? [release] : [undo, release]))
+    this.#ahead.push(...endOfSavepoint(succeeded, effect !== 'none' && this.#mode.own))
     if (effect === 'none') return
     // It may have dropped prepared statements, ours too.
     if (effect === 'session') this.#link.statements.forgetAll()

@@ -96,7 +96,9 @@ describe('the launcher', () => {
     const { exit, err } = await tail.ended
     assert.deepEqual([exit, err], [130, ''])
   })
+})
 
+describe('the launcher of the packed package', () => {
   test('the packed package runs from dist', async (t) => {
     const { folder } = emptyScene(t)
     mkdirSync(join(folder, 'bin'))

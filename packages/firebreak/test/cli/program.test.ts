@@ -7,6 +7,8 @@ import { didYouMean } from '../../src/cli/program/suggest.ts'
 import { invoicing, run, sceneIn, shop } from './scene.ts'
 
 const scene = sceneIn('/tmp/firebreak-cli-never-opened')
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+const install = `Install it: npm install --save-dev @firebreak/lab@${version}`
 
 describe('help', () => {
   test('every command has a page with examples before options', async () => {
@@ -36,7 +38,6 @@ describe('help', () => {
   })
 
   test('--version is the version of the package', async () => {
-    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
     assert.equal((await run(scene, ['--version'])).out, `${version}\n`)
     assert.deepEqual(JSON.parse((await run(scene, ['--version', '--json'])).out), { version })
   })
@@ -51,14 +52,7 @@ describe('help', () => {
 })
 
 describe('the lab is a package of its own', () => {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  const install = `Install it: npm install --save-dev @firebreak/lab@${version}`
   const missing = { resolve: () => undefined }
-  const found = (manifest: string, load: () => Promise<unknown>) => ({
-    resolve: (name: string) => `/work/${name}`,
-    files: { '/work/@firebreak/lab/package.json': manifest },
-    load,
-  })
 
   for (const line of [
     'lab run seed-004 --seed 7',
@@ -83,6 +77,20 @@ describe('the lab is a package of its own', () => {
     assert.ok(!(await run(scene, ['dlq'], missing)).out.includes('npm install'))
   })
 
+  test('commands of this package do not look for it', async () => {
+    const resolve = () => assert.fail('looks for it')
+    for (const line of ['dlq list --help', '--version', '--config c.ts dlq --help'])
+      assert.equal((await run(scene, line.split(' '), { resolve })).exit, 0)
+  })
+})
+
+describe('a lab that does not fit', () => {
+  const found = (manifest: string, load: () => Promise<unknown>) => ({
+    resolve: (name: string) => `/work/${name}`,
+    files: { '/work/@firebreak/lab/package.json': manifest },
+    load,
+  })
+
   test('a lab of another version is refused, and not loaded', async () => {
     const other = found('{ "version": "0.0.9" }', () => assert.fail('loads it'))
     const { exit, err } = await run(scene, ['lab', 'list'], other)
@@ -105,12 +113,6 @@ describe('the lab is a package of its own', () => {
     assert.equal(cut.exit, 1)
     assert.match(cut.err, /^firebreak: @firebreak\/lab cannot be loaded: .*JSON/)
     assert.equal((await run(scene, ['help'], broken)).exit, 0)
-  })
-
-  test('commands of this package do not look for it', async () => {
-    const resolve = () => assert.fail('looks for it')
-    for (const line of ['dlq list --help', '--version', '--config c.ts dlq --help'])
-      assert.equal((await run(scene, line.split(' '), { resolve })).exit, 0)
   })
 })
 
@@ -165,6 +167,30 @@ describe('config', () => {
     )
   })
 
+  test('none at all shows one to copy; one that throws is 1', async () => {
+    const none = await run(scene, ['describe'], { exists: () => false })
+    assert.equal(none.exit, 2)
+    assert.match(none.err, /export const config = defineConfig/)
+    const load = async (): Promise<unknown> => {
+      throw new Error('no such module')
+    }
+    const broken = await run(scene, ['describe'], { load })
+    assert.deepEqual(
+      [broken.exit, broken.err],
+      [1, 'firebreak: /work/firebreak.config.ts cannot be loaded: no such module\n'],
+    )
+  })
+
+  test('nothing is opened by commands that need only the definitions', async () => {
+    const log = (): never => {
+      throw new Error('opened')
+    }
+    const { exit } = await run({ ...scene, config: { ...scene.config, log } }, ['describe'])
+    assert.equal(exit, 0)
+  })
+})
+
+describe('a config with', () => {
   const refused: readonly [string, unknown, RegExp][] = [
     ['no export', {}, /does not export "config"/],
     ['a default export', { default: {} }, /has a default export: name it/],
@@ -189,26 +215,4 @@ describe('config', () => {
       assert.match(err, message)
     })
   }
-
-  test('none at all shows one to copy; one that throws is 1', async () => {
-    const none = await run(scene, ['describe'], { exists: () => false })
-    assert.equal(none.exit, 2)
-    assert.match(none.err, /export const config = defineConfig/)
-    const load = async (): Promise<unknown> => {
-      throw new Error('no such module')
-    }
-    const broken = await run(scene, ['describe'], { load })
-    assert.deepEqual(
-      [broken.exit, broken.err],
-      [1, 'firebreak: /work/firebreak.config.ts cannot be loaded: no such module\n'],
-    )
-  })
-
-  test('nothing is opened by commands that need only the definitions', async () => {
-    const log = (): never => {
-      throw new Error('opened')
-    }
-    const { exit } = await run({ ...scene, config: { ...scene.config, log } }, ['describe'])
-    assert.equal(exit, 0)
-  })
 })

@@ -6,8 +6,11 @@ import { isFinalAnswer } from '../../src/define/final-answers.ts'
 import { handle } from '../../src/define/handle.ts'
 import { manifestOf } from '../../src/define/manifest-of.ts'
 import { service } from '../../src/define/service.ts'
+import { topicDefaults } from '../../src/define/topic.ts'
+import { kafkaOptions } from '../../src/kafka/cluster/kafka-options.ts'
 import { backoffMs } from '../../src/policy/definition/backoff.ts'
 import { retryDefaults, retryTime } from '../../src/policy/definition/retry.ts'
+import { postgresOptions } from '../../src/postgres/connection-settings.ts'
 import { blocksOf, readDoc, tableOf } from './markdown.ts'
 
 const guide = readDoc('docs/guides/02-errors-retries-dead-letters.md')
@@ -63,6 +66,31 @@ test('guide 2: what describe says of a handler without options is what it prints
     blocksOf(guide).some(({ text }) => text === `${lines.join('\n')}\n`),
     lines.join('\n'),
   )
+})
+
+test('guide 4: the table of options has the defaults of the code', () => {
+  const said = new Map(
+    readDoc('docs/guides/04-kafka-and-postgresql.md')
+      .split('\n')
+      .map((line) => /^\| `(\w+)` \| (.*) \|$/.exec(line) ?? [])
+      .map(([, name = '', what = '']) => [name, what]),
+  )
+  const { compression, sessionTimeoutMs, recordBytesMax } = kafkaOptions
+  const begins = {
+    compression: `\`${defaultOf(compression)}\` by default;`,
+    sessionTimeoutMs: `${Number(defaultOf(sessionTimeoutMs)) / 1000} s:`,
+    recordBytesMax: `${Number(defaultOf(recordBytesMax)).toLocaleString('en')};`,
+    transactionMaxMs: `${Number(defaultOf(postgresOptions.transactionMaxMs)) / 1000} s:`,
+  }
+  for (const [name, begin] of Object.entries(begins))
+    assert.ok(said.get(name)?.startsWith(begin), `${name}: ${said.get(name)}, not ${begin}`)
+})
+
+const defaultOf = (option: object): unknown => ('default' in option ? option.default : undefined)
+
+test('sizing: the partitions of the example are the default', () => {
+  const rows = tableOf(`\n## all\n${readDoc('docs/sizing.md')}`, '## all')
+  assert.equal(rows.find(([what]) => what === 'partitions')?.[2], `${topicDefaults.partitions}, the default`)
 })
 
 test('guide 7: the table says of each status whether it is final', () => {

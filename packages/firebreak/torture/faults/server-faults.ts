@@ -69,7 +69,7 @@ export async function strain(crew: Watched, faults: ServerFaults, options: Strai
 }
 
 async function strikes(crew: Watched, faults: ServerFaults, options: StrainOptions): Promise<void> {
-  const kinds = kindsFor(options.servers, faults, (ms) => hold(crew, options, ms), options)
+  const kinds = strikesOn(crew, faults, options)
   while (!isDone(crew, faults, options)) {
     for (const [name, strike] of shuffled(Object.entries(kinds), options.random)) {
       if (isDone(crew, faults, options) || !(await recovered(crew, options))) break
@@ -110,48 +110,63 @@ async function hold(crew: Watched, { random, signal }: StrainOptions, { least, m
 }
 
 type Strike = () => Promise<void>
+type Strikes = Readonly<Record<string, Strike>>
 
-function kindsFor(
-  { kafka, proxies, postgres }: Servers,
-  faults: ServerFaults,
-  pause: (span: Span) => Promise<void>,
-  { random, signal, disks }: StrainOptions,
-): Record<string, Strike> {
-  const database = (end: (server: PostgresServer) => Promise<void>) => async (): Promise<void> => {
+/** What every strike needs. */
+interface Means extends Pick<StrainOptions, 'random' | 'signal'> {
+  readonly faults: ServerFaults
+  readonly pause: (span: Span) => Promise<void>
+  /** Fills the disk of these processes for a moment; undefined where disks cannot be filled. */
+  readonly fill: ((name: string, pids: readonly number[]) => Promise<void>) | undefined
+}
+
+function strikesOn(crew: Watched, faults: ServerFaults, options: StrainOptions): Strikes {
+  const { servers, random, signal, disks } = options
+  const pause = (span: Span): Promise<void> => hold(crew, options, span)
+  const fill = async (name: string, pids: readonly number[]): Promise<void> => {
+    if (disks !== undefined) disks[name] = (disks[name] ?? 0) + 1
+    await fillDisk(pids, fullBytes)
+    await pause(fullMs)
+  }
+  const means = { random, signal, faults, pause, fill: disks === undefined ? undefined : fill }
+  return { ...onDatabase(servers, means), ...onBrokers(servers, means) }
+}
+
+function onDatabase({ postgres }: Servers, { faults, pause, signal, fill }: Means): Strikes {
+  const restart = (end: (server: PostgresServer) => Promise<void>) => async (): Promise<void> => {
     faults.databaseRestarts++
     await end(postgres)
     await pause(downMs)
     await postgres.start()
     await postgres.ready({ signal })
   }
-  const filled = async (name: string, pids: readonly number[]): Promise<void> => {
-    if (disks !== undefined) disks[name] = (disks[name] ?? 0) + 1
-    await fillDisk(pids, fullBytes)
-    await pause(fullMs)
+  return {
+    'fast restart of the database': restart((server) => server.stop()),
+    'immediate restart of the database': restart((server) => server.quit()),
+    ...(fill !== undefined && {
+      'disk of the database full': restart(async (server) => {
+        await fill('database-disk-full', [server.pid, ...childrenOf(server.pid)])
+        await server.quit()
+      }),
+    }),
   }
-  const diskOfDatabase = database(async (server) => {
-    await filled('database-disk-full', [server.pid, ...childrenOf(server.pid)])
-    await server.quit()
-  })
-  const onDatabase = {
-    'fast restart of the database': database((server) => server.stop()),
-    'immediate restart of the database': database((server) => server.quit()),
-    ...(disks === undefined ? {} : { 'disk of the database full': diskOfDatabase }),
-  }
-  if (kafka === undefined) return onDatabase
-  const onBroker = (fault: (node: KafkaNode) => Promise<void>) => async (): Promise<void> => {
+}
+
+function onBrokers({ kafka, proxies }: Servers, { random, faults, pause, signal, fill }: Means): Strikes {
+  if (kafka === undefined) return {}
+  const onOne = (fault: (node: KafkaNode) => Promise<void>) => async (): Promise<void> => {
     const node = random.pick(kafka.nodes)
     if (node === undefined) return
     await fault(node)
     await kafka.ready({ signal })
   }
-  const kill = onBroker(async (node) => {
+  const kill = onOne(async (node) => {
     faults.brokerKills++
     await node.kill()
     await pause(downMs)
     await node.start()
   })
-  const freeze = onBroker(async (node) => {
+  const freeze = onOne(async (node) => {
     faults.brokerFreezes++
     node.pause()
     await pause(frozenMs)
@@ -164,20 +179,20 @@ function kindsFor(
     await pause(cutMs)
     proxy?.heal()
   }
-  const diskOfBroker = onBroker(async (node) => {
-    faults.brokerKills++
-    await filled('broker-disk-full', [node.pid])
-    await node.kill()
-    await node.start()
-  })
   // Brokers have their turn twice a round.
   return {
-    ...onDatabase,
     'broker killed': kill,
     'broker frozen': freeze,
     'way cut': cut,
     'broker killed again': kill,
-    ...(disks === undefined ? {} : { 'disk of a broker full': diskOfBroker }),
+    ...(fill !== undefined && {
+      'disk of a broker full': onOne(async (node) => {
+        faults.brokerKills++
+        await fill('broker-disk-full', [node.pid])
+        await node.kill()
+        await node.start()
+      }),
+    }),
   }
 }
 

@@ -2,33 +2,12 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import { clockVariable } from '../history/clock-names.ts'
 import { type Command, childArguments, type News, unavailableExitCode } from './child.ts'
-import { type Death, deathOf, isAbrupt } from './deaths.ts'
+import { deathOf, isAbrupt } from './deaths.ts'
 import type { EngineSpec } from './engines.ts'
+import { figureOf, newTally, type Tally } from './tally.ts'
 
 /** A place in the crew: who dies is replaced in the same place. Its first word says what fills it. */
 export type Slot = string
-
-/** What the crew has seen; written by the crew, read by everybody. */
-export interface Tally {
-  /** SIGKILLs that a process died of. */
-  kills: number
-  /** Those among them that hit the owner of the log. */
-  ownerKills: number
-  /** Orderly stops by SIGTERM. */
-  terminations: number
-  /** Processes that were stopped for a while, in the middle of whatever they did, and went on as if nothing had been. */
-  freezes: number
-  /** Deaths by a lethal order. */
-  crashes: number
-  /** Starts that met servers which were away, and were tried again. */
-  unavailable: number
-  /** Static members that what their dead predecessor had asked for has put out of the group, at most one for each death. */
-  replaced: number
-  handled: number
-  readonly acked: Set<string>
-  /** What must not happen: deaths that nobody planned, processes that do not end. */
-  readonly problems: string[]
-}
 
 interface Member {
   readonly process: ChildProcess
@@ -60,28 +39,9 @@ const problemsMax = 5
 const orderlyEndMs = 30_000
 const retryAfterMs = 1000
 
-const figureOf = {
-  killed: 'kills',
-  terminated: 'terminations',
-  crashed: 'crashes',
-  unavailable: 'unavailable',
-  replaced: 'replaced',
-} as const satisfies Record<Exclude<Death, 'unasked'>, keyof Tally>
-
 /** The processes under torture. Each death is judged here; each empty place is filled again until `close`. */
 export class Crew {
-  readonly tally: Tally = {
-    kills: 0,
-    ownerKills: 0,
-    terminations: 0,
-    freezes: 0,
-    crashes: 0,
-    unavailable: 0,
-    replaced: 0,
-    handled: 0,
-    acked: new Set(),
-    problems: [],
-  }
+  readonly tally: Tally = newTally()
   readonly #options: CrewOptions
   readonly #members = new Map<Slot, Member>()
   readonly #generations = new Map<Slot, number>()

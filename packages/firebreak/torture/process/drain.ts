@@ -1,12 +1,7 @@
-import type { Database, Log } from 'firebreak'
 import { partitionId } from '../../src/contracts/log.ts'
 import { followedTopic, ordersTopic } from '../history/events.ts'
 import type { ServiceName } from './services.ts'
-
-export interface Stores {
-  readonly log: Log
-  readonly databases: ReadonlyMap<string, Database>
-}
+import type { Stores } from './stores.ts'
 
 const topicOf: Readonly<Record<ServiceName, string>> = { first: ordersTopic, second: followedTopic }
 

@@ -21,9 +21,7 @@ const edgesOf = async (list: string, rest = ''): Promise<readonly Edge[]> =>
 const armOf = async (change: string, rest = ''): Promise<Arm> =>
   (await read(around('workers: 1', `${rest}\narms:\n  x:\n${change.replaceAll(/^/gm, '    ')}`))).arms[0]!
 
-describe('a scenario', () => {
-  test('of seven lines is an M/M/c station, with every default filled in', async () => {
-    const text = `
+const mmcText = `
 version: 1
 name: mmc
 duration: 10m
@@ -31,42 +29,45 @@ services:
   desk: { concurrency: 3, latency: { kind: exponential, mean: 100ms } }
 traffic: { to: desk, process: poisson, rate: 24 }
 `
-    const desk: ServiceModel = {
-      name: 'desk',
-      instances: 1,
-      concurrency: 3,
-      queue: { max: Number.POSITIVE_INFINITY, order: 'fifo', maxWaitMs: Number.POSITIVE_INFINITY },
-      latency: { kind: 'exponential', meanMs: 100 },
-      failure: 0,
-      overload: null,
-      onCancel: 'ignore',
-      shed: null,
-    }
-    const arrivals = { kind: 'poisson', rate: [{ atMs: 0, perSec: 24 }] } as const
-    const expected: Scenario = {
-      name: 'mmc',
+const desk: ServiceModel = {
+  name: 'desk',
+  instances: 1,
+  concurrency: 3,
+  queue: { max: Number.POSITIVE_INFINITY, order: 'fifo', maxWaitMs: Number.POSITIVE_INFINITY },
+  latency: { kind: 'exponential', meanMs: 100 },
+  failure: 0,
+  overload: null,
+  onCancel: 'ignore',
+  shed: null,
+}
+const arrivals = { kind: 'poisson', rate: [{ atMs: 0, perSec: 24 }] } as const
+const mmc: Scenario = {
+  name: 'mmc',
+  description: '',
+  seed: 1,
+  replications: 1,
+  durationMs: 600_000,
+  warmupMs: 0,
+  drainMaxMs: 60_000,
+  windowMs: 1000,
+  eventsMax: 50_000_000,
+  arms: [
+    {
+      name: 'base',
       description: '',
-      seed: 1,
-      replications: 1,
-      durationMs: 600_000,
-      warmupMs: 0,
-      drainMaxMs: 60_000,
-      windowMs: 1000,
-      eventsMax: 50_000_000,
-      arms: [
-        {
-          name: 'base',
-          description: '',
-          success: 'processed',
-          services: [desk],
-          edges: [],
-          traffic: [{ to: 'desk', arrivals, critical: 0, keys: 0 }],
-          faults: [],
-        },
-      ],
-      expect: [],
-    }
-    assert.deepEqual(await read(text), expected)
+      success: 'processed',
+      services: [desk],
+      edges: [],
+      traffic: [{ to: 'desk', arrivals, critical: 0, keys: 0 }],
+      faults: [],
+    },
+  ],
+  expect: [],
+}
+
+describe('a scenario', () => {
+  test('of seven lines is an M/M/c station, with every default filled in', async () => {
+    assert.deepEqual(await read(mmcText), mmc)
   })
 
   test('without a name takes the one that it is given', async () => {

@@ -95,6 +95,15 @@ describe('the page', () => {
       for (const drawing of figure.querySelectorAll('[role=img]')) assert.ok(drawing.getAttribute('aria-label'))
     }
   })
+
+  test('holds verdict, expectations, self-checks, seed and digest', async () => {
+    const { result } = scene()
+    const text = documentOf(await page()).body.textContent ?? ''
+    for (const sentence of result.verdict) assert.ok(text.includes(sentence))
+    for (const { claim } of result.expect) assert.ok(text.includes(claim))
+    for (const words of ['✖ 1 of 2', '✖ 2 of 3', "Little's law", 'Seed 42', result.digest])
+      assert.ok(text.includes(words), words)
+  })
 })
 
 describe('the plots', () => {
@@ -172,15 +181,6 @@ describe('the page, whatever it is given,', () => {
   test('is the same bytes for the same result', async () => {
     const spec = { replications: 10, faults }
     assert.equal(await page(spec, sweepOf(['a', 'b'])), await page(spec, sweepOf(['a', 'b'])))
-  })
-
-  test('holds verdict, expectations, self-checks, seed and digest', async () => {
-    const { result } = scene()
-    const text = documentOf(await page()).body.textContent ?? ''
-    for (const sentence of result.verdict) assert.ok(text.includes(sentence))
-    for (const { claim } of result.expect) assert.ok(text.includes(claim))
-    for (const words of ['✖ 1 of 2', '✖ 2 of 3', "Little's law", 'Seed 42', result.digest])
-      assert.ok(text.includes(words), words)
   })
 
   test('takes eight arms and an hour of windows', async () => {

@@ -3,10 +3,9 @@ import type { AnyEvent } from '../../contracts/event.ts'
 import { systemClock } from '../../node/clock.ts'
 import { editedPayload } from '../../runtime/message/edited-payload.ts'
 import type { Call, Command } from '../program/command.ts'
-import { type ExitCode, exit, usageError } from '../program/exit.ts'
+import { type ExitCode, exit } from '../program/exit.ts'
 import type { Output } from '../program/output.ts'
-import { fieldChanges, parseExact, textOf, withSet } from '../program/payload.ts'
-import { showChanges } from '../program/payload-changes.ts'
+import { editOptions, editPayload, refuseUnclearEdit } from '../program/payload-edit.ts'
 import { changeOptions } from './bulk.ts'
 import { type Pick, pickById, refuseUnlessOpen, serviceOption } from './letter-pick.ts'
 
@@ -24,8 +23,7 @@ export const dlqEdit: Command = {
   ],
   options: {
     ...serviceOption,
-    set: { value: 'path=value', many: true, help: 'set one field to JSON, or to text where it is none' },
-    file: { value: 'file', help: 'the whole payload as JSON; - reads the standard input' },
+    ...editOptions,
     ...changeOptions,
     reason: { value: 'text', help: 'kept in the history' },
   },
@@ -37,21 +35,16 @@ export const dlqEdit: Command = {
 
 async function edit(call: Call): Promise<ExitCode> {
   const { args, output } = call
-  const file = args.text('file')
-  const sets = args.texts('set')
-  if ((file === undefined) === (sets.length === 0))
-    throw usageError('Say what to change: --file payload.json or --set path=value.')
+  refuseUnclearEdit(call)
   const pick = await pickById(call, args.operands[0] ?? '')
   const { letter, ledger } = pick
   refuseUnlessOpen(letter, 'edited')
   const event = eventOf(pick)
-  const before = currentPayload(pick, event, sets.length > 0)
-  const after =
-    file === undefined ? sets.reduce<unknown>(withSet, before) : parseExact(await call.io.readFile(file), file)
-  const changes = fieldChanges(before, after)
-  if (changes.length === 0)
-    throw usageError('The payload would stay as it is.', `To replay it: firebreak dlq replay ${letter.id}`)
-  if (!output.json) showChanges(output, changes)
+  const { before, after, changes } = await editPayload(call, {
+    value: letter.entry.value,
+    lift: (payload) => lifted(pick, event, payload),
+    instead: `To replay it: firebreak dlq replay ${letter.id}`,
+  })
   // Another key is reported below, and refused by the edit.
   await editedPayload(systemClock, { event, payload: after, key: null })
   warnAboutKey(output, { event, before, after })
@@ -75,21 +68,12 @@ function eventOf({ letter, ledger }: Pick): AnyEvent {
   throw new FirebreakError('FB_REPLAY_INVALID', { type: letter.eventType ?? 'an unknown event', version: '?', issues })
 }
 
-/** The payload in the shape of today: an old one is lifted, as its edited copy goes out under the current version. */
-function currentPayload({ letter }: Pick, event: AnyEvent, isNeeded: boolean): unknown {
-  const text = letter.entry.value === null ? undefined : textOf(letter.entry.value)
-  try {
-    if (text === undefined)
-      throw usageError('The payload is no text, so no field can be set.', 'Give a whole one with --file.')
-    let payload = parseExact(text, 'The payload')
-    for (let at = Number(letter.entry.headers['ce_schemaversion'] ?? '1'); at < event.version; at++) {
-      payload = event.upcast[at]?.(payload as never) ?? payload
-    }
-    return payload
-  } catch (error) {
-    if (isNeeded) throw error
-    return undefined
-  }
+/** The payload in the shape of today, as its edited copy goes out under the current version. */
+function lifted({ letter }: Pick, event: AnyEvent, payload: unknown): unknown {
+  let current = payload
+  for (let at = Number(letter.entry.headers['ce_schemaversion'] ?? '1'); at < event.version; at++)
+    current = event.upcast[at]?.(current as never) ?? current
+  return current
 }
 
 function warnAboutKey(

@@ -22,6 +22,7 @@ import {
   partitionId,
   type StartFrom,
 } from '../../contracts/log.ts'
+import { Waker } from '../../node/waker.ts'
 import type { Cluster } from '../cluster/kafka-cluster.ts'
 import { asLogError } from '../cluster/kafka-errors.ts'
 import type { CommittedPosition } from '../cluster/kafka-positions.ts'
@@ -64,7 +65,7 @@ export class KafkaCursor implements Cursor, PartitionOwner {
   #committing: Promise<void> = Promise.resolve()
   #drainTimer: Timer | undefined
   #failure: FirebreakError | undefined
-  #wakeUp: (() => void) | undefined
+  readonly #waker = new Waker()
   #closed = false
   #closing: Promise<void> | undefined
 
@@ -72,7 +73,7 @@ export class KafkaCursor implements Cursor, PartitionOwner {
     const { cluster, group, topics, name } = origin
     this.#origin = origin
     this.#cluster = cluster
-    this.#fetcher = new Fetcher(cluster, `fetch-${name}`, () => this.#wakeUp?.())
+    this.#fetcher = new Fetcher(cluster, `fetch-${name}`, () => this.#waker.wake())
     this.#starts = new StartPositions(cluster, group, (positions, given) =>
       this.#commit(positions, () => this.#verifyGiven(given)),
     )
@@ -105,7 +106,7 @@ export class KafkaCursor implements Cursor, PartitionOwner {
       if (entries.length > 0 || hasGained) return entries
       this.#reportOutage(nowMs)
       if (nowMs >= untilMs) return entries
-      await this.#wait(untilMs - nowMs, signal)
+      await this.#waker.wait(clock, untilMs - nowMs, signal)
     }
   }
 
@@ -134,7 +135,7 @@ export class KafkaCursor implements Cursor, PartitionOwner {
 
   pause(partitions: readonly Partition[]): void {
     this.#fetcher.pause(new Set(partitions.map(partitionId)))
-    this.#wakeUp?.()
+    this.#waker.wake()
   }
 
   close(): Promise<void> {
@@ -152,12 +153,12 @@ export class KafkaCursor implements Cursor, PartitionOwner {
     if (this.#member.assignment.size === 0) this.#unplaced = undefined
     this.#follow()
     this.#watchDrain()
-    this.#wakeUp?.()
+    this.#waker.wake()
   }
 
   membershipFailed(error: FirebreakError): void {
     this.#failure = error
-    this.#wakeUp?.()
+    this.#waker.wake()
   }
 
   async #close(): Promise<void> {
@@ -166,7 +167,7 @@ export class KafkaCursor implements Cursor, PartitionOwner {
     this.#placeAgain?.cancel()
     this.#assignment = []
     this.#holdings.clear()
-    this.#wakeUp?.()
+    this.#waker.wake()
     await Promise.all([this.#fetcher.close(), this.#member.leave()])
     this.#origin.onClose(this)
   }
@@ -233,7 +234,7 @@ export class KafkaCursor implements Cursor, PartitionOwner {
           if (start !== undefined) this.#holdings.place(id, round, start)
         }
         this.#unplaced = undefined
-        this.#wakeUp?.()
+        this.#waker.wake()
       },
       (error) => this.#notPlaced(given, asLogError(error, this.#cluster.settings.path)),
     )
@@ -267,20 +268,6 @@ export class KafkaCursor implements Cursor, PartitionOwner {
     if (!isLate) return
     this.#member.revocationDone()
     this.#follow()
-    this.#wakeUp?.()
-  }
-
-  #wait(delayMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        timer.cancel()
-        signal.removeEventListener('abort', wake)
-        this.#wakeUp = undefined
-        resolve()
-      }
-      const timer = this.#cluster.clock.schedule(delayMs, wake)
-      signal.addEventListener('abort', wake, { once: true })
-      this.#wakeUp = wake
-    })
+    this.#waker.wake()
   }
 }

@@ -16,6 +16,7 @@ import { OutgoingEvents } from '../message/outgoing-events.ts'
 import type { Delivery } from '../partition/partition.ts'
 import { resultOf } from '../user-code/thenable.ts'
 import { about } from './about.ts'
+import { AttemptSignal } from './attempt-signal.ts'
 
 /** Who raised an error: the code of the user, or firebreak for this unit. */
 export type Party = 'handler' | 'engine'
@@ -57,8 +58,7 @@ export class UnitOfWork implements Expiring {
   #mode: 'open' | 'committing' | 'committed' | 'failed' | 'ended' = 'open'
   readonly #events = new OutgoingEvents()
   #calls: AttemptCalls | undefined
-  #abort: AbortController | undefined
-  #onPartition: (() => void) | undefined
+  #signal: AttemptSignal | undefined
   #slotHeld = true
   #isLate = false
   #committing: Promise<SettledOutcome> | undefined
@@ -91,17 +91,8 @@ export class UnitOfWork implements Expiring {
 
   // Made on demand: most handlers never look at it, and a controller costs more than an empty handler.
   get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      const partition = this.#partitionSignal
-      this.#abort = new AbortController()
-      if (this.#mode === 'ended') this.#abort.abort()
-      else if (partition?.aborted) this.#abort.abort(partition.reason)
-      else if (partition !== undefined) {
-        this.#onPartition = () => this.#abort?.abort(partition.reason)
-        partition.addEventListener('abort', this.#onPartition, { once: true })
-      }
-    }
-    return this.#abort.signal
+    this.#signal ??= new AttemptSignal(this.#spec.unit.partition?.signal, this.#mode === 'ended')
+    return this.#signal.signal
   }
 
   query<Row = SqlRow>(sql: string, params?: readonly SqlParam[]): Promise<readonly Row[]> {
@@ -214,10 +205,7 @@ export class UnitOfWork implements Expiring {
 
   end(reason?: unknown): void {
     if (this.#mode === 'open') this.#mode = 'ended'
-    if (this.#abort !== undefined) {
-      if (reason !== undefined) this.#abort.abort(reason)
-      if (this.#onPartition !== undefined) this.#partitionSignal?.removeEventListener('abort', this.#onPartition)
-    }
+    this.#signal?.end(reason)
     this.#releaseSlot()
   }
 
@@ -281,10 +269,6 @@ export class UnitOfWork implements Expiring {
     this.failure = failure
     if (this.#isLate) this.expire()
     throw failure.error
-  }
-
-  get #partitionSignal(): AbortSignal | undefined {
-    return this.#spec.unit.partition?.signal
   }
 
   #late(): FirebreakError {

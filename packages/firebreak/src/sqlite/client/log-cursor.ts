@@ -16,6 +16,7 @@ import {
   partitionId,
   type StartFrom,
 } from '../../contracts/log.ts'
+import { Waker } from '../../node/waker.ts'
 import type { LogReader, Place } from '../file/log-reader.ts'
 import { jsonFrame, wire } from '../file/log-wire.ts'
 import type { Assignment } from '../owner/log-groups.ts'
@@ -77,7 +78,7 @@ class GroupCursor implements MemberCursor {
   #failure: FirebreakError | undefined
   #closed = false
   #turn = 0
-  #wakeUp: (() => void) | undefined
+  readonly #waker = new Waker()
 
   constructor(options: CursorOptions) {
     this.#options = options
@@ -142,22 +143,6 @@ class GroupCursor implements MemberCursor {
     return entries
   }
 
-  /** Whether the time passed without anything else ending it. */
-  #wait(ms: number, signal: AbortSignal): Promise<boolean> {
-    return new Promise((resolve) => {
-      const done = (late: boolean): void => {
-        timer.cancel()
-        signal.removeEventListener('abort', early)
-        this.#wakeUp = undefined
-        resolve(late)
-      }
-      const early = (): void => done(false)
-      const timer = this.#clock.schedule(ms, () => done(true))
-      signal.addEventListener('abort', early, { once: true })
-      this.#wakeUp = early
-    })
-  }
-
   #lookEverywhere(): void {
     for (const held of this.#view.values()) held.end = Number.POSITIVE_INFINITY
   }
@@ -173,7 +158,7 @@ class GroupCursor implements MemberCursor {
       if (entries.length > 0 || news || signal.aborted || leftMs <= 0) return entries
       const sliceMs = Math.min(leftMs, backupMs)
       const before = this.#clock.monotonic()
-      const late = await this.#wait(sliceMs, signal)
+      const late = await this.#waker.wait(this.#clock, sliceMs, signal)
       leftMs -= late ? sliceMs : Math.max(0, Math.min(sliceMs, this.#clock.monotonic() - before))
       if (late) this.#lookEverywhere()
     }
@@ -215,7 +200,7 @@ class GroupCursor implements MemberCursor {
 
   pause(partitions: readonly Partition[]): void {
     this.#paused = new Set(partitions.map(partitionId))
-    this.#wakeUp?.()
+    this.#waker.wake()
   }
 
   async close(): Promise<void> {
@@ -224,7 +209,7 @@ class GroupCursor implements MemberCursor {
     this.#session.send(jsonFrame(wire.leave, 0, { member: this.name }))
     this.#visible = []
     this.#options.onClose()
-    this.#wakeUp?.()
+    this.#waker.wake()
   }
 
   joinFrame(id: number): Buffer {
@@ -245,7 +230,7 @@ class GroupCursor implements MemberCursor {
       // Nudges may have gone astray with the owner before.
       this.#lookEverywhere()
     }
-    this.#wakeUp?.()
+    this.#waker.wake()
   }
 
   nudged(next: ReadonlyMap<number, number>): void {
@@ -256,12 +241,12 @@ class GroupCursor implements MemberCursor {
       if (end > held.end) held.end = end
       grew ||= end > held.position && !this.#paused.has(held.id)
     }
-    if (grew) this.#wakeUp?.()
+    if (grew) this.#waker.wake()
   }
 
   failed(error: FirebreakError): void {
     this.#failure = error
-    this.#wakeUp?.()
+    this.#waker.wake()
   }
 }
 

@@ -29,8 +29,7 @@ export interface LogReader {
 
 export function createReader(path: string): LogReader {
   const database = databasePath(path)
-  const topics = new Map<string, Place[]>()
-  const places = new Map<number, Place>()
+  const places = new PlaceIndex()
   const readers = new Map<number, RowReader>()
   let db: DatabaseSync | undefined
   let closed = false
@@ -43,18 +42,7 @@ export function createReader(path: string): LogReader {
       throw asLogError(error, database)
     }
   }
-  const load = (open: DatabaseSync): void => {
-    for (const { id, topic, partition, checkedFrom } of readPartitions(open, database)) {
-      if (places.get(id)?.checkedFrom === checkedFrom) continue
-      const place = { id, topic: topic.name, partition, checkedFrom }
-      places.set(id, place)
-      const others = (topics.get(topic.name) ?? []).filter((known) => known.id !== id)
-      topics.set(
-        topic.name,
-        [...others, place].sort((a, b) => a.partition - b.partition),
-      )
-    }
-  }
+  const load = (open: DatabaseSync): void => places.add(readPartitions(open, database))
   const readerOf = (open: DatabaseSync, given: Place): RowReader => {
     let found = readers.get(given.id)
     if (found !== undefined) return found
@@ -67,21 +55,11 @@ export function createReader(path: string): LogReader {
   }
 
   return {
-    topic: (name) => topics.get(name) ?? [],
+    topic: (name) => places.of(name),
     place: (id) => places.get(id),
     reload: () => guarded(undefined, load),
     read: (place, from, max) => guarded([], (open) => readerOf(open, place).read(from, max)),
-    topics: () =>
-      guarded([], (open) => {
-        let rows: readonly PartitionRow[] = []
-        refuseLost(database, () => {
-          rows = readPartitions(open, database)
-          return heldBy(open, rows)
-        })
-        if (rows.length === 0) rows = readPartitions(open, database)
-        const found = [...new Set(rows.map(({ topic }) => topic))]
-        return found.sort((a, b) => (a.name < b.name ? -1 : 1)).map((topic) => topicInfo(open, topic, rows))
-      }),
+    topics: () => guarded([], (open) => topicsIn(open, database)),
     groups: () =>
       guarded([], (open) =>
         open
@@ -95,6 +73,33 @@ export function createReader(path: string): LogReader {
       db?.close()
       db = undefined
     },
+  }
+}
+
+/** The places that have been read, by their topic and by their number in the file. */
+class PlaceIndex {
+  readonly #topics = new Map<string, Place[]>()
+  readonly #places = new Map<number, Place>()
+
+  of(topic: string): readonly Place[] {
+    return this.#topics.get(topic) ?? []
+  }
+
+  get(id: number): Place | undefined {
+    return this.#places.get(id)
+  }
+
+  add(rows: Iterable<PartitionRow>): void {
+    for (const { id, topic, partition, checkedFrom } of rows) {
+      if (this.#places.get(id)?.checkedFrom === checkedFrom) continue
+      const place = { id, topic: topic.name, partition, checkedFrom }
+      this.#places.set(id, place)
+      const others = this.of(topic.name).filter((known) => known.id !== id)
+      this.#topics.set(
+        topic.name,
+        [...others, place].sort((a, b) => a.partition - b.partition),
+      )
+    }
   }
 }
 
@@ -127,6 +132,17 @@ function endsOf(db: DatabaseSync, { id, floor }: PartitionRow): { readonly first
 
 const heldBy = (db: DatabaseSync, rows: readonly PartitionRow[]): number =>
   rows.reduce((sum, row) => sum + endsOf(db, row).next, 0)
+
+function topicsIn(open: DatabaseSync, database: string): ReturnType<LogReader['topics']> {
+  let rows: readonly PartitionRow[] = []
+  refuseLost(database, () => {
+    rows = readPartitions(open, database)
+    return heldBy(open, rows)
+  })
+  if (rows.length === 0) rows = readPartitions(open, database)
+  const found = [...new Set(rows.map(({ topic }) => topic))]
+  return found.sort((a, b) => (a.name < b.name ? -1 : 1)).map((topic) => topicInfo(open, topic, rows))
+}
 
 function topicInfo(
   db: DatabaseSync,

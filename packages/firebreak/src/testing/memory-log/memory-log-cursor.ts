@@ -16,6 +16,7 @@ import {
   partitionId,
   type StartFrom,
 } from '../../contracts/log.ts'
+import { Waker } from '../../node/waker.ts'
 import type { Group, Member } from './memory-log-group.ts'
 import type { StoredPartition, StoredTopic } from './memory-log-topic.ts'
 
@@ -37,7 +38,7 @@ export class MemoryCursor implements Cursor, Member {
   readonly #held = new Map<StoredPartition, { next: number }>()
   readonly #leaving = new Set<StoredPartition>()
   #paused: ReadonlySet<string> = new Set()
-  #waker: (() => void) | undefined
+  readonly #waker = new Waker()
   #turn = 0
   #closed = false
 
@@ -62,7 +63,7 @@ export class MemoryCursor implements Cursor, Member {
       for (const topic of topics) topic.retain(nowMs)
       const entries = this.#collect(recordsMax)
       if (entries.length > 0 || moved || nowMs >= untilMs) return entries
-      await this.#wait(untilMs - nowMs, signal)
+      await this.#waker.wait(clock, untilMs - nowMs, signal)
     }
   }
 
@@ -94,7 +95,7 @@ export class MemoryCursor implements Cursor, Member {
   }
 
   wake(): void {
-    this.#waker?.()
+    this.#waker.wake()
   }
 
   #open(): void {
@@ -149,19 +150,5 @@ export class MemoryCursor implements Cursor, Member {
       for (const entry of found) entries.push(entry)
     }
     return entries.length === 0 ? noEntries : entries
-  }
-
-  #wait(delayMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        timer.cancel()
-        signal.removeEventListener('abort', wake)
-        this.#waker = undefined
-        resolve()
-      }
-      const timer = this.#origin.clock.schedule(delayMs, wake)
-      signal.addEventListener('abort', wake, { once: true })
-      this.#waker = wake
-    })
   }
 }

@@ -14,7 +14,7 @@ import { historyFolder, openHistory } from '../../../torture/history/history.ts'
 import { unfinished } from '../../../torture/process/drain.ts'
 import type { EngineSpec } from '../../../torture/process/engines.ts'
 import { createTables, firstService, secondService } from '../../../torture/process/services.ts'
-import { inStores } from '../../../torture/torture.ts'
+import { inStores } from '../../../torture/process/stores.ts'
 
 /** One quiet run for all tests; each plants its anomaly in a copy. */
 let clean = ''

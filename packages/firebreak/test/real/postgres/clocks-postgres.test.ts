@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import type { Clock } from '../../../src/contracts/clock.ts'
 import type { Database } from '../../../src/contracts/database.ts'
 import type { Fact } from '../../../src/contracts/journal.ts'
+import type { LogRecord } from '../../../src/contracts/log.ts'
 import { systemClock } from '../../../src/node/clock.ts'
 import { postgresDatabase } from '../../../src/postgres/postgres-database.ts'
 import { createRuntime } from '../../../src/runtime/runtime.ts'
@@ -32,6 +33,17 @@ for (const { name, run } of conformanceReport(databaseConformance, capabilities,
 }
 
 const ahead = (ms: number): Clock => ({ ...systemClock, now: () => systemClock.now() + ms })
+
+const encoder = new TextEncoder()
+const happened = (key: string, n: number): LogRecord => ({
+  topic: Happened.topic,
+  key,
+  value: encoder.encode(JSON.stringify({ id: key, n })),
+  headers: {
+    ...{ ce_id: `${key}-${n}`, ce_type: Happened.type, ce_source: '/test' },
+    ...{ ce_schemaversion: '1', ce_specversion: '1.0' },
+  },
+})
 
 /** Until nothing is missing. */
 async function until(missing: () => Promise<Record<string, number>>): Promise<void> {
@@ -90,20 +102,7 @@ for (const [name, clocks] of [
     await start(clocks[1](), 'b')
     const keys = ['steady', 'parked', 'other']
     const wanted = Array.from({ length: 12 }, (_, n) => n)
-    const encoder = new TextEncoder()
-    for (const n of wanted) {
-      await outside.append(
-        keys.map((key) => ({
-          topic: Happened.topic,
-          key,
-          value: encoder.encode(JSON.stringify({ id: key, n })),
-          headers: {
-            ...{ ce_id: `${key}-${n}`, ce_type: Happened.type, ce_source: '/test' },
-            ...{ ce_schemaversion: '1', ce_specversion: '1.0' },
-          },
-        })),
-      )
-    }
+    for (const n of wanted) await outside.append(keys.map((key) => happened(key, n)))
     const count = async (table: string): Promise<number> =>
       (await first.query<{ n: number }>(`select count(*) as n from ${schema}.${table}`))[0]?.n ?? -1
     await until(async () => ({

@@ -309,6 +309,16 @@ const plans = fc.array(
   { minLength: 30, maxLength: 200, size: 'max' },
 )
 
+type Waiting = ReadonlyMap<number, { readonly atMs: number; readonly critical: boolean }>
+
+/** Critical ones first; among its equals as `order` says. */
+function assertItsTurn(item: number, isCritical: boolean, waiting: Waiting, order: string): void {
+  assert.ok(isCritical || ![...waiting.values()].some(({ critical }) => critical))
+  const others = [...waiting].filter(([, { critical }]) => critical === isCritical).map(([id]) => id)
+  if (order === 'fifo') assert.ok(others.every((other) => other > item))
+  if (order === 'lifo') assert.ok(others.every((other) => other < item))
+}
+
 test('I1 I2 I3 in any order of events: everything offered ends in exactly one way, and the bounds hold', () => {
   fc.assert(
     fc.property(specs, plans, (changed, plan) => {
@@ -347,10 +357,7 @@ test('I1 I2 I3 in any order of events: everything offered ends in exactly one wa
             const one = waiting.get(item)!
             waiting.delete(item)
             assert.ok(atMs - one.atMs <= changed.waitMaxMs && queue.busy <= concurrency)
-            assert.ok(one.critical || ![...waiting.values()].some(({ critical }) => critical))
-            const others = [...waiting].filter(([, other]) => other.critical === one.critical).map(([id]) => id)
-            if (changed.order === 'fifo') assert.ok(others.every((other) => other > item))
-            if (changed.order === 'lifo') assert.ok(others.every((other) => other < item))
+            assertItsTurn(item, one.critical, waiting, changed.order)
             end(item, 'start')
             started++
           }

@@ -32,11 +32,10 @@ export function backlogFigure(
       const windows = mergedWindows(side.result.windows, size)
       return plot.lineY(windows, { x: ({ toMs }) => axis.at(toMs), y, stroke: color, strokeDasharray, strokeWidth: 2 })
     })
-  // Only what all of them met can stand behind all of them.
-  const shared: Arm = {
-    ...first.side.arm,
-    faults: first.side.arm.faults.filter((fault) => events.every(({ side }) => hasFault(side.arm, fault))),
-  }
+  const shared = withSharedFaults(
+    first.side.arm,
+    events.map(({ side }) => side.arm),
+  )
   const panel = (label: string, y: (one: WindowResult) => number, isLast: boolean): string =>
     svg({
       ...stacked(180, isLast),
@@ -72,6 +71,12 @@ export function backlogFigure(
     table: backlogTable(events.map(({ side }) => side)),
   }
 }
+
+/** Only what all of them met can stand behind all of them. */
+const withSharedFaults = (first: Arm, arms: readonly Arm[]): Arm => ({
+  ...first,
+  faults: first.faults.filter((fault) => arms.every((arm) => hasFault(arm, fault))),
+})
 
 const hasFault = (arm: Arm, fault: Arm['faults'][number]): boolean =>
   arm.faults.some(
