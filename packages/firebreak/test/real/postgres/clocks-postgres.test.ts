@@ -52,7 +52,7 @@ async function until(missing: () => Promise<Record<string, number>>): Promise<vo
     const left = await missing()
     if (Object.values(left).every((n) => n === 0)) return
     assert.ok(systemClock.monotonic() < untilMs, `still missing: ${JSON.stringify(left)}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setImmediate(resolve))
   }
 }
 
