@@ -69,6 +69,22 @@ test('a plain JavaScript service publishes and handles an event on the embedded 
   assert.equal(consumer.node('service.mjs').trim(), 'greeted ada, stored 1')
 })
 
+test('a log whose thread was left behind by a bundler says what the bundler must do', () => {
+  const worker = "new URL('./sqlite/owner/log-owner-worker.js', import.meta.resolve('firebreak'))"
+  const program = "await sqliteLog({ path: 'bundled' }).ensureTopics([{ name: 'a', partitions: 1 }])"
+  const imports = `import { renameSync } from 'node:fs'\nimport { sqliteLog } from 'firebreak'`
+  consumer.write('bundled.mjs', `${imports}\nrenameSync(${worker}, 'worker.js')\n${program}`)
+  try {
+    assert.throws(() => consumer.node('bundled.mjs'), /A bundler must leave firebreak outside of its bundle/)
+  } finally {
+    consumer.node(
+      '--input-type=module',
+      '-e',
+      `import { renameSync } from 'node:fs'\nrenameSync('worker.js', ${worker})`,
+    )
+  }
+})
+
 test('the program says its version', () => {
   assert.equal(consumer.run('npx', '--offline', 'firebreak', '--version').trim(), manifest.version)
 })

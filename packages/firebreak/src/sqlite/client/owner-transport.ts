@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { Clock } from '../../contracts/clock.ts'
+import { FirebreakError } from '../../contracts/errors.ts'
 import { makePrivateFile } from '../../node/private-files.ts'
 import { DatabaseSync } from '../../node/sqlite.ts'
 import { asLogError, fromWireError, isSqliteBusy, type WireError } from '../file/log-errors.ts'
@@ -85,16 +88,17 @@ export async function becomeOwner(
   options: OwnerThreadOptions,
   events: TransportEvents,
 ): Promise<OwnerTransport | undefined> {
-  const unlock = takeLock(files.lock)
-  if (unlock === undefined) return undefined
-  const { port1, port2 } = new MessageChannel()
-  const { durability, pageCountMax } = options
-  const workerData: OwnerThreadData = { files, durability, pageCountMax, port: port2 }
   // Under type stripping this file and the thread's entry are .ts, in the published package both are .js.
   const entry = new URL(
     `../owner/log-owner-worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`,
     import.meta.url,
   )
+  if (!existsSync(entry)) throw new FirebreakError('FB_CONFIG', { problems: withoutEntry(entry) })
+  const unlock = takeLock(files.lock)
+  if (unlock === undefined) return undefined
+  const { port1, port2 } = new MessageChannel()
+  const { durability, pageCountMax } = options
+  const workerData: OwnerThreadData = { files, durability, pageCountMax, port: port2 }
   const worker = new Worker(entry, { workerData, transferList: [port2], execArgv: [], name: 'firebreak-log' })
   let ready = false
   const gone = new Promise<void>((ended) => {
@@ -126,6 +130,9 @@ export async function becomeOwner(
     },
   }
 }
+
+const withoutEntry = (entry: URL): string =>
+  `The embedded log runs ${fileURLToPath(entry)} in a thread of its own, and this file does not exist. A bundler must leave firebreak outside of its bundle: esbuild --packages=external, or externals: ['firebreak'] of webpack.`
 
 function started(worker: Worker): Promise<void> {
   return new Promise((resolve, reject) => {
