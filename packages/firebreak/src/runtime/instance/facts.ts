@@ -12,6 +12,13 @@ export interface EngineFailure {
   readonly atMs: number
 }
 
+export interface Listening {
+  /** Hears all. */
+  readonly observe?: Observer | undefined
+  /** Hears what nobody else does; facts that are built for listeners only it may miss. */
+  readonly unheard?: ((fact: Fact) => void) | undefined
+}
+
 /**
  * Everybody who hears what happens in one instance, and what is remembered of it for its health.
  *
@@ -21,13 +28,15 @@ export interface EngineFailure {
 export class Facts {
   readonly #now: () => number
   readonly #observe: ((fact: Fact) => void) | undefined
+  readonly #unheard: ((fact: Fact) => void) | undefined
   readonly #listeners = new Map<Fact['kind'], Set<(fact: Fact) => void>>()
   readonly #failures = new Map<EngineFailure['where'], EngineFailure>()
   #phase: 'new' | 'started' | 'stopped' | { readonly halted: Error } = 'new'
 
-  constructor(service: string, observe: Observer | undefined, now: () => number) {
+  constructor(service: string, { observe, unheard }: Listening, now: () => number) {
     this.#now = now
-    this.#observe = observe === undefined ? undefined : swallowErrors((fact) => observe(fact, service))
+    this.#observe = observe && swallowErrors((fact) => observe(fact, service))
+    this.#unheard = unheard && swallowErrors(unheard)
   }
 
   get phase(): 'new' | 'started' | 'stopped' | { readonly halted: Error } {
@@ -51,7 +60,7 @@ export class Facts {
     return () => void listeners.delete(heard)
   }
 
-  /** Whether anybody hears facts of a kind. */
+  /** Whether anybody listens to facts of a kind. */
   hears(kind: Fact['kind']): boolean {
     return this.#observe !== undefined || (this.#listeners.get(kind)?.size ?? 0) > 0
   }
@@ -60,7 +69,10 @@ export class Facts {
     const fact = withError(raised)
     this.#remember(fact)
     this.#observe?.(fact)
+    // Asked first: a listener may end itself.
+    const isHeard = this.hears(fact.kind)
     for (const listener of this.#listeners.get(fact.kind) ?? []) listener(fact)
+    if (!isHeard) this.#unheard?.(fact)
   }
 
   #remember(fact: Fact): void {

@@ -38,8 +38,11 @@ export interface RuntimeOptions {
    * or made something that JSON does not carry. A payload that is read as something else is refused.
    */
   readonly readBack?: ReadBack
-  /** Told what happened to each message. */
-  readonly observe?: Observer
+  /**
+   * Hears what happened to each message. Without it, warnings of kinds that no `runtime.on` listens to are printed on stderr, a few
+   * lines each 10 s; `false` prints nothing.
+   */
+  readonly observe?: Observer | false
   /** Name of this instance among those of its service; default random. */
   readonly instance?: string
   readonly clock?: Clock

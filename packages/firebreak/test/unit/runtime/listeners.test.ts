@@ -46,7 +46,7 @@ test('a fact has an error whatever was thrown, and says what caused its event', 
 
 test('a listener that throws harms neither the instance nor the other listeners', () => {
   const heard: string[] = []
-  const facts = new Facts('one', undefined, () => 0)
+  const facts = new Facts('one', {}, () => 0)
   facts.on('stopped', () => {
     throw new Error('no')
   })
@@ -56,24 +56,17 @@ test('a listener that throws harms neither the instance nor the other listeners'
 })
 
 test('facts are heard by the observer, or by a listener of their kind while it is there', () => {
-  const facts = new Facts('one', undefined, () => 0)
+  const facts = new Facts('one', {}, () => 0)
   assert.equal(facts.hears('done'), false)
   const end = facts.on('done', () => {})
   assert.deepEqual([facts.hears('done'), facts.hears('failed')], [true, false])
   end()
   assert.equal(facts.hears('done'), false)
-  assert.equal(
-    new Facts(
-      'one',
-      () => {},
-      () => 0,
-    ).hears('done'),
-    true,
-  )
+  assert.equal(new Facts('one', { observe: () => {} }, () => 0).hears('done'), true)
 })
 
 test('a listener that is no function, and a logger without its methods, are refused at once', () => {
-  const facts = new Facts('one', undefined, () => 0)
+  const facts = new Facts('one', {}, () => 0)
   assert.throws(() => facts.on('done', undefined as never), /runtime\.on\(done\) must have a function, not undefined/)
   assert.throws(() => logTo({ info() {} } as never), /the logger has no method warn, error/)
   assert.throws(() => logTo(undefined as never), /the logger has no method info, warn, error/)
@@ -126,7 +119,7 @@ test('logTo writes text of others without control characters and without credent
 })
 
 test('health says why an instance is not ready, and that one which has halted needs a new process', () => {
-  const facts = new Facts('one', undefined, () => 5000)
+  const facts = new Facts('one', {}, () => 5000)
   const asked = (more: object = {}) =>
     healthOf({ facts, isStopping: false, outbox: { pending: 0, max: 10 }, nowMs: 5000, ...more })
   assert.deepEqual(asked(), { live: true, ready: false, reasons: ['it has not started'] })
