@@ -134,6 +134,12 @@ export const catalogue = {
     message: 'dead letter {id} is {state}, so it cannot be {action}',
     remedy: 'Show its history with: firebreak dlq show {id}',
   },
+  FB_DEAD_LETTER_UNEXPECTED: {
+    kind: 'permanent',
+    message: 'the test did not expect a dead letter of {letters}',
+    remedy:
+      'Fix what it says. Where dead letters are the point of the test: createTestRuntime({ expectDeadLetters: true }).',
+  },
   FB_DELIVERY_TIMEOUT: {
     kind: 'transient',
     message: 'the handler of {type} did not end within {deadlineMs} ms',
