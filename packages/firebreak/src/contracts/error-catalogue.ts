@@ -214,7 +214,7 @@ export const catalogue = {
   },
   FB_NOT_PUBLISHABLE: {
     kind: 'bug',
-    message: 'service {service} does not declare that it publishes {type}',
+    message: 'service {service} does not declare that it publishes {type}: add it to publishes of service {service}',
     remedy: 'Add the event to `publishes` of the service.',
   },
   FB_NOT_STARTED: {

@@ -20,8 +20,8 @@ import type { Caller } from '../calls/caller.ts'
 import type { ReadBack } from '../message/publisher.ts'
 import type { Limits } from './limits.ts'
 
-export interface RuntimeOptions {
-  readonly service: ServiceDefinition
+export interface RuntimeOptions<S extends ServiceDefinition = ServiceDefinition> {
+  readonly service: S
   readonly log: Log
   /** The service's own; needed for handlers and for `transaction`. */
   readonly database?: Database
@@ -48,6 +48,13 @@ export interface RuntimeOptions {
   readonly clock?: Clock
   readonly entropy?: Entropy
 }
+
+export interface ServiceWithHandlers {
+  readonly database: Database
+}
+
+/** What a service with handlers needs beside the options that all may have. */
+export type DatabaseOf<S extends ServiceDefinition> = S['needsDatabase'] extends true ? ServiceWithHandlers : unknown
 
 export const runtimeOptions: OptionTable<RuntimeOptions> = {
   service: other,
