@@ -42,7 +42,7 @@ export interface Parts {
 export function wire(options: RuntimeOptions): Parts {
   const runState = new RunState()
   const clock = options.clock ?? systemClock
-  const facts = new Facts(options.service.name, listening(options, clock), () => clock.monotonic())
+  const facts = new Facts(options.service.name, listening(options, clock), clock)
   const instance = instanceOf({ ...options, clock }, facts, runState)
   const deliverOne = (delivery: Delivery): ReturnType<typeof deliver> => deliver(instance, delivery)
   const relay = new Relay(instance)
@@ -59,7 +59,7 @@ export function wire(options: RuntimeOptions): Parts {
 /** Without an observer warnings are printed, so that a first program that fails does not fail in silence. */
 function listening({ service, observe }: RuntimeOptions, clock: Clock): Listening {
   if (observe === false) return {}
-  return observe === undefined ? { unheard: new Warnings(service.name, clock).hear } : { observe }
+  return observe === undefined ? { unheard: new Warnings(service.name, clock) } : { observe }
 }
 
 function instanceOf(options: RuntimeOptions & { clock: Clock }, facts: Facts, runState: RunState): Instance {

@@ -37,8 +37,12 @@ export class Warnings {
 
   readonly hear = (fact: Fact): void => {
     if (fact.kind === 'stopped') this.#endWindow()
-    const level = levelOf(fact.kind)
-    if (level === 'warn' || level === 'error') this.#warn(fact)
+    else if (this.hears(fact.kind)) this.#warn(fact)
+  }
+
+  hears(kind: Fact['kind']): boolean {
+    const level = levelOf(kind)
+    return level === 'warn' || level === 'error' || kind === 'stopped'
   }
 
   #warn(fact: Fact): void {

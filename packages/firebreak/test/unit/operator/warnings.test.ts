@@ -17,6 +17,8 @@ const about = {
 const failed = (error: Error, more: Partial<typeof about> = {}): Fact => ({
   kind: 'failed',
   attempt: 2,
+  durationMs: 1,
+  atMs: 1,
   error,
   ...about,
   ...more,
@@ -31,8 +33,20 @@ function printing() {
 test('a warning says service, kind, event, key, cause and what to do, and the first one how to replace it', () => {
   const { lines, warnings } = printing()
   warnings.hear(failed(new Error('no such table: invoices')))
-  warnings.hear({ kind: 'dead-lettered', letterId: 'l-1', reason: 'exhausted', error: new Error('no'), ...about })
-  warnings.hear({ kind: 'infrastructure-error', where: 'log', error: new FirebreakError('FB_LOG_FULL', { path: 'd' }) })
+  warnings.hear({
+    kind: 'dead-lettered',
+    letterId: 'l-1',
+    reason: 'exhausted',
+    error: new Error('no'),
+    atMs: 1,
+    ...about,
+  })
+  warnings.hear({
+    kind: 'infrastructure-error',
+    where: 'log',
+    error: new FirebreakError('FB_LOG_FULL', { path: 'd' }),
+    atMs: 1,
+  })
   assert.match(lines[0] ?? '', /^firebreak billing: nobody listens.*observe: logTo\(logger\).*observe: false/)
   assert.deepEqual(lines.slice(1), [
     'firebreak billing: failed order.placed e-1 of key "4711": no such table: invoices (attempt 2). It is tried again. Throw permanent() where that can never help.',
@@ -43,9 +57,10 @@ test('a warning says service, kind, event, key, cause and what to do, and the fi
 
 test('what went well is no warning', () => {
   const { lines, warnings } = printing()
-  for (const kind of ['done', 'duplicate', 'skipped'] as const) warnings.hear({ kind, attempt: 1, ...about })
-  warnings.hear({ kind: 'started', instance: 'billing-1' })
-  warnings.hear({ kind: 'stopped', drained: true })
+  for (const kind of ['done', 'duplicate', 'skipped'] as const)
+    warnings.hear({ kind, attempt: 1, durationMs: 1, atMs: 1, ...about })
+  warnings.hear({ kind: 'started', instance: 'billing-1', durationMs: 1, atMs: 1 })
+  warnings.hear({ kind: 'stopped', drained: true, durationMs: 1, atMs: 1 })
   assert.deepEqual(lines, [])
 })
 
@@ -60,7 +75,7 @@ test('data and errors of others move no cursor, and show no credentials', () => 
 test('of many warnings of one kind five are printed in ten seconds, and then how many were left out', async () => {
   const { lines, clock, warnings } = printing()
   for (let n = 0; n < 100; n++) warnings.hear(failed(new Error('again')))
-  warnings.hear({ kind: 'halted', error: new Error('fenced') })
+  warnings.hear({ kind: 'halted', error: new Error('fenced'), atMs: 1 })
   assert.equal(lines.filter((line) => line.includes('failed')).length, 5)
   assert.match(lines.at(-1) ?? '', /halted: fenced/)
   await clock.advance(10_000)
@@ -68,18 +83,21 @@ test('of many warnings of one kind five are printed in ten seconds, and then how
   warnings.hear(failed(new Error('once more')))
   assert.match(lines.at(-1) ?? '', /once more/)
   for (let n = 0; n < 6; n++) warnings.hear(failed(new Error('again')))
-  warnings.hear({ kind: 'stopped', drained: true })
+  warnings.hear({ kind: 'stopped', drained: true, durationMs: 1, atMs: 1 })
   assert.equal(lines.at(-1), 'firebreak billing: failed: 2 more were left out')
 })
 
 test('what somebody listens to is not printed', () => {
   const heard: string[] = []
-  const facts = new Facts('one', { unheard: ({ kind }) => void heard.push(kind) }, () => 0)
+  const unheard = { hears: (kind: Fact['kind']) => kind === 'halted', hear: ({ kind }: Fact) => void heard.push(kind) }
+  const facts = new Facts('one', { unheard }, { now: () => 0, monotonic: () => 0 })
+  const halt = () => facts.emit({ kind: 'halted', error: new Error('no') })
   const end = facts.on('halted', () => end())
-  facts.emit({ kind: 'halted', error: new Error('no') })
-  facts.emit({ kind: 'stopped', drained: true })
-  facts.emit({ kind: 'halted', error: new Error('no') })
-  assert.deepEqual(heard, ['stopped', 'halted'])
+  halt()
+  assert.deepEqual(heard, [])
+  halt()
+  facts.emit({ kind: 'published', count: 1 })
+  assert.deepEqual(heard, ['halted'])
   assert.equal(facts.hears('done'), false, 'facts of what went well are not even built')
 })
 
