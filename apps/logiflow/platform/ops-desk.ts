@@ -25,7 +25,7 @@ export class OpsDesk {
         name: service.name,
         topics: service.topics,
         database,
-        letters: createRuntime({ service, log, database }).deadLetters,
+        letters: createRuntime({ service, log, database, observe: false }).deadLetters,
         fixOf,
       }
     })

@@ -34,8 +34,8 @@ export const runService = (spec: ServiceProcess): Promise<void> =>
     const database = config.engines.openDatabase(spec.name)
     await createTables(database, spec.tables)
     const service = spec.service(config, database)
-    const observe = spec.observe === undefined ? {} : { observe: spec.observe }
-    const runtime = createRuntime({ service, log, database, ...observe })
+    // Its terminal says what has to be known; the rest is in its ledger.
+    const runtime = createRuntime({ service, log, database, observe: spec.observe ?? false })
     await runtime.start()
     const server =
       spec.routes === undefined

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { ServiceDefinition } from 'firebreak'
-import { createTestRuntime, type TestRuntime } from 'firebreak/testing'
+import { createTestRuntime, type TestRuntime, type TestRuntimeOptions } from 'firebreak/testing'
 import {
   EtaRevised,
   InvoiceGenerated,
@@ -43,7 +43,7 @@ const tables: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** All four services in one test: PDFs stay in memory, time is virtual. */
-const logiflow = async () => {
+const logiflow = async (options: Partial<TestRuntimeOptions> = {}) => {
   const portal = portalService(() => {})
   const invoicing: ServiceDefinition = invoicingService({
     database: () => app.service(invoicing).database,
@@ -56,6 +56,7 @@ const logiflow = async () => {
   const app: TestRuntime = await createTestRuntime({
     services: [routing, invoicing, tracking, portal],
     prepare: (database, name) => createAll(database, tables[name] ?? []),
+    ...options,
   })
   return { app, invoicing, portal }
 }
@@ -145,7 +146,7 @@ test('an invoice that a crash interrupts is issued after the restart, without a 
 })
 
 test('an unknown tariff is a dead letter at once; published and replayed it becomes an invoice', async () => {
-  const { app, invoicing } = await logiflow()
+  const { app, invoicing } = await logiflow({ expectDeadLetters: true })
   const order = sampleOrder(1)
   await app.publish(OrderPlaced, { ...order, quote: { ...order.quote, tariffId: 'SPOT-2026-11' } })
   await app.publish(OrderPlaced, sampleOrder(2))

@@ -54,6 +54,7 @@ export async function playVirtually(options: VirtualOptions): Promise<VirtualRun
   const app = await createTestRuntime({
     services: [cast.service],
     seed,
+    expectDeadLetters: true,
     prepare: async (database) => {
       ownSession = await prepare(database)
     },

@@ -102,6 +102,8 @@ export async function scene(
     prepare: (database) =>
       database.query('create table effects (seq integer primary key, key text, n bigint, event_id text)'),
     observe: (fact) => facts.push(fact),
+    // What becomes of records that fail is the point of many.
+    expectDeadLetters: true,
     ...options,
   })
   return {

@@ -64,6 +64,7 @@ export async function tryRecords({ records, seed, onProgress }: RecordsOptions):
   const app = await createTestRuntime({
     services: [reading],
     seed,
+    expectDeadLetters: true,
     observe: ({ kind }) => {
       if (kind === 'done' || kind === 'duplicate' || kind === 'skipped') counts[kind]++
       if (kind === 'dead-lettered') counts.deadLettered++

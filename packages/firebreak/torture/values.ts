@@ -67,6 +67,7 @@ export async function tryValues({ values, seed, onProgress }: ValuesOptions): Pr
   const app = await createTestRuntime({
     services: [trying, reading],
     seed,
+    expectDeadLetters: true,
     prepare: (database) => database.query('create table bound (a text, b text)'),
     observe: ({ kind }, service) => {
       if (kind === 'halted') counts.halts++

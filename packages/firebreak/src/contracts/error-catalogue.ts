@@ -134,6 +134,12 @@ export const catalogue = {
     message: 'dead letter {id} is {state}, so it cannot be {action}',
     remedy: 'Show its history with: firebreak dlq show {id}',
   },
+  FB_DEAD_LETTER_UNEXPECTED: {
+    kind: 'permanent',
+    message: 'the test did not expect a dead letter of {letters}',
+    remedy:
+      'Fix what it says. Where dead letters are the point of the test: createTestRuntime({ expectDeadLetters: true }).',
+  },
   FB_DELIVERY_TIMEOUT: {
     kind: 'transient',
     message: 'the handler of {type} did not end within {deadlineMs} ms',
@@ -208,7 +214,7 @@ export const catalogue = {
   },
   FB_NOT_PUBLISHABLE: {
     kind: 'bug',
-    message: 'service {service} does not declare that it publishes {type}',
+    message: 'service {service} does not declare that it publishes {type}: add it to publishes of service {service}',
     remedy: 'Add the event to `publishes` of the service.',
   },
   FB_NOT_STARTED: {

@@ -6,9 +6,9 @@ import type { Schema, SchemaInput, SchemaOutput } from './schema.ts'
  * **Shape** `type` is unique in a system; `key` names the payload field whose value decides the lane:
  * events of one key are handled one after the other.
  */
-export interface EventDefinition<S extends Schema = Schema, T extends boolean = false> {
+export interface EventDefinition<S extends Schema = Schema, T extends boolean = false, N extends string = string> {
   readonly kind: 'event'
-  readonly type: string
+  readonly type: N
   /** Whole number from 1 on, raised when the schema changes incompatibly. */
   readonly version: number
   readonly topic: string
@@ -25,9 +25,9 @@ export interface EventDefinition<S extends Schema = Schema, T extends boolean = 
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: an event of any schema, as `unknown` would not accept narrower ones
-export type AnyEvent = EventDefinition<any, any>
+export type AnyEvent = EventDefinition<any, any, any>
 // biome-ignore lint/suspicious/noExplicitAny: as above
-export type TombstoneEvent = EventDefinition<any, true>
+export type TombstoneEvent = EventDefinition<any, true, any>
 
 /** What a publisher passes; null is passed together with a `TombstoneKey`. */
 export type PayloadInput<E> = E extends EventDefinition<infer S, infer _> ? SchemaInput<S> : never
@@ -40,8 +40,18 @@ export interface TombstoneKey {
   readonly key: string
 }
 
-/** Adds an event to a unit of work. Null is a tombstone: for events that declare it, with the key that the payload had. */
-export interface Publish {
-  <E extends AnyEvent>(event: E, payload: PayloadInput<E>): void
-  <E extends TombstoneEvent>(event: E, payload: null, at: TombstoneKey): void
+/** What a compiler says of an event that is none of the `P` which a service declares. */
+export type Declared<E extends AnyEvent, P extends AnyEvent> = string extends E['type']
+  ? unknown
+  : E extends P
+    ? unknown
+    : `add ${E['type']} to publishes of the service`
+
+/**
+ * Adds an event to a unit of work; of those in `publishes` of its service, where that is known. Null is a tombstone: for events that
+ * declare it, with the key that the payload had.
+ */
+export interface Publish<P extends AnyEvent = AnyEvent> {
+  <E extends AnyEvent>(event: E & Declared<E, P>, payload: PayloadInput<E>): void
+  <E extends TombstoneEvent>(event: E & Declared<E, P>, payload: null, at: TombstoneKey): void
 }

@@ -5,26 +5,33 @@ import type { Partition, Position } from './log.ts'
  * The facts of what happened to each message, for logs, metrics and tests. A listener hears them after they have become
  * durable, in order, and cannot change anything; what it throws is a warning of the process. `offset-gap`: positions that the log no
  * longer has, or never showed; on a log without gaps of its own, retention took them before they were handled.
+ *
+ * **Units** `atMs`: when it was reported, on the wall clock of this instance, ms since the Unix epoch. `durationMs`: ms, with
+ * fractions, on a clock that never goes back. Of an attempt (`done`, `failed`) it lasts from when its key lets it run to its end, the
+ * wait for a place among `handlersMax` and the commit included.
  */
-export type Fact = FactWith<Error>
+export type Fact = UndatedFact & { readonly atMs: number }
+
+/** As it is before it is reported. */
+export type UndatedFact = FactWith<Error>
 
 /** As it is raised: anything can be thrown. */
 export type RaisedFact = FactWith<unknown>
 
 type FactWith<E> =
-  | { readonly kind: 'started'; readonly instance: string }
-  | { readonly kind: 'stopped'; readonly drained: boolean }
+  | { readonly kind: 'started'; readonly instance: string; readonly durationMs: number }
+  | { readonly kind: 'stopped'; readonly drained: boolean; readonly durationMs: number }
   | { readonly kind: 'halted'; readonly error: Error }
   | { readonly kind: 'claimed'; readonly partition: Partition; readonly epoch: number; readonly unclean: boolean }
   /** The database had been put back to an earlier time: the partition is read again from there. */
   | { readonly kind: 'rewound'; readonly partition: Partition; readonly to: number }
   | { readonly kind: 'released'; readonly partition: Partition; readonly drained: boolean }
-  | ({ readonly kind: 'done'; readonly attempt: number } & About)
+  | ({ readonly kind: 'done'; readonly attempt: number; readonly durationMs: number } & About)
   /** Its event had been handled before. */
   | ({ readonly kind: 'duplicate'; readonly attempt: number } & About)
   /** Its service has no handler for it. */
   | ({ readonly kind: 'skipped'; readonly attempt: number } & About)
-  | ({ readonly kind: 'failed'; readonly attempt: number; readonly error: E } & About)
+  | ({ readonly kind: 'failed'; readonly attempt: number; readonly durationMs: number; readonly error: E } & About)
   | ({ readonly kind: 'parked'; readonly dueAtMs: number | null } & About)
   | ({
       readonly kind: 'dead-lettered'

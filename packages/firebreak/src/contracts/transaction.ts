@@ -1,14 +1,14 @@
 import type { Sql } from './database.ts'
-import type { Publish } from './event.ts'
+import type { AnyEvent, Publish } from './event.ts'
 
 /**
  * What the body of a transaction gets: SQL and events, which are committed together or not at all.
  *
  * **Errors** those of `Sql` and `Publish`; `FB_UNIT_ENDED` for all of it when the body has ended.
  */
-export interface Transaction extends Sql {
+export interface Transaction<P extends AnyEvent = AnyEvent> extends Sql {
   /** Adds an event; it leaves through the outbox after the commit, in order per key. */
-  readonly publish: Publish
+  readonly publish: Publish<P>
 }
 
 /** Each method can be taken off it and called on its own. */

@@ -10,12 +10,36 @@ import { describeWire, unreadableParts } from './wire-schema.ts'
 /** The fields of a payload that can be its key: those whose value is a string. */
 export type StringField<T> = { [K in keyof T]-?: T[K] extends string ? K : never }[keyof T] & string
 
-export interface EventSpec<S extends Schema, T extends boolean = false> {
+/** The key itself, or a sentence that says why it cannot be one. */
+export type KeyField<S extends Schema, K extends string> = K extends StringField<SchemaInput<S>> &
+  StringField<SchemaOutput<S>>
+  ? K
+  : K extends keyof SchemaInput<S>
+    ? undefined extends SchemaInput<S>[K]
+      ? `${K} may be missing, and a key is text that is always there`
+      : `${K} is no text, and a key is: make it a string field, or add one`
+    : K extends `${infer F}.${string}`
+      ? F extends keyof SchemaInput<S>
+        ? `${K} lies within ${F}, and a key is a field of the payload itself`
+        : KeyFields<S>
+      : KeyFields<S>
+
+type KeyFields<S extends Schema> = [StringField<SchemaInput<S>> & StringField<SchemaOutput<S>>] extends [never]
+  ? 'this payload has no text field, and its key is one'
+  : StringField<SchemaInput<S>> & StringField<SchemaOutput<S>>
+
+export interface EventSpec<
+  S extends Schema,
+  T extends boolean = false,
+  N extends string = string,
+  K extends string = string,
+> {
   /** As CloudEvents has it: `order.placed`, `OrderPlaced`, `com.github.pull_request.opened`. */
-  readonly type: string
+  readonly type: N
   /** What `topic()` made, or the name of a topic with the default settings. */
   readonly topic: TopicDefinition | string
-  readonly key: StringField<SchemaInput<S>> & StringField<SchemaOutput<S>>
+  /** A field whose value is a string: events of one key are handled one after the other. */
+  readonly key: KeyField<S, K>
   readonly schema: S
   readonly version?: number
   /** `{ 1: (old) => new }` leads from version 1 to 2, and so on up to `version`. */
@@ -68,7 +92,12 @@ const typePattern = /^[A-Za-z0-9][A-Za-z0-9._/:#-]{0,199}$/
  * })
  * ```
  */
-export function event<S extends Schema, const T extends boolean = false>(spec: EventSpec<S, T>): EventDefinition<S, T> {
+export function event<
+  S extends Schema,
+  const T extends boolean = false,
+  const N extends string = string,
+  const K extends string = string,
+>(spec: EventSpec<S, T, N, K>): EventDefinition<S, T, N> {
   const problems = problemsOf(spec)
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   const { version = 1, upcast, tombstone = false, description = '' } = spec
@@ -92,7 +121,10 @@ export function event<S extends Schema, const T extends boolean = false>(spec: E
   })
 }
 
-function problemsOf(spec: EventSpec<Schema, boolean>): Problems {
+/** As JavaScript may write it. */
+type GivenSpec = Omit<EventSpec<Schema, boolean>, 'key'> & { readonly key: unknown }
+
+function problemsOf(spec: GivenSpec): Problems {
   const type = fieldOf(spec, 'type')
   const isSound = typeof type === 'string' && typePattern.test(type)
   const of = isSound ? `event ${type}: ` : 'event: '
@@ -117,7 +149,7 @@ function topicProblems(topic: unknown): Problems {
   return [...topicNameProblems(fieldOf(topic, 'name')), ...optionProblems(topicSettings, settings, 'topic.')]
 }
 
-function upcastProblems({ upcast = {}, version = 1 }: EventSpec<Schema, boolean>): Problems {
+function upcastProblems({ upcast = {}, version = 1 }: GivenSpec): Problems {
   if (typeof upcast !== 'object' || upcast === null) return [`upcast must be an object, not ${shown(upcast)}`]
   return Object.entries(upcast).flatMap(([from, step]) => {
     const leads = Number.isSafeInteger(Number(from)) && Number(from) >= 1 && Number(from) < version

@@ -16,11 +16,14 @@ import { callDisagreements } from './call-agreement.ts'
 import type { Handler } from './handle.ts'
 import { describeWire, misreading } from './wire-schema.ts'
 
-export interface ServiceSpec {
+export interface ServiceSpec<
+  P extends readonly AnyEvent[] = readonly AnyEvent[],
+  H extends readonly Handler[] = readonly Handler[],
+> {
   readonly name: string
-  readonly handlers?: readonly Handler[]
+  readonly handlers?: H
   /** Every event that this service may publish; anything else is refused. */
-  readonly publishes?: readonly AnyEvent[]
+  readonly publishes?: P
   /** Calls that it makes outside of its handlers, with `runtime.call`; handlers declare their own. */
   readonly calls?: readonly AnyCall[]
   /** Handlers that run at the same time in one instance; default 100. */
@@ -49,12 +52,18 @@ export const serviceOptions: OptionTable<ServiceSpec> = {
   description: other,
 }
 
-/** A named set of handlers: one consumer group, one database, one failure domain. Inert data. */
-export interface ServiceDefinition {
+/**
+ * A named set of handlers: one consumer group, one database, one failure domain. Inert data.
+ *
+ * **Shape** `P` are the events that it publishes, `D` is whether it has handlers; both as far as the compiler knows.
+ */
+export interface ServiceDefinition<P extends AnyEvent = AnyEvent, D extends boolean = boolean> {
   readonly kind: 'service'
   readonly name: string
   readonly handlers: ReadonlyMap<string, Handler>
-  readonly publishes: ReadonlySet<AnyEvent>
+  readonly publishes: ReadonlySet<P>
+  /** It has handlers, and so a database. */
+  readonly needsDatabase: D
   /** Its own calls and those of its handlers. */
   readonly calls: ReadonlySet<AnyCall>
   readonly topics: readonly string[]
@@ -82,6 +91,10 @@ export interface ServiceDefinition {
  * })
  * ```
  */
+export function service<
+  const P extends readonly AnyEvent[] = readonly [],
+  const H extends readonly Handler[] = readonly [],
+>(spec: ServiceSpec<P, H>): ServiceDefinition<P[number], HasSome<H>>
 export function service(spec: ServiceSpec): ServiceDefinition {
   const refused = shapeProblems(spec)
   const { name, handlers: given = [], publishes = [], calls: own = [] } = refused.length > 0 ? readable(spec) : spec
@@ -111,6 +124,7 @@ export function service(spec: ServiceSpec): ServiceDefinition {
     name,
     handlers,
     publishes: new Set(publishes),
+    needsDatabase: handlers.size > 0,
     calls,
     topics: [...new Set([...handlers.values()].map((h) => h.event.topic))].sort(),
     handlersMax: spec.handlersMax ?? 100,
@@ -118,6 +132,8 @@ export function service(spec: ServiceSpec): ServiceDefinition {
     description: spec.description ?? '',
   })
 }
+
+type HasSome<L extends readonly unknown[]> = number extends L['length'] ? boolean : L['length'] extends 0 ? false : true
 
 // Of events that are only handled others write what is read: their schemas may transform.
 function misreadings(published: readonly AnyEvent[]): string[] {

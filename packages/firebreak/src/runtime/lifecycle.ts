@@ -72,6 +72,7 @@ export class Lifecycle {
   async #start(): Promise<void> {
     const { instance, relay, changes, consumer } = this.#parts
     const { service, log, database, name, clock, entropy, ledger, limits, emit } = instance
+    const sinceMs = clock.monotonic()
     const problems = bootProblems(this.#options, limits)
     if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
     if (this.#hasDatabase) {
@@ -81,7 +82,7 @@ export class Lifecycle {
     const topics = instance.mirror ? [...topicsOf(service), mirrorTopic(service.name)] : topicsOf(service)
     await log.ensureTopics(topics)
     await this.#learnTopics(topics.map(({ name }) => name))
-    emit({ kind: 'started', instance: name })
+    emit({ kind: 'started', instance: name, durationMs: clock.monotonic() - sinceMs })
     if (!this.#hasDatabase) return
     relay.refill()
     await changes.start()
@@ -116,7 +117,8 @@ export class Lifecycle {
 
   async #end(time: ShutdownBudget): Promise<void> {
     const { instance, relay, parking, lanes, consumer, changes } = this.#parts
-    const { committer, deadlines, emit } = instance
+    const { committer, deadlines, emit, clock } = instance
+    const sinceMs = clock.monotonic()
     changes.stop()
     lanes.stop()
     parking.stop()
@@ -124,7 +126,7 @@ export class Lifecycle {
     if (this.#hasDatabase) await relay.stop(time)
     if (await time.waitFor(committer.idle())) await time.waitFor(committer.end())
     deadlines.stop()
-    emit({ kind: 'stopped', drained })
+    emit({ kind: 'stopped', drained, durationMs: clock.monotonic() - sinceMs })
     this.#done.resolve()
   }
 

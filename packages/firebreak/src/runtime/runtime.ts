@@ -1,11 +1,12 @@
 import type { AnyCallSignature, CallOptions, CallRequest, CallResponse } from '../contracts/call.ts'
 import { FirebreakError } from '../contracts/errors.ts'
-import type { AnyEvent, PayloadInput, TombstoneEvent, TombstoneKey } from '../contracts/event.ts'
+import type { AnyEvent, Declared, PayloadInput, TombstoneEvent, TombstoneKey } from '../contracts/event.ts'
 import type { Fact, FactListener } from '../contracts/journal.ts'
 import type { Transaction } from '../contracts/transaction.ts'
+import type { ServiceDefinition } from '../define/service.ts'
 import { type Health, healthOf } from './instance/health.ts'
 import type { Instance } from './instance/instance.ts'
-import { type RuntimeOptions, refuseWithoutParts } from './instance/runtime-options.ts'
+import { type DatabaseOf, type RuntimeOptions, refuseWithoutParts } from './instance/runtime-options.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { causeOf } from './message/contract.ts'
 import type { Cause } from './message/envelope-codec.ts'
@@ -16,8 +17,12 @@ import { outsideTransaction } from './outside-transaction.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
 import { type Parts, wire } from './wiring.ts'
 
-/** A running service. Does not own the log and the database: close them after it. */
-export interface Runtime extends AsyncDisposable {
+/**
+ * A running service. Does not own the log and the database: close them after it.
+ *
+ * **Shape** `P` are the events that the service publishes, as far as the compiler knows.
+ */
+export interface Runtime<P extends AnyEvent = AnyEvent> extends AsyncDisposable {
   /**
    * Checks the set-up, creates topics and ledger, joins the group. Once; a runtime that could not start is stopped.
    *
@@ -37,11 +42,19 @@ export interface Runtime extends AsyncDisposable {
    *
    * **Errors** `FB_CONTRACT_VIOLATED`, `FB_NOT_PUBLISHABLE`, `FB_RECORD_TOO_LARGE`, those of `Log.append`.
    */
-  publish<E extends AnyEvent>(event: E, payload: PayloadInput<E>, cause?: Partial<Cause>): Promise<string>
+  publish<E extends AnyEvent>(
+    event: E & Declared<E, P>,
+    payload: PayloadInput<E>,
+    cause?: Partial<Cause>,
+  ): Promise<string>
   /** A tombstone: a record without a value, for events that declare it. */
-  publish<E extends TombstoneEvent>(event: E, payload: null, at: TombstoneKey & Partial<Cause>): Promise<string>
+  publish<E extends TombstoneEvent>(
+    event: E & Declared<E, P>,
+    payload: null,
+    at: TombstoneKey & Partial<Cause>,
+  ): Promise<string>
   /** SQL and events in one commit, from outside a handler: an HTTP request, a script. */
-  transaction<T>(body: (tx: Transaction) => Promise<T>, cause?: Partial<Cause>): Promise<T>
+  transaction<T>(body: (tx: Transaction<P>) => Promise<T>, cause?: Partial<Cause>): Promise<T>
   /**
    * Makes a call that the service declares, from outside a handler.
    *
@@ -84,10 +97,14 @@ export interface Runtime extends AsyncDisposable {
  * }
  * ```
  */
-export function createRuntime(options: RuntimeOptions): Runtime {
+export function createRuntime<S extends ServiceDefinition>(
+  options: RuntimeOptions<S> & DatabaseOf<S>,
+): Runtime<PublishedBy<S>> {
   refuseWithoutParts(options)
   return new ServiceRuntime(options)
 }
+
+type PublishedBy<S> = S extends ServiceDefinition<infer P, boolean> ? P : never
 
 class ServiceRuntime implements Runtime {
   readonly #parts: Parts

@@ -10,7 +10,7 @@ import { deliver } from './delivery/deliver.ts'
 import { Lanes } from './delivery/lanes.ts'
 import { Parking } from './delivery/parking.ts'
 import { Backpressure } from './instance/backpressure.ts'
-import { Facts } from './instance/facts.ts'
+import { Facts, type Listening } from './instance/facts.ts'
 import type { Instance } from './instance/instance.ts'
 import { type Limits, limitDefaults } from './instance/limits.ts'
 import { noDatabase } from './instance/no-database.ts'
@@ -21,6 +21,7 @@ import { ChangeWatch } from './intake/change-watch.ts'
 import { Consumer } from './intake/consumer.ts'
 import { Publisher } from './message/publisher.ts'
 import { TopicSettings } from './message/topic-settings.ts'
+import { Warnings } from './operator/warnings.ts'
 import { Relay } from './outbox/relay.ts'
 import type { Delivery } from './partition/partition.ts'
 
@@ -41,7 +42,7 @@ export interface Parts {
 export function wire(options: RuntimeOptions): Parts {
   const runState = new RunState()
   const clock = options.clock ?? systemClock
-  const facts = new Facts(options.service.name, options.observe, () => clock.monotonic())
+  const facts = new Facts(options.service.name, listening(options, clock), clock)
   const instance = instanceOf({ ...options, clock }, facts, runState)
   const deliverOne = (delivery: Delivery): ReturnType<typeof deliver> => deliver(instance, delivery)
   const relay = new Relay(instance)
@@ -53,6 +54,12 @@ export function wire(options: RuntimeOptions): Parts {
   const consumer = new Consumer({ instance, lanes, parking, relay, backpressure, startFrom })
   const changes = new ChangeWatch(instance, { consumer, relay, parking })
   return { instance, facts, runState, relay, parking, backpressure, lanes, consumer, changes }
+}
+
+/** Without an observer warnings are printed, so that a first program that fails does not fail in silence. */
+function listening({ service, observe }: RuntimeOptions, clock: Clock): Listening {
+  if (observe === false) return {}
+  return observe === undefined ? { unheard: new Warnings(service.name, clock) } : { observe }
 }
 
 function instanceOf(options: RuntimeOptions & { clock: Clock }, facts: Facts, runState: RunState): Instance {

@@ -5,13 +5,15 @@ import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, Payload, PayloadInput, TombstoneEvent, TombstoneKey } from '../contracts/event.ts'
 import type { Fact } from '../contracts/journal.ts'
 import type { Log, LogEntry, Position } from '../contracts/log.ts'
-import { listProblems, type OptionTable, optionProblems, other } from '../contracts/option.ts'
+import { flag, listProblems, type OptionTable, optionProblems, other } from '../contracts/option.ts'
 import { fieldOf, textOf } from '../contracts/text/text-of.ts'
 import { type ServiceDefinition, service } from '../define/service.ts'
+import { systemClock } from '../node/clock.ts'
 import type { Fetch } from '../node/fetch.ts'
 import { createCaller } from '../runtime/calls/caller.ts'
 import type { Limits } from '../runtime/instance/limits.ts'
 import { envelopeOf, parsePayload } from '../runtime/message/envelope-codec.ts'
+import { Warnings } from '../runtime/operator/warnings.ts'
 import { createRuntime, type Runtime } from '../runtime/runtime.ts'
 import { sqliteDatabase } from '../sqlite/database/sqlite-database.ts'
 import { type Around, aroundDatabase, aroundLog } from './around.ts'
@@ -19,6 +21,7 @@ import { Life } from './life.ts'
 import { memoryLog } from './memory-log/memory-log.ts'
 import { memoryLogStore } from './memory-log/memory-log-store.ts'
 import { ServiceUnderTest, type TestInstance, type TestService } from './test-service.ts'
+import { UnexpectedLetters } from './unexpected-letters.ts'
 import { seededEntropy, seedOption } from './virtual-time/seeded-entropy.ts'
 import { startOption, type VirtualClock, virtualClock } from './virtual-time/virtual-clock.ts'
 
@@ -34,8 +37,13 @@ export interface TestRuntimeOptions {
   readonly around?: Around
   /** Answers what services call: the pricing service is at `http://pricing`. Let it wait on the clock of the test. */
   readonly fetch?: Fetch
-  /** Every fact of every instance, with the name of its service. */
-  readonly observe?: (fact: Fact, serviceName: string) => void
+  /**
+   * Every fact of every instance, with the name of its service. Without it, failed attempts are printed on stderr, unless dead letters
+   * are expected; `false` prints nothing.
+   */
+  readonly observe?: ((fact: Fact, serviceName: string) => void) | false
+  /** Whether dead letters are the point of this test; otherwise (default) each of them fails it. */
+  readonly expectDeadLetters?: boolean
 }
 
 export const testRuntimeOptions: OptionTable<TestRuntimeOptions> = {
@@ -47,6 +55,7 @@ export const testRuntimeOptions: OptionTable<TestRuntimeOptions> = {
   around: other,
   fetch: other,
   observe: other,
+  expectDeadLetters: flag({ default: false, meaning: 'whether a dead letter is no failure of the test' }),
 }
 
 /** An event as it stands in the log. */
@@ -58,7 +67,12 @@ export interface PublishedEvent<P = unknown> {
   readonly at: Position
 }
 
-/** A system of services in one test: one memory log, one database per service, virtual time. */
+/**
+ * A system of services in one test: one memory log, one database per service, virtual time.
+ *
+ * **Errors** `FB_DEAD_LETTER_UNEXPECTED` of whatever lets the services work, and of `stop`, for a dead letter that the test does
+ * not expect; with the cause of its first one.
+ */
 export interface TestRuntime extends AsyncDisposable {
   readonly clock: VirtualClock
   readonly entropy: Entropy
@@ -133,6 +147,7 @@ class TestSystem implements TestRuntime {
   readonly services: readonly ServiceUnderTest[]
   readonly #events: ReadonlyMap<string, AnyEvent>
   readonly #outside: Runtime
+  readonly #letters = new UnexpectedLetters()
   #names = 0
 
   constructor(options: TestRuntimeOptions) {
@@ -144,7 +159,15 @@ class TestSystem implements TestRuntime {
     // Not by `service`: some of them may be events that the services only handle.
     const outside = { ...service({ name: 'outside' }), publishes: new Set(this.#events.values()) }
     const { clock, entropy, log } = this
-    this.#outside = createRuntime({ service: outside, log, clock, entropy, instance: 'outside', readBack: 'always' })
+    this.#outside = createRuntime({
+      service: outside,
+      log,
+      clock,
+      entropy,
+      instance: 'outside',
+      readBack: 'always',
+      observe: false,
+    })
     this.services = options.services.map((one) => {
       const database = sqliteDatabase({ path: ':memory:', clock, entropy })
       const open = (...of: Parameters<TestSystem['instanceOf']>): TestInstance => this.instanceOf(...of)
@@ -166,12 +189,14 @@ class TestSystem implements TestRuntime {
     return id
   }
 
-  settle(): Promise<void> {
-    return this.clock.settle()
+  async settle(): Promise<void> {
+    await this.clock.settle()
+    this.#letters.refuse()
   }
 
-  advance(ms: number): Promise<void> {
-    return this.clock.advance(ms)
+  async advance(ms: number): Promise<void> {
+    await this.clock.advance(ms)
+    this.#letters.refuse()
   }
 
   published<E extends AnyEvent>(event?: E): Promise<readonly PublishedEvent<Payload<E>>[]>
@@ -207,6 +232,7 @@ class TestSystem implements TestRuntime {
     for (const one of this.services) await one.close()
     await this.#outside.stop()
     await this.log.close()
+    this.#letters.refuse()
   }
 
   instanceOf(one: ServiceDefinition, database: Database, aheadMs: number): TestInstance {
@@ -215,13 +241,14 @@ class TestSystem implements TestRuntime {
     const clock = life.clock(this.clock)
     // A log of another machine, with a clock of its own.
     const handle = memoryLog({ clock: this.clock, store: this.#store })
-    const { around, fetch, limits, observe } = this.#options
+    const { around, fetch, limits } = this.#options
+    const hear = this.#listener(one.name)
     const [log, own] =
       around === undefined ? [handle, database] : [aroundLog(handle, around), aroundDatabase(database, around)]
     const ownWay = {
       clock,
       entropy: this.entropy,
-      observe: (fact: Fact): unknown => life.ended || observe?.(fact, one.name),
+      observe: (fact: Fact): unknown => life.ended || hear(fact),
     }
     const endpoints = Object.fromEntries([...one.calls].map(({ to }) => [to, `http://${to}`]))
     const runtime = createRuntime({
@@ -237,6 +264,20 @@ class TestSystem implements TestRuntime {
     // A test that expects a halt looks at `done` itself; for all others it must not end the process.
     runtime.done.catch(() => undefined)
     return { life, runtime }
+  }
+
+  #listener(service: string): (fact: Fact) => unknown {
+    const { observe: given, expectDeadLetters = false } = this.#options
+    const observe = given === false ? undefined : given
+    if (expectDeadLetters) return (fact) => observe?.(fact, service)
+    // In real time: a test that runs through hours prints few lines too.
+    const warnings = given === undefined ? new Warnings(service, systemClock) : undefined
+    return (fact) => {
+      this.#letters.add(fact, service)
+      // A dead letter fails the test.
+      if (fact.kind !== 'dead-lettered') warnings?.hear(fact)
+      return observe?.(fact, service)
+    }
   }
 
   async #entries(): Promise<readonly LogEntry[]> {

@@ -46,6 +46,7 @@ function goodRecord(uid: string, key = uid): LogRecord {
 const app = () =>
   createTestRuntime({
     services: [handling],
+    expectDeadLetters: true,
     prepare: (database) => database.query('CREATE TABLE IF NOT EXISTS effect (uid TEXT NOT NULL)'),
   })
 

@@ -58,6 +58,7 @@ export async function startRun(seed: number): Promise<Run> {
   const app = await createTestRuntime({
     services: system(work),
     seed,
+    expectDeadLetters: true,
     around,
     limits: { recordsMax: 200 + Math.floor(entropy.random() * 400), parkedMax: 60 },
     prepare: (database) =>

@@ -12,7 +12,7 @@ const consumer = service({ name: 'life', publishes: [Happened], handlers: [handl
 // A runtime with its own log and database, as a process has them.
 const life = (log: Log, path: string) => {
   const database = sqliteDatabase({ path })
-  const runtime = createRuntime({ service: consumer, log, database })
+  const runtime = createRuntime({ service: consumer, log, database, observe: false })
   return {
     start: async () => {
       await runtime.start()

@@ -176,7 +176,7 @@ async function play(arm: Arm): Promise<unknown> {
   await databases.orders.query('CREATE TABLE accepted (id TEXT NOT NULL, n BIGINT NOT NULL)')
   await databases.billing.query('CREATE TABLE bills (id TEXT PRIMARY KEY, total BIGINT NOT NULL)')
   const runtimes = (['orders', 'billing'] as const).map((name) =>
-    createRuntime({ service: system[name], log, database: databases[name] }),
+    createRuntime({ service: system[name], log, database: databases[name], observe: false }),
   )
   try {
     for (const runtime of runtimes) await runtime.start()

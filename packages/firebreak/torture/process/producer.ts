@@ -56,8 +56,8 @@ async function start(place: ChildPlace): Promise<Work> {
   const quiet = new AbortController()
   // One listener for each line that pauses.
   setMaxListeners(0, quiet.signal)
-  const runtime = createRuntime({ service: definition, log, database })
-  const direct = createRuntime({ service: definition, log: insistent(log, quiet.signal) })
+  const runtime = createRuntime({ service: definition, log, database, observe: false })
+  const direct = createRuntime({ service: definition, log: insistent(log, quiet.signal), observe: false })
   await runtime.start()
   await direct.start()
   const random = seeded(seed * 7919 + generation * 104_729 + slot.charCodeAt(slot.length - 1))

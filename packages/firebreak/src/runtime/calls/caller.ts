@@ -111,7 +111,8 @@ class HttpCaller implements Caller {
     this.#entropy = entropy
     this.#fetch = rest.fetch ?? systemFetch
     this.#bytesMax = rest.responseBytesMax ?? 1024 * 1024
-    this.#facts = rest.observe === undefined ? undefined : new CircuitFacts(swallowErrors(rest.observe))
+    const observe = rest.observe && swallowErrors(rest.observe)
+    this.#facts = observe && new CircuitFacts((fact) => observe({ ...fact, atMs: clock.now() }))
   }
 
   call<C extends AnyCallSignature>(

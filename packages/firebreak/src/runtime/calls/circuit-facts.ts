@@ -1,4 +1,4 @@
-import type { Fact } from '../../contracts/journal.ts'
+import type { UndatedFact } from '../../contracts/journal.ts'
 import type { Breaker } from '../../policy/breaker.ts'
 
 /**
@@ -6,11 +6,11 @@ import type { Breaker } from '../../policy/breaker.ts'
  * that fails is no change.
  */
 export class CircuitFacts {
-  readonly #emit: (fact: Fact) => void
+  readonly #emit: (fact: UndatedFact) => void
   readonly #open = new WeakSet<Breaker>()
   readonly #spent = new Set<string>()
 
-  constructor(emit: (fact: Fact) => void) {
+  constructor(emit: (fact: UndatedFact) => void) {
     this.#emit = emit
   }
 

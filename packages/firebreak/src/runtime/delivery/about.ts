@@ -19,15 +19,18 @@ export function about(delivery: Delivery): {
   }
 }
 
+/** `sinceMs`: when its last attempt began, on the monotonic scale. */
+type RecordEnd =
+  | { readonly kind: 'done'; readonly attempt: number; readonly sinceMs: number }
+  | { readonly kind: 'duplicate' | 'skipped'; readonly attempt: number }
+
 /** Reports how a record has ended. */
-export function reportEnd(
-  instance: Instance,
-  delivery: Delivery,
-  kind: 'done' | 'duplicate' | 'skipped',
-  attempt: number,
-): void {
+export function reportEnd(instance: Instance, delivery: Delivery, end: RecordEnd): void {
   // Every record ends, and mostly nobody listens.
-  if (instance.hears(kind)) instance.emit({ kind, attempt, ...about(delivery) })
+  if (!instance.hears(end.kind)) return
+  const { kind, attempt } = end
+  if (kind !== 'done') instance.emit({ kind, attempt, ...about(delivery) })
+  else instance.emit({ kind, attempt, durationMs: instance.clock.monotonic() - end.sinceMs, ...about(delivery) })
 }
 
 /** Its row among the suspects has gone with the commit of its outcome. */

@@ -83,12 +83,12 @@ export function recordFailure(
   const number = state.count + 1
   // First: a listener could change it.
   const described = describeError(error)
-  instance.emit({ kind: 'failed', attempt: number, error, ...about(delivery) })
+  instance.emit({ kind: 'failed', attempt: number, durationMs, error, ...about(delivery) })
   return {
     count: classification.kind === 'throttled' ? state.count : number,
     attempts: withAttempt(
       state.attempts,
-      { number, startedAtMs, durationMs, ...described },
+      { number, startedAtMs, durationMs: Math.round(durationMs), ...described },
       instance.limits.attemptsKept,
     ),
     failingSinceMs: state.failingSinceMs ?? instance.clock.monotonic(),

@@ -44,12 +44,12 @@ export async function runAttempt(
     by = 'engine'
     const kind = (await unit.complete()) === 'committed' ? 'done' : 'duplicate'
     cleared(delivery)
-    reportEnd(instance, delivery, kind, number)
+    reportEnd(instance, delivery, { kind, attempt: number, sinceMs })
     return undefined
   } catch (error) {
-    if (await outcomeAfter(instance, delivery, { error, unit, number })) return undefined
+    if (await outcomeAfter(instance, delivery, { error, unit, number, sinceMs })) return undefined
     const { error: reason, by: party } = await survived(instance, delivery, unit?.failure ?? failureOf(error, by, unit))
-    const durationMs = Math.round(clock.monotonic() - sinceMs)
+    const durationMs = clock.monotonic() - sinceMs
     return { error: reason ?? new Error('the handler threw nothing'), by: party, startedAtMs, durationMs }
   } finally {
     unit?.end(unit.failure?.error)
@@ -67,14 +67,14 @@ function failureOf(error: unknown, by: Party, unit: UnitOfWork | undefined): Com
 async function outcomeAfter(
   instance: Instance,
   delivery: Delivery,
-  { error, unit, number }: { error: unknown; unit: UnitOfWork | undefined; number: number },
+  { error, unit, number, sinceMs }: { error: unknown; unit: UnitOfWork | undefined; number: number; sinceMs: number },
 ): Promise<boolean> {
   const committed = (await unit?.settled()) ?? false
   const isDuplicate = unit?.outcome === 'duplicate'
   if (!isDuplicate && !committed) return false
   cleared(delivery)
   if (!isDuplicate && error !== unit?.lost) instance.emit({ kind: 'error-after-commit', error, ...about(delivery) })
-  reportEnd(instance, delivery, isDuplicate ? 'duplicate' : 'done', number)
+  reportEnd(instance, delivery, { kind: isDuplicate ? 'duplicate' : 'done', attempt: number, sinceMs })
   return true
 }
 

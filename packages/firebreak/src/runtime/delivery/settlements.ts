@@ -37,7 +37,7 @@ export async function settleWithoutRunning(
 ): Promise<void> {
   await commitUntilDone(instance, finalUnit(instance, delivery, account))
   cleared(delivery)
-  reportEnd(instance, delivery, account, delivery.parked?.attempts.length ?? 0)
+  reportEnd(instance, delivery, { kind: account, attempt: delivery.parked?.attempts.length ?? 0 })
 }
 
 /**

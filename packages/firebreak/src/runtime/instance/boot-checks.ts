@@ -11,7 +11,7 @@ import { type RuntimeOptions, runtimeOptions, startProblems } from './runtime-op
 export function bootProblems(options: RuntimeOptions, limits: Limits): readonly string[] {
   const problems: string[] = []
   const { service, database, log, caller } = options
-  if (service.handlers.size > 0 && database === undefined) {
+  if (service.needsDatabase && database === undefined) {
     problems.push(`${service.name} has handlers, so it needs a database: pass one to createRuntime`)
   }
   if (service.calls.size > 0 && caller === undefined) {

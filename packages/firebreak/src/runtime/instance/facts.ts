@@ -1,5 +1,6 @@
+import type { Clock } from '../../contracts/clock.ts'
 import { FirebreakError } from '../../contracts/errors.ts'
-import type { Fact, FactListener, Observer, RaisedFact } from '../../contracts/journal.ts'
+import type { Fact, FactListener, Observer, RaisedFact, UndatedFact } from '../../contracts/journal.ts'
 import { textOf } from '../../contracts/text/text-of.ts'
 import { swallowErrors } from '../user-code/swallow-errors.ts'
 
@@ -12,6 +13,15 @@ export interface EngineFailure {
   readonly atMs: number
 }
 
+export interface Listening {
+  /** Hears all. */
+  readonly observe?: Observer | undefined
+  /** Hears of some kinds what nobody else does. */
+  readonly unheard?: { hears(kind: Fact['kind']): boolean; readonly hear: (fact: Fact) => void } | undefined
+}
+
+type FactClock = Pick<Clock, 'now' | 'monotonic'>
+
 /**
  * Everybody who hears what happens in one instance, and what is remembered of it for its health.
  *
@@ -19,15 +29,19 @@ export interface EngineFailure {
  * I2 One that is removed is not called any more, also not for the fact that is being reported.
  */
 export class Facts {
-  readonly #now: () => number
+  readonly #clock: FactClock
   readonly #observe: ((fact: Fact) => void) | undefined
+  readonly #unheard: Listening['unheard']
+  readonly #printUnheard: ((fact: Fact) => void) | undefined
   readonly #listeners = new Map<Fact['kind'], Set<(fact: Fact) => void>>()
   readonly #failures = new Map<EngineFailure['where'], EngineFailure>()
   #phase: 'new' | 'started' | 'stopped' | { readonly halted: Error } = 'new'
 
-  constructor(service: string, observe: Observer | undefined, now: () => number) {
-    this.#now = now
-    this.#observe = observe === undefined ? undefined : swallowErrors((fact) => observe(fact, service))
+  constructor(service: string, { observe, unheard }: Listening, clock: FactClock) {
+    this.#clock = clock
+    this.#observe = observe && swallowErrors((fact) => observe(fact, service))
+    this.#unheard = unheard
+    this.#printUnheard = unheard && swallowErrors(unheard.hear)
   }
 
   get phase(): 'new' | 'started' | 'stopped' | { readonly halted: Error } {
@@ -53,19 +67,28 @@ export class Facts {
 
   /** Whether anybody hears facts of a kind. */
   hears(kind: Fact['kind']): boolean {
+    return this.#isListened(kind) || this.#unheard?.hears(kind) === true
+  }
+
+  #isListened(kind: Fact['kind']): boolean {
     return this.#observe !== undefined || (this.#listeners.get(kind)?.size ?? 0) > 0
   }
 
   emit(raised: RaisedFact): void {
-    const fact = withError(raised)
-    this.#remember(fact)
+    const undated = withError(raised)
+    this.#remember(undated)
+    if (!this.hears(raised.kind)) return
+    const fact: Fact = { ...undated, atMs: this.#clock.now() }
+    // Asked first: a listener may end itself.
+    const isListened = this.#isListened(fact.kind)
     this.#observe?.(fact)
     for (const listener of this.#listeners.get(fact.kind) ?? []) listener(fact)
+    if (!isListened) this.#printUnheard?.(fact)
   }
 
-  #remember(fact: Fact): void {
+  #remember(fact: UndatedFact): void {
     if (fact.kind === 'infrastructure-error')
-      this.#failures.set(fact.where, { where: fact.where, error: fact.error, atMs: this.#now() })
+      this.#failures.set(fact.where, { where: fact.where, error: fact.error, atMs: this.#clock.monotonic() })
     else if (fact.kind === 'halted') this.#phase = { halted: fact.error }
     else if (fact.kind === 'started') this.#phase = 'started'
     else if (fact.kind === 'stopped' && typeof this.#phase === 'string') this.#phase = 'stopped'
@@ -73,8 +96,8 @@ export class Facts {
 }
 
 /** Anything can be thrown; a listener gets an error, with what was thrown as its cause. */
-function withError(raised: RaisedFact): Fact {
+function withError(raised: RaisedFact): UndatedFact {
   // What was thrown may be a proxy that throws when it is looked at; this does not.
-  if (!('error' in raised) || Error.isError(raised.error)) return raised as Fact
+  if (!('error' in raised) || Error.isError(raised.error)) return raised as UndatedFact
   return { ...raised, error: new Error(textOf(raised.error, messageMax), { cause: raised.error }) }
 }

@@ -20,8 +20,8 @@ import type { Caller } from '../calls/caller.ts'
 import type { ReadBack } from '../message/publisher.ts'
 import type { Limits } from './limits.ts'
 
-export interface RuntimeOptions {
-  readonly service: ServiceDefinition
+export interface RuntimeOptions<S extends ServiceDefinition = ServiceDefinition> {
+  readonly service: S
   readonly log: Log
   /** The service's own; needed for handlers and for `transaction`. */
   readonly database?: Database
@@ -38,13 +38,23 @@ export interface RuntimeOptions {
    * or made something that JSON does not carry. A payload that is read as something else is refused.
    */
   readonly readBack?: ReadBack
-  /** Told what happened to each message. */
-  readonly observe?: Observer
+  /**
+   * Hears what happened to each message. Without it, warnings of kinds that no `runtime.on` listens to are printed on stderr, a few
+   * lines each 10 s; `false` prints nothing.
+   */
+  readonly observe?: Observer | false
   /** Name of this instance among those of its service; default random. */
   readonly instance?: string
   readonly clock?: Clock
   readonly entropy?: Entropy
 }
+
+export interface ServiceWithHandlers {
+  readonly database: Database
+}
+
+/** What a service with handlers needs beside the options that all may have. */
+export type DatabaseOf<S extends ServiceDefinition> = S['needsDatabase'] extends true ? ServiceWithHandlers : unknown
 
 export const runtimeOptions: OptionTable<RuntimeOptions> = {
   service: other,

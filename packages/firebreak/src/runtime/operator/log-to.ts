@@ -2,41 +2,14 @@ import { FirebreakError } from '../../contracts/errors.ts'
 import type { Fact } from '../../contracts/journal.ts'
 import { masked } from '../../contracts/text/masked.ts'
 import { fieldOf, keptText, textOf } from '../../contracts/text/text-of.ts'
-import { visible, visibleLine } from '../../contracts/text/visible.ts'
+import { visible } from '../../contracts/text/visible.ts'
+import { levelOf, factLine as line, factTextMax as textMax } from './fact-words.ts'
 
 /** What can be logged to: pino, `console`, and whatever takes an object of fields and a message. */
 export interface Logger {
   info(fields: object, message: string): unknown
   warn(fields: object, message: string): unknown
   error(fields: object, message: string): unknown
-}
-
-const textMax = 2000
-
-type Level = keyof Logger
-
-// What goes well, record by record, is for metrics.
-const levels: Readonly<Record<Fact['kind'], Level | null>> = {
-  started: 'info',
-  stopped: 'info',
-  claimed: 'info',
-  released: 'info',
-  done: null,
-  duplicate: null,
-  skipped: null,
-  published: null,
-  parked: 'info',
-  failed: 'warn',
-  rewound: 'warn',
-  'offset-gap': 'warn',
-  'infrastructure-error': 'warn',
-  'breaker-opened': 'warn',
-  'breaker-closed': 'info',
-  'budget-spent': 'warn',
-  'error-after-commit': 'error',
-  'dead-lettered': 'error',
-  blocked: 'error',
-  halted: 'error',
 }
 
 /**
@@ -59,7 +32,7 @@ export function logTo(logger: Logger): (fact: Fact, service?: string) => void {
   if (missing.length > 0)
     throw new FirebreakError('FB_CONFIG', { problems: `logTo: the logger has no method ${missing.join(', ')}` })
   return (fact, service) => {
-    const level = levels[fact.kind]
+    const level = levelOf(fact.kind)
     if (level !== null) logger[level](fieldsOf(fact, service), messageOf(fact))
   }
 }
@@ -94,5 +67,3 @@ function messageOf(fact: Fact): string {
   const error = 'error' in fact ? `: ${line(textOf(fact.error, textMax))}` : ''
   return `${fact.kind}${about}${error}`
 }
-
-const line = (text: string): string => masked(visibleLine(keptText(text, textMax)))

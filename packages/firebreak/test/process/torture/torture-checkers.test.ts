@@ -42,7 +42,7 @@ async function runQuietly(folder: string): Promise<void> {
   for (const [i, definition] of definitions.entries()) {
     const database = databases[i]!
     await createTables(database)
-    runtimes.push(createRuntime({ service: definition, log, database }))
+    runtimes.push(createRuntime({ service: definition, log, database, observe: false }))
   }
   for (const runtime of runtimes) await runtime.start()
   for (let seq = 1; seq <= 12; seq++) {

@@ -58,7 +58,7 @@ test('events of one key leave in commit order, whichever of two instances on one
   const open = (): Runtime => {
     const log = sqliteLog({ path: folder })
     const database = sqliteDatabase({ path: join(folder, 'shop.db') })
-    const runtime = createRuntime({ service: definition, log, database })
+    const runtime = createRuntime({ service: definition, log, database, observe: false })
     t.after(() => ending(runtime, log, database))
     return runtime
   }

@@ -52,7 +52,7 @@ test('a ledger is in its own schema, whatever a connection looks through first',
       })
     })
     const one = service({ name, handlers: [onHappened], publishes: [Happened] })
-    const runtime = createRuntime({ service: one, log, database })
+    const runtime = createRuntime({ service: one, log, database, observe: false })
     await runtime.start()
     return { name, runtime, database }
   }

@@ -47,7 +47,7 @@ test('a dead letter keeps no password of an address and no token that its error 
       }),
     ],
   })
-  const app = await createTestRuntime({ services: [one] })
+  const app = await createTestRuntime({ services: [one], expectDeadLetters: true })
   await app.publish(Happened, { id: 'k', n: 1 })
   await app.advance(1000)
   const [letter] = await named(app, 'one').deadLetters.list()

@@ -45,7 +45,12 @@ async function scene(
 ): Promise<Scene> {
   const facts: Fact[] = []
   const one = service({ name: 'one', handlers: [handle(Happened, run, { retry: parkingRetry, ...options })] })
-  const app = await createTestRuntime({ services: [one], fetch, observe: (fact) => facts.push(fact) })
+  const app = await createTestRuntime({
+    services: [one],
+    fetch,
+    observe: (fact) => facts.push(fact),
+    expectDeadLetters: true,
+  })
   const own = new Set(['done', 'failed', 'parked', 'dead-lettered', 'error-after-commit'])
   return { app, facts, kinds: () => facts.map(({ kind }) => kind).filter((kind) => own.has(kind)) }
 }

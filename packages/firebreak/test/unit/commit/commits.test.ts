@@ -77,7 +77,7 @@ test('copies of an event on several partitions take effect once, and count once 
   await log.append(
     [0, 1, 2].map((partition) => ({ topic: Happened.topic, key: `k${partition}`, value, headers, partition })),
   )
-  const runtime = createRuntime({ service: one, log, database, clock })
+  const runtime = createRuntime({ service: one, log, database, clock, observe: false })
   await runtime.start()
   await clock.advance(5000)
   assert.equal((await database.query('select 1 as one from effects')).length, 1)
@@ -178,7 +178,7 @@ test('a mirrored dead letter is a record with its original bytes and the reason 
   const one = writer('one', () => {
     throw permanent('no such truck')
   })
-  const runtime = createRuntime({ service: one, log, database, clock, mirrorDeadLetters: true })
+  const runtime = createRuntime({ service: one, log, database, clock, mirrorDeadLetters: true, observe: false })
   await runtime.start()
   const value = new TextEncoder().encode(JSON.stringify({ id: 'k', n: 1 }))
   const headers = { ce_id: 'e1', ce_type: Happened.type, ce_source: '/t', ce_schemaversion: '1', ce_specversion: '1.0' }

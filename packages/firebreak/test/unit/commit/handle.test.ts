@@ -96,6 +96,7 @@ test('what a body began before it had to run again publishes nothing through its
     })
   const app = await createTestRuntime({
     services: [one(run)],
+    expectDeadLetters: true,
     prepare: async (database) => {
       await database.query('create table parents (id integer primary key)')
       await database.query('create table children (parent integer references parents deferrable initially deferred)')

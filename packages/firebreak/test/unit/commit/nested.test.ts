@@ -43,6 +43,7 @@ for (const [name, nest] of Object.entries(nestings)) {
     }
     app = await createTestRuntime({
       services: [service({ name: 'one', handlers: [handle(Happened, run)] })],
+      expectDeadLetters: true,
       prepare: (database) => database.query('create table effects (key text)'),
     })
     await publishAll(app, [
@@ -159,6 +160,7 @@ test('an event of a transaction that ran out of time does not leave, also when i
     })
   app = await createTestRuntime({
     services: [service({ name: 'one', handlers: [handle(Happened, run)], publishes: [Followed] })],
+    observe: false,
     prepare: (database) => database.query('create table effects (key text)'),
   })
   await publishAll(app, [

@@ -51,7 +51,7 @@ test('types as others name them are published, handled, dead-lettered and descri
     ),
   )
   const one = service({ name: 'reader', handlers })
-  const app = await createTestRuntime({ services: [one] })
+  const app = await createTestRuntime({ services: [one], expectDeadLetters: true })
   for (const each of events) {
     await app.publish(each, { id: 'good' })
     await app.publish(each, { id: 'bad' })

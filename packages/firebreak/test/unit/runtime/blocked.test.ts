@@ -353,7 +353,7 @@ test('a transaction refuses what its topic does not take, and takes it when the 
   const runtime = createRuntime({ service: grows, log, database, clock })
   await runtime.start()
   const id = 'x'.repeat(400)
-  const publish = (definition: typeof Large): Promise<void> =>
+  const publish = (definition: typeof Followed): Promise<void> =>
     runtime.transaction(async (tx) => tx.publish(definition, { id, n: 1 }))
   await publish(Followed)
   await clock.settle()

@@ -124,7 +124,7 @@ test('a database that is not shared refuses to start beside another member of th
   await log.ensureTopics([{ name: Happened.topic }])
   const member = await log.open('one', [Happened.topic])
   const database = sqliteDatabase({ path: ':memory:' })
-  const runtime = createRuntime({ service: one, log, database, clock })
+  const runtime = createRuntime({ service: one, log, database, clock, observe: false })
   const refused = assert.rejects(runtime.start(), (error) => {
     assert.ok(isFirebreakError(error, 'FB_CONFIG'))
     assert.match(error.message, /one has 1 members.*PostgreSQL/)
@@ -137,7 +137,7 @@ test('a database that is not shared refuses to start beside another member of th
 
   // The member before us has died, and the log notices after a while.
   const ghost = await log.open('one', [Happened.topic])
-  const patient = createRuntime({ service: one, log, database, clock })
+  const patient = createRuntime({ service: one, log, database, clock, observe: false })
   const started = patient.start()
   await clock.advance(5000)
   await ghost.close()
@@ -162,7 +162,7 @@ test('a service without commits starts where it is told to', async () => {
   await database.query('create table effects (seq integer primary key, key text, n bigint, event_id text)')
   await log.ensureTopics([{ name: Happened.topic }])
   await log.append([recordOf(1)])
-  const runtime = createRuntime({ service: one, log, database, clock, startFrom: 'latest' })
+  const runtime = createRuntime({ service: one, log, database, clock, observe: false, startFrom: 'latest' })
   await runtime.start()
   await clock.advance(100)
   await log.append([recordOf(2)])
@@ -222,7 +222,7 @@ test('a ledger that has finished more than its log holds stops the service, and 
     const database = sqliteDatabase({ path: ':memory:' })
     await database.query('create table effects (seq integer primary key, key text, n bigint, event_id text)')
     const run = async (log: Log, records: readonly LogRecord[]): Promise<unknown> => {
-      const runtime = createRuntime({ service: writer('one'), log, database, clock })
+      const runtime = createRuntime({ service: writer('one'), log, database, clock, observe: false })
       const done = runtime.done.catch((error) => error)
       await runtime.start()
       await log.append(records)

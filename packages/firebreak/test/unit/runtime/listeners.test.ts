@@ -12,6 +12,8 @@ import { virtualClock } from '../../../src/testing/virtual-time/virtual-clock.ts
 import { named } from '../../named.ts'
 import { Outage, publishAll, scene, writer } from '../../thing-scene.ts'
 
+const at = (ms: number) => ({ now: () => ms, monotonic: () => ms })
+
 const thrower = (thrown: unknown) =>
   writer('one', () => {
     throw thrown
@@ -46,34 +48,27 @@ test('a fact has an error whatever was thrown, and says what caused its event', 
 
 test('a listener that throws harms neither the instance nor the other listeners', () => {
   const heard: string[] = []
-  const facts = new Facts('one', undefined, () => 0)
+  const facts = new Facts('one', {}, at(0))
   facts.on('stopped', () => {
     throw new Error('no')
   })
   facts.on('stopped', () => void heard.push('other'))
-  facts.emit({ kind: 'stopped', drained: true })
+  facts.emit({ kind: 'stopped', drained: true, durationMs: 1 })
   assert.deepEqual(heard, ['other'])
 })
 
 test('facts are heard by the observer, or by a listener of their kind while it is there', () => {
-  const facts = new Facts('one', undefined, () => 0)
+  const facts = new Facts('one', {}, at(0))
   assert.equal(facts.hears('done'), false)
   const end = facts.on('done', () => {})
   assert.deepEqual([facts.hears('done'), facts.hears('failed')], [true, false])
   end()
   assert.equal(facts.hears('done'), false)
-  assert.equal(
-    new Facts(
-      'one',
-      () => {},
-      () => 0,
-    ).hears('done'),
-    true,
-  )
+  assert.equal(new Facts('one', { observe: () => {} }, at(0)).hears('done'), true)
 })
 
 test('a listener that is no function, and a logger without its methods, are refused at once', () => {
-  const facts = new Facts('one', undefined, () => 0)
+  const facts = new Facts('one', {}, at(0))
   assert.throws(() => facts.on('done', undefined as never), /runtime\.on\(done\) must have a function, not undefined/)
   assert.throws(() => logTo({ info() {} } as never), /the logger has no method warn, error/)
   assert.throws(() => logTo(undefined as never), /the logger has no method info, warn, error/)
@@ -114,7 +109,7 @@ test('logTo writes text of others without control characters and without credent
   )
   const at = { topic: 't', partition: 0, offset: 1 }
   const about = { at, key: 'k\u202e', eventId: 'a\nb', eventType: 'thing\u001b', correlationId: null }
-  logTo(logger)({ kind: 'failed', attempt: 2, error, ...about }, 'one')
+  logTo(logger)({ kind: 'failed', attempt: 2, durationMs: 1, atMs: 1, error, ...about }, 'one')
   const text = JSON.stringify(lines).replaceAll('\\\\', '\\')
   assert.ok(!/secret-word|abcdefghijklmnop/.test(text), text)
   const [[, fields, message] = []] = lines
@@ -126,11 +121,11 @@ test('logTo writes text of others without control characters and without credent
 })
 
 test('health says why an instance is not ready, and that one which has halted needs a new process', () => {
-  const facts = new Facts('one', undefined, () => 5000)
+  const facts = new Facts('one', {}, at(5000))
   const asked = (more: object = {}) =>
     healthOf({ facts, isStopping: false, outbox: { pending: 0, max: 10 }, nowMs: 5000, ...more })
   assert.deepEqual(asked(), { live: true, ready: false, reasons: ['it has not started'] })
-  facts.emit({ kind: 'started', instance: 'i' })
+  facts.emit({ kind: 'started', instance: 'i', durationMs: 1 })
   assert.deepEqual(asked(), { live: true, ready: true, reasons: [] })
   assert.deepEqual(asked({ outbox: { pending: 10, max: 10 } }).reasons, [
     'outbox: 10 events wait for the log, and 10 is the limit',
@@ -144,7 +139,7 @@ test('health says why an instance is not ready, and that one which has halted ne
   assert.equal(asked({ nowMs: 15_001 }).ready, true, 'it has not been heard of for ten seconds')
   assert.deepEqual(asked({ isStopping: true }), { live: true, ready: false, reasons: ['it is stopping'] })
   facts.emit({ kind: 'halted', error: new Error('fenced') })
-  facts.emit({ kind: 'stopped', drained: false })
+  facts.emit({ kind: 'stopped', drained: false, durationMs: 1 })
   assert.deepEqual(asked(), { live: false, ready: false, reasons: ['it has halted: fenced'] })
 })
 
@@ -210,5 +205,24 @@ test('the deployment may set how many handlers run at once', async () => {
   await named(app, 'two').restart()
   await app.advance(1000)
   assert.equal(most, 2)
+  await app.stop()
+})
+
+test('a fact says when it was, and an attempt how long it took, whatever the wall clock does meanwhile', async () => {
+  const one = writer('one', async ({ id }, ctx) => {
+    await new Promise<void>((resolve) => app.clock.schedule(id === 'slow' ? 250 : 40, resolve))
+    named(app, 'one').jump(-3_600_000)
+    if (ctx.attempt === 1) throw new Error('not yet')
+  })
+  const { app, facts } = await scene([one])
+  const startMs = app.clock.now()
+  await publishAll(app, [['slow', 1]])
+  await app.advance(60_000)
+  const took = facts.flatMap((fact) => ('durationMs' in fact ? [`${fact.kind} ${fact.durationMs}`] : []))
+  assert.deepEqual(took, ['started 0', 'failed 250', 'done 250'])
+  const failed = facts.find(({ kind }) => kind === 'failed')
+  assert.equal(failed?.atMs, startMs + 250 - 3_600_000)
+  const [letter] = await named(app, 'one').deadLetters.list()
+  assert.equal(letter, undefined)
   await app.stop()
 })

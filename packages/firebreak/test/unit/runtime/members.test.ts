@@ -88,7 +88,7 @@ async function refusals(size: number): Promise<readonly unknown[]> {
   const refused: unknown[] = []
   const databases = Array.from({ length: size }, () => sqliteDatabase({ path: ':memory:' }))
   const runtimes = databases.map((database): Runtime => {
-    const runtime = createRuntime({ service: one, log: group.of(log), database, clock })
+    const runtime = createRuntime({ service: one, log: group.of(log), database, clock, observe: false })
     runtime.done.catch((error) => refused.push(error))
     return runtime
   })
@@ -110,7 +110,7 @@ async function startsOn(paths: readonly string[]): Promise<readonly string[]> {
   const outcomes: string[] = []
   for (const path of paths) {
     const database = databases.get(path) as Database
-    const runtime = createRuntime({ service: writer('one'), log, database, clock })
+    const runtime = createRuntime({ service: writer('one'), log, database, clock, observe: false })
     runtimes.push(runtime)
     runtime.start().then(
       () => outcomes.push('started'),
@@ -141,7 +141,7 @@ test('of instances on different ledgers that start at once, one stays and the ot
   const one = writer('one')
   const place = () => {
     const database = sqliteDatabase({ path: ':memory:' })
-    const runtime = createRuntime({ service: one, log, database, clock })
+    const runtime = createRuntime({ service: one, log, database, clock, observe: false })
     return { database, runtime, ended: Promise.allSettled([runtime.done]) }
   }
   const places = [place(), place()]

@@ -125,7 +125,7 @@ test('a dead letter is mirrored although another event with its id waits in the 
   const one = writer('one', () => {
     throw permanent('no such truck')
   })
-  const runtime = createRuntime({ service: one, log, database, clock, mirrorDeadLetters: true })
+  const runtime = createRuntime({ service: one, log, database, clock, mirrorDeadLetters: true, observe: false })
   await runtime.start()
   const value = new TextEncoder().encode(JSON.stringify({ id: 'k', n: 1 }))
   const headers = { ce_id: 'e1', ce_type: Happened.type, ce_source: '/t', ce_schemaversion: '1', ce_specversion: '1.0' }

@@ -30,7 +30,7 @@ async function releases(): Promise<{
   return {
     release: async (handlers, work) => {
       const one = service({ name: 'one', publishes: [Happened], handlers })
-      const runtime = createRuntime({ service: one, log, database, clock })
+      const runtime = createRuntime({ service: one, log, database, clock, observe: false })
       await runtime.start()
       await work(runtime)
       const stopping = runtime.stop()

@@ -37,6 +37,7 @@ async function started(answered: number) {
     log: aroundLog(log, around),
     database: aroundDatabase(database, around),
     clock,
+    observe: false,
   })
   runtime.done.catch(() => undefined)
   let error: unknown

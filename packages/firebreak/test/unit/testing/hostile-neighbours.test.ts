@@ -15,7 +15,7 @@ import { named } from '../../named.ts'
 import { Followed, Happened, Outage, parkingRetry, publishAll, type Scene, scene, writer } from '../../thing-scene.ts'
 
 const random = (): number => 0.5
-const fact: Fact = { kind: 'started', instance: 'one' }
+const fact: Fact = { kind: 'started', instance: 'one', durationMs: 1, atMs: 1 }
 
 test('an observer that throws, rejects or returns odd promises stops nobody, and is told of once', async () => {
   const warnings: string[] = []

@@ -22,7 +22,7 @@ export async function openPublisher(setup: Setup, from: string, edges: readonly 
   const database = sqliteDatabase({ path: join(folder, `service-${number}.db`) })
   const events = new Map(edges.map((edge) => [edge.id, messageEvent(edge, topicOf(prefix, arm.edges.indexOf(edge)))]))
   const definition = service({ name: `${prefix}-service-${number}`, publishes: [...events.values()] })
-  const runtime = createRuntime({ service: definition, log: faultyLog.log, database })
+  const runtime = createRuntime({ service: definition, log: faultyLog.log, database, observe: false })
   await runtime.start()
   return {
     eventOf: (edge) => events.get(edge.id) as MessageEvent,
