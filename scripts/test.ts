@@ -21,7 +21,11 @@ const preload = ['--import', join(import.meta.dirname, 'end-of-file.ts')]
 // More than a file may take: what it started can hold its output open after its end.
 const silenceMaxMs = 480_000
 // They measure what happens in real time under load, and need the machine for themselves.
-const alone = new Set(['apps/logiflow/test/incident.test.ts', 'apps/logiflow/test/real/incident.test.ts'])
+const alone = new Set([
+  'apps/logiflow/test/incident.test.ts',
+  'apps/logiflow/test/incident-hardened.test.ts',
+  'apps/logiflow/test/real/incident.test.ts',
+])
 
 interface Outcome {
   passed: number

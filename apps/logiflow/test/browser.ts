@@ -32,8 +32,10 @@ const screens = join(import.meta.dirname, '../../../docs/screens')
  *
  *     LOGIFLOW_SCREENS=1 npm test -- apps/logiflow/test/page apps/logiflow/test/outage apps/logiflow/test/incident
  */
+export const drawsScreens = (): boolean => env('LOGIFLOW_SCREENS') !== undefined
+
 export const screenshot = async (page: Page, name: string, fullPage = false): Promise<void> => {
-  if (env('LOGIFLOW_SCREENS') === undefined) return
+  if (!drawsScreens()) return
   mkdirSync(screens, { recursive: true })
   await page.screenshot({ path: join(screens, `${name}.png`), fullPage, animations: 'disabled' })
 }

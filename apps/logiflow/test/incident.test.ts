@@ -6,21 +6,18 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Result } from '../incident/result.ts'
 import { shortNight, traceOf } from '../incident/scenario.ts'
-import { noBrowser, openBrowser, screenshot } from './browser.ts'
+import { drawsScreens, noBrowser, openBrowser, screenshot } from './browser.ts'
 
-type Report = {
-  readonly rest: Result
-  readonly 'rest-hardened': Result
-  readonly events: Result
-  readonly broken: readonly string[]
-}
+type Report = { readonly rest: Result; readonly events: Result; readonly broken: readonly string[] }
 const folder = mkdtempSync(join(tmpdir(), 'logiflow-incident-'))
 const out = join(folder, 'report.html')
 
 const main = join(import.meta.dirname, '../incident/main.ts')
 
 const run = async (): Promise<Report> => {
-  const child = spawn(process.execPath, [main, '--short', '--json', '--out', out], {
+  // For the pictures all three; the third has a test of its own, because a file may not take longer than two nights.
+  const mode = drawsScreens() ? 'all' : 'rest,events'
+  const child = spawn(process.execPath, [main, '--short', '--json', '--mode', mode, '--out', out], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let output = ''
@@ -36,7 +33,7 @@ const showPage = async (): Promise<void> => {
     for (const colorScheme of ['light', 'dark'] as const) {
       const page = await browser.newPage({ colorScheme, viewport: { width: 1100, height: 900 } })
       await page.goto(`file://${out}`)
-      assert.equal(await page.locator('.nights > li').count(), 3)
+      assert.equal(await page.locator('.nights > li').count(), drawsScreens() ? 3 : 2)
       await screenshot(page, `incident-${colorScheme}`)
     }
   } finally {
@@ -69,12 +66,11 @@ test('it says at the beginning how long it takes; Ctrl-C ends it with 130 and wi
 
 test('the short night: with direct calls the portal falls with invoicing, with events nobody notices', async (t) => {
   t.after(() => rmSync(folder, { recursive: true }))
-  const { rest, 'rest-hardened': hardened, events, broken } = await run()
+  const { rest, events, broken } = await run()
   assert.ok(rest.crashes >= 1 && events.crashes >= 1, 'the invoice process ran out of memory in both')
   const { portalSuccess } = rest.duringOutage
   assert.ok(portalSuccess < 0.85, `during the outage ${portalSuccess} of the views were answered`)
   assert.ok(rest.badSeconds > 4, `${rest.badSeconds} bad seconds`)
-  assert.ok(hardened.invoices.duplicated === 0 && hardened.invoices.lost > 0, 'hardened calls give invoices up')
   assert.ok(events.portal.ok / events.portal.offered >= 0.999)
   assert.equal(events.invoices.lost, 0)
   assert.equal(events.invoices.duplicated, 0)
