@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { env } from '../platform/machine.ts'
+import { smallPng } from './small-png.ts'
 
 const CHROMIUM = env('CHROMIUM_PATH') ?? '/usr/bin/chromium'
 
@@ -11,7 +12,10 @@ const CHROMIUM = env('CHROMIUM_PATH') ?? '/usr/bin/chromium'
 export const noBrowser: string | false = existsSync(CHROMIUM) ? false : `no browser at ${CHROMIUM}; set CHROMIUM_PATH`
 
 export const openBrowser = (): Promise<Browser> =>
-  chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--force-color-profile=srgb'] })
+  chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--no-sandbox', '--force-color-profile=srgb', '--disable-lcd-text'],
+  })
 
 const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
@@ -28,14 +32,18 @@ export const axeViolations = async (page: Page): Promise<readonly string[]> => {
 const screens = join(import.meta.dirname, '../../../docs/screens')
 
 /**
- * The pictures of `docs/screens/`. A test run leaves them alone; they are drawn anew with
+ * Whether the pictures of `docs/screens/` are drawn anew. A test run leaves them alone, because each run would draw others:
  *
- *     LOGIFLOW_SCREENS=1 npm test -- apps/logiflow/test/page apps/logiflow/test/outage apps/logiflow/test/incident
+ *     LOGIFLOW_SCREENS=1 npm test -- apps/logiflow/test/outage
+ *     LOGIFLOW_SCREENS=1 npx node --conditions=firebreak-source --test apps/logiflow/test/incident.test.ts
+ *
+ * The second has three nights to play, which may take longer than `npm test` gives a file.
  */
 export const drawsScreens = (): boolean => env('LOGIFLOW_SCREENS') !== undefined
 
-export const screenshot = async (page: Page, name: string, fullPage = false): Promise<void> => {
+/** Nothing, unless the pictures are drawn. */
+export const screenshot = async (page: Page, name: string): Promise<void> => {
   if (!drawsScreens()) return
   mkdirSync(screens, { recursive: true })
-  await page.screenshot({ path: join(screens, `${name}.png`), fullPage, animations: 'disabled' })
+  writeFileSync(join(screens, `${name}.png`), smallPng(await page.screenshot({ animations: 'disabled' })))
 }
