@@ -23,6 +23,7 @@ const silenceMaxMs = 480_000
 // They measure what happens in real time under load, and need the machine for themselves.
 const alone = new Set([
   'apps/logiflow/test/incident.test.ts',
+  'apps/logiflow/test/incident-hardened.test.ts',
   'apps/logiflow/test/real/incident.test.ts',
   'packages/lab/test/process/real.test.ts',
 ])

@@ -15,11 +15,12 @@ import { type DataLock, lockData } from './platform/data-lock.ts'
 import { type EngineSettings, engineName, environmentOf } from './platform/engine-settings.ts'
 import { type Engines, loadEngines } from './platform/engines.ts'
 import { PORT_DEFAULT, parseStartFlags, type StartFlags, startHelp, UsageError } from './platform/flags.ts'
-import { every, nowMs } from './platform/machine.ts'
-import type { Command, FromChild, OpsSnapshot } from './platform/messages.ts'
+import { every } from './platform/machine.ts'
+import type { Command, FromChild } from './platform/messages.ts'
 import { type Notices, noticeOf, openNotices } from './platform/notices.ts'
 import { whenNpmIsGone } from './platform/npm-parent.ts'
 import { OpsDesk } from './platform/ops-desk.ts'
+import { OpsWatch } from './platform/ops-watch.ts'
 import { choosePort } from './platform/port.ts'
 import { discardSpace, makeSpace } from './platform/server-space.ts'
 import { settleEngines } from './platform/settle-engines.ts'
@@ -79,38 +80,10 @@ const childSpecs = (engines: Engines, clock: SimClock, port: number): readonly C
 
 const follow = (command: Command, supervisor: Supervisor, desk: OpsDesk): void => {
   if (command.do === 'crash') supervisor.crash(command.service)
+  else if (command.do === 'stop') supervisor.hold(command.service)
+  else if (command.do === 'start') supervisor.release(command.service)
+  else if (command.do === 'burst') supervisor.tell({ kind: 'burst', orders: command.orders }, 'world')
   else desk.replay(command.service, command.id).catch(() => {}) // Somebody else decided first: the next look shows it.
-}
-
-/** Looks once a second and tells everybody; notes new dead letters. */
-const watch = (supervisor: Supervisor, desk: OpsDesk, notices: Notices): { stop: () => void } => {
-  const known = new Set<string>()
-  let isFirst = true
-  let isAsking = false
-  let seen: Pick<OpsSnapshot, 'backlog' | 'letters'> = { backlog: {}, letters: [] }
-  const ask = async (): Promise<void> => {
-    const [backlog, letters] = await Promise.all([desk.backlog(), desk.letters()])
-    seen = { backlog, letters }
-    for (const { id, service, message } of letters) {
-      if (!known.has(id) && !isFirst)
-        notices.note(service, `✖ dead letter: ${message}. Everything else goes on; replay it on the page.`)
-      known.add(id)
-    }
-    isFirst = false
-  }
-  const tell = (): void => supervisor.tell({ atMs: nowMs(), services: supervisor.statuses(), ...seen })
-  const timer = every(1_000, () => {
-    // Log or database is away for a moment: all are told who is up all the same.
-    if (isAsking) return tell()
-    isAsking = true
-    ask()
-      .catch(() => {})
-      .finally(() => {
-        isAsking = false
-        tell()
-      })
-  })
-  return { stop: () => clearInterval(timer) }
 }
 
 const greet = (notices: Notices, engines: Engines, data: string): void => {
@@ -121,7 +94,7 @@ const greet = (notices: Notices, engines: Engines, data: string): void => {
   notices.say(`  Data   ${data}`)
   notices.say(`  Runs   on ${engineName(engines.settings)}${instances}`)
   notices.say(`  Clock  ${SPEED} times real time; Ctrl-C stops, npm start -- --help shows more`)
-  notices.say('  Try    Crash invoicing on the page, and watch everything else go on')
+  notices.say('  Try    Stop invoicing on the page, and watch everything else go on')
 }
 
 type Start = {
@@ -179,7 +152,7 @@ const runProcesses = async ({ flags, engines, notices, startedAtMs, isResumed, l
   })
   process.on('exit', () => supervisor.killAll())
   let url = ''
-  let watching: { stop: () => void } | undefined
+  let watching: OpsWatch | undefined
   const saving = every(SAVE_EVERY_MS, () => saveState(dataDir, clock, url))
   let isEnding = false
   const end = async (code: number): Promise<void> => {
@@ -206,7 +179,7 @@ const runProcesses = async ({ flags, engines, notices, startedAtMs, isResumed, l
   }
   isStarted = true
   saveState(dataDir, clock, url)
-  watching = watch(supervisor, desk, notices)
+  watching = new OpsWatch(supervisor, desk, notices)
   const taken = flags.port === undefined && port !== PORT_DEFAULT ? `  (port ${PORT_DEFAULT} is taken)` : ''
   if (!flags.quiet) greet(notices, engines, `${shown}  ${isResumed ? '(goes on where it was)' : '(new)'}`)
   notices.say(`ready in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s: ${url}${taken}`)

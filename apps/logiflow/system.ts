@@ -2,7 +2,7 @@ import type { Database, ServiceDefinition, TopicSpec } from 'firebreak'
 import * as events from './contracts/events.ts'
 import type { Engines } from './platform/engines.ts'
 import type { LetterFix } from './platform/messages.ts'
-import { fixOf } from './services/invoicing/fix.ts'
+import { fixOf, orderOf } from './services/invoicing/fix.ts'
 import { invoicingService } from './services/invoicing/handlers.ts'
 import { portalService } from './services/portal/handlers.ts'
 import { routing } from './services/routing/handlers.ts'
@@ -13,6 +13,8 @@ export type SystemPart = {
   readonly database: () => Database
   /** What a person has to do before a dead letter with this message is replayed; absent: there is nothing to ask. */
   readonly fixOf?: (sql: Pick<Database, 'query'>, message: string) => Promise<LetterFix | null>
+  /** The order that a message to the service is about, from its bytes; absent: it is about none. */
+  readonly orderOf?: (value: Uint8Array | null) => string | null
 }
 
 export const serviceNames = ['portal', 'routing', 'tracking', 'invoicing'] as const
@@ -38,5 +40,5 @@ export const systemOn = (engines: Engines): readonly SystemPart[] => {
     render: drawsNothing,
     keep: drawsNothing,
   })
-  return [part(routing), { ...part(invoicing), fixOf }, part(tracking), part(portalService(() => {}))]
+  return [part(routing), { ...part(invoicing), fixOf, orderOf }, part(tracking), part(portalService(() => {}))]
 }

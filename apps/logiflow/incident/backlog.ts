@@ -1,20 +1,33 @@
-/** Records that are not finished, by service. */
-export type Waiting = Readonly<Record<string, number>>
+import { isFirebreakError } from 'firebreak'
+import type { OpsDesk } from '../platform/ops-desk.ts'
 
-export const recordsIn = (waiting: Waiting): number => Object.values(waiting).reduce((total, count) => total + count, 0)
+const unlessUnavailable = (error: unknown): undefined => {
+  if (!(isFirebreakError(error) && error.kind === 'transient')) throw error
+}
 
-/** What was seen of the invoices that wait: how many, how many at most, and how long the repaired service took for them. */
+/** What waits in the log during a night of events. */
 export class Backlog {
-  invoices = 0
-  invoicesPeak = 0
-  /** From the repair until all but the last had gone; null before that. */
-  drainMs: number | null = null
+  /** Of invoicing, at the last look. */
+  waiting: number = 0
+  peak: number = 0
+  /** When the repaired version was up, from the start of the night. */
+  repairedAtMs: number | null = null
+  /** When invoicing had caught up after that. */
+  drainedAtMs: number | null = null
 
-  /** `repairedAtMs`: null before the repair. Returns what all services together have not finished. */
-  add(waiting: Waiting, atMs: number, repairedAtMs: number | null): number {
-    this.invoices = waiting['invoicing'] ?? 0
-    this.invoicesPeak = Math.max(this.invoicesPeak, this.invoices)
-    if (repairedAtMs !== null && this.invoices <= 1) this.drainMs ??= Math.round(atMs - repairedAtMs)
-    return recordsIn(waiting)
+  /** Records that all services together have not finished; undefined while the log cannot say. */
+  async look(desk: OpsDesk, atMs: () => number): Promise<number | undefined> {
+    const records = await desk.backlog().catch(unlessUnavailable)
+    if (records === undefined) return undefined
+    this.waiting = records['invoicing'] ?? 0
+    this.peak = Math.max(this.peak, this.waiting)
+    if (this.repairedAtMs !== null && this.drainedAtMs === null && this.waiting <= 1) this.drainedAtMs = atMs()
+    return Object.values(records).reduce((total, count) => total + count, 0)
+  }
+
+  /** From the fix to the end of the backlog; null when it did not end. */
+  drainMs(): number | null {
+    const { repairedAtMs, drainedAtMs } = this
+    return repairedAtMs === null || drainedAtMs === null ? null : Math.round(drainedAtMs - repairedAtMs)
   }
 }

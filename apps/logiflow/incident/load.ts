@@ -84,3 +84,16 @@ export class Load {
     return ok
   }
 }
+
+/** Orders that are under way before the night begins, one after the other; then a moment of quiet. */
+export const putOnTheRoad = async (earlier: readonly DispatchRequest[], to: Addresses): Promise<void> => {
+  const timeoutMs = 30_000
+  for (const dispatch of earlier)
+    await exchange({ method: 'POST', url: `${to.routing}/dispatches`, body: JSON.stringify(dispatch), timeoutMs })
+  const url = `${to.portal}/api/orders/${earlier.at(-1)?.order.orderId}`
+  for (let tries = 0; tries < 200; tries++) {
+    if ((await exchange({ method: 'GET', url, timeoutMs })).status === 200) break
+    await pause(50)
+  }
+  await pause(3_000)
+}

@@ -1,94 +1,73 @@
-import { parseArgs } from 'node:util'
+import { writeFileSync } from 'node:fs'
 import { type EngineSettings, engineName } from '../platform/engine-settings.ts'
-import { engineChoiceOf, engineOptions, UsageError } from '../platform/flags.ts'
+import { UsageError } from '../platform/flags.ts'
 import { whenNpmIsGone } from '../platform/npm-parent.ts'
 import { serversFor } from '../platform/servers.ts'
 import { complain as say } from '../platform/terminal.ts'
+import { durationS, type Flags, help, readFlags } from './flags.ts'
 import { Night } from './night.ts'
-import { broken, tableOf } from './report.ts'
-import type { Mode, Result } from './result.ts'
-import { fullNight, shortNight, traceOf } from './scenario.ts'
+import { pageOf } from './page/page.ts'
+import { about, endProgress, progressOn } from './progress.ts'
+import { broken } from './promises.ts'
+import { sentenceOf, tableOf } from './report.ts'
+import { type Mode, type Result, wirings } from './result.ts'
+import { fullNight, shortNight, type Trace, traceOf } from './scenario.ts'
 
-const help = `npm run incident -- [options]     The night of 2 AM, once with direct calls and once with events.
-
-  --mode <m>      rest, events, rest-hardened, or all; default rest and events
-  --seed <n>      of the traffic, default 203
-  --short         about a minute per wiring instead of five
-  --log <l>       embedded (default) or kafka: KAFKA_BROKERS, or what npm run infra -- up has started
-  --database <d>  sqlite (default) or postgres: DATABASE_URL, or what npm run infra -- up has started
-  --json          one JSON document on stdout instead of the table
-  --help          this text
-
-On servers a night makes topics and databases of its own, with "incident" and a number in their names, and deletes them at
-its end.
-Exit code 1: a promise about one of the wirings did not hold.`
-
-const modesOf: Readonly<Record<string, readonly Mode[]>> = {
-  default: ['rest', 'events'],
-  all: ['rest', 'events', 'rest-hardened'],
-  rest: ['rest'],
-  events: ['events'],
-  'rest-hardened': ['rest-hardened'],
+/** What is played, and how long it takes: said before the first process starts. */
+const announce = (flags: Flags, { steps }: Trace): void => {
+  const scenario = flags.short ? shortNight : fullNight
+  const [nights, takesS] = [flags.modes.length, durationS(scenario, flags.modes.length)]
+  const dispatches = steps.filter(({ kind }) => kind === 'dispatch').length
+  const names = flags.modes.map((mode) => wirings[mode].name).join(', ')
+  say(
+    `This takes about ${about(takesS)}: ${nights === 1 ? 'a night' : `${nights} nights`} of ${scenario.lastsS} s (${names}). Ctrl-C ends it.\n` +
+      `In each, ${steps.length} requests of customers, trucks and dispatchers meet four services (seed ${flags.seed}),\n` +
+      `${dispatches} trucks are dispatched, and the invoice process runs out of memory until it is fixed.\n` +
+      `On ${engineName(flags.engines)}.`,
+  )
 }
 
-const readFlags = () => {
-  const { values } = parseArgs({
-    options: {
-      mode: { type: 'string', default: 'default' },
-      seed: { type: 'string', default: '203' },
-      ...engineOptions,
-      short: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  })
-  const modes = modesOf[values.mode]
-  const seed = Number(values.seed)
-  if (modes === undefined)
-    throw new TypeError(`--mode must be rest, events, rest-hardened or all, not "${values.mode}"`)
-  if (!Number.isSafeInteger(seed)) throw new TypeError(`--seed must be a whole number, not "${values.seed}"`)
-  return { ...values, modes, seed, engines: engineChoiceOf(values) }
-}
-
-/** Every fifth second and everything that happens; on a terminal the seconds share one line. */
-const progressOf = (mode: Mode) => {
-  let lastS = -1
-  return (atS: number, text: string): void => {
-    const second = Math.floor(atS)
-    const isTick = text.startsWith('portal') || text.startsWith('waiting') || text.startsWith('calls')
-    if (isTick && (second === lastS || second % 5 !== 0)) return
-    lastS = isTick ? second : lastS
-    say(`  ${mode.padEnd(13)} T+${String(second).padStart(3)} s  ${text}`)
-  }
-}
-
-const run = async (flags: ReturnType<typeof readFlags>): Promise<void> => {
+const play = async (flags: Flags): Promise<Partial<Record<Mode, Result>>> => {
   const settings: EngineSettings = {
     ...flags.engines,
     ...(await serversFor(flags.engines)),
-    dataDir: '',
-    namespace: '',
+    ...{ dataDir: '', namespace: '' },
   }
   const scenario = flags.short ? shortNight : fullNight
   const trace = traceOf(scenario, flags.seed)
-  const dispatches = trace.steps.filter(({ kind }) => kind === 'dispatch').length
-  say(
-    `Seed ${flags.seed}: ${trace.steps.length} requests in ${scenario.lastsS} s, ${dispatches} trucks to dispatch, the same for each wiring. On ${engineName(flags.engines)}.`,
-  )
+  announce(flags, trace)
   const results: Partial<Record<Mode, Result>> = {}
-  for (const mode of flags.modes) {
-    say(`\n${mode}: four processes, the invoice process with ${scenario.heapMb} MB of heap and a leak`)
-    night = new Night({ mode, scenario, trace, settings }, progressOf(mode))
+  for (const [index, mode] of flags.modes.entries()) {
+    const { name, is } = wirings[mode]
+    say(`\n${index + 1}/${flags.modes.length} ${name}: ${is}`)
+    const leftS = durationS(scenario, flags.modes.length - index)
+    const played = { title: name.padEnd(14), lastsS: scenario.lastsS, leftS }
+    night = new Night({ mode, scenario, trace, settings }, progressOn(process.stderr, played))
     results[mode] = await night.run()
+    endProgress(process.stderr)
   }
+  return results
+}
+
+const run = async (flags: Flags): Promise<void> => {
+  const results = await play(flags)
   const problems = broken(results, flags.short)
   process.stdout.write(
     flags.json
       ? `${JSON.stringify({ seed: flags.seed, short: flags.short, engines: flags.engines, ...results, broken: problems }, null, 2)}\n`
       : tableOf(results),
   )
+  if (flags.json) say(sentenceOf(results))
   for (const problem of problems) say(`Does not hold: ${problem}`)
   process.exitCode = problems.length > 0 ? 1 : 0
+  if (flags.out === undefined) return
+  try {
+    writeFileSync(flags.out, pageOf(results, flags))
+    say(`The page with the charts: ${flags.out}`)
+  } catch (error) {
+    say(`The page could not be written: ${(error as Error).message}`)
+    process.exitCode = 1
+  }
 }
 
 let night: Night | undefined
@@ -103,6 +82,8 @@ const endBy = (signal: NodeJS.Signals, code: number): void => {
 
 const end = (code: number): void => {
   isInterrupted = true
+  endProgress(process.stderr)
+  say('Stopping: the processes end, and what this night has made is deleted. There is no result.')
   const discarded = night?.discard() ?? Promise.resolve()
   discarded.catch((error: Error) => say(error.message)).finally(() => process.exit(code))
 }

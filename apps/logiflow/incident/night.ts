@@ -1,36 +1,28 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isFirebreakError, type Log } from 'firebreak'
-import type { DispatchRequest } from '../contracts/requests.ts'
+import type { Log } from 'firebreak'
 import type { EngineSettings } from '../platform/engine-settings.ts'
 import { type Engines, loadEngines } from '../platform/engines.ts'
-import { after, every, newId, pause } from '../platform/machine.ts'
+import { after, every, newId, nowMs, pause } from '../platform/machine.ts'
 import type { ServiceStatus } from '../platform/messages.ts'
 import { OpsDesk } from '../platform/ops-desk.ts'
 import { discardSpace, type Made, makeSpace, nothingMade } from '../platform/server-space.ts'
 import { type ChildSpec, Supervisor } from '../platform/supervisor.ts'
-import { exchange } from '../rest/exchange.ts'
 import { serviceNames, systemOn, topicsOfSystem } from '../system.ts'
-import { Backlog, recordsIn } from './backlog.ts'
-import { type Addresses, Load } from './load.ts'
-import { addressesOf, freePorts, leaking, type Ports, specsFor } from './processes.ts'
-import { countInvoices, invoiceDelay, ledgerImbalance } from './reconcile.ts'
+import { Backlog } from './backlog.ts'
+import { curveOf } from './curve.ts'
+import { type Addresses, Load, putOnTheRoad } from './load.ts'
+import type { Progress } from './progress.ts'
+import { countInvoices, firstInvoices, invoiceDelay, ledgerImbalance } from './reconcile.ts'
 import { type EventFigures, judge, type Mode, type Result } from './result.ts'
 import type { Scenario, Trace } from './scenario.ts'
+import { addressesOf, freePort, leaking, type Ports, specsFor } from './wiring.ts'
 
 const READY_MAX_MS = 60_000
 const SETTLE_MAX_MS = 180_000
 
-export type Progress = (atS: number, text: string) => void
-
-const unlessAway = (error: unknown): undefined => {
-  if (!(isFirebreakError(error) && error.kind === 'transient')) throw error
-}
-
 type Prepared = { readonly engines: Engines; readonly ports: Ports; readonly log: Log | undefined }
-type Watch = { crashedAtMs: number[]; repairedAtMs: number | null }
-
 export type NightPlan = {
   readonly mode: Mode
   readonly scenario: Scenario
@@ -50,7 +42,7 @@ export class Night {
   readonly #scenario: Scenario
   readonly #trace: Trace
   readonly #progress: Progress
-  readonly #watch: Watch = { crashedAtMs: [], repairedAtMs: null }
+  readonly #crashedAtMs: number[] = []
   readonly #backlog = new Backlog()
   readonly #settings: EngineSettings
   readonly #dataDir: string
@@ -59,6 +51,7 @@ export class Night {
   #discarded: Promise<void> | undefined
   #supervisor: Supervisor | undefined
   #startMs = 0
+  #startedAtMs = 0
   #isFixed = false
   /** Deploys the repaired version; undefined before its time, and when it is done. */
   #hotfix: (() => void) | undefined
@@ -107,6 +100,7 @@ export class Night {
     }
     process.once('exit', killAll)
     try {
+      this.#progress({ kind: 'phase', text: 'starting four processes' })
       supervisor.start()
       await supervisor.ready(READY_MAX_MS)
       const load = await this.#play(
@@ -133,7 +127,12 @@ export class Night {
       this.#made = made
     })
     const engines = await loadEngines(this.#settings)
-    const ports = await freePorts()
+    const ports: Ports = {
+      portal: await freePort(),
+      routing: await freePort(),
+      tracking: await freePort(),
+      invoicing: await freePort(),
+    }
     // This process writes the log, as the supervisor does in production: it outlives every service.
     const log = this.#mode === 'events' ? engines.openLog() : undefined
     await log?.ensureTopics(topicsOfSystem())
@@ -159,18 +158,21 @@ export class Night {
   }
 
   async #play(supervisor: Supervisor, repaired: ChildSpec, to: Addresses, desk: OpsDesk | undefined): Promise<Load> {
-    await this.#putOnTheRoad(to)
+    const { earlier } = this.#trace
+    this.#progress({ kind: 'phase', text: `dispatching ${earlier.length} trucks before the night begins` })
+    await putOnTheRoad(earlier, to)
     this.#startMs = performance.now()
+    this.#startedAtMs = nowMs()
     const load = new Load(to, this.#startMs)
     const hotfix = after(this.#scenario.hotfixAtS * 1000, () => {
       this.#hotfix = () => {
         this.#hotfix = undefined
         this.#isFixed = true
-        this.#progress(this.#nowS(), 'hotfix: invoicing is killed and starts without the leak')
+        this.#happened('the fix is deployed: invoicing starts again without the memory leak')
         supervisor.replace(repaired)
       }
       // A slow machine has not drawn enough invoices yet, and nobody fixes what has not broken: then the first crash calls it.
-      if (this.#watch.crashedAtMs.length > 0) this.#hotfix()
+      if (this.#crashedAtMs.length > 0) this.#hotfix()
     })
     const looking = this.#lookAgain(load, desk)
     await load.play(this.#trace.steps)
@@ -181,25 +183,6 @@ export class Night {
     clearInterval(looking)
     if (desk !== undefined) await this.#drain(desk)
     return load
-  }
-
-  /** Orders that are under way before the night begins, one after the other; then a moment of quiet. */
-  async #putOnTheRoad(to: Addresses): Promise<void> {
-    for (const dispatch of this.#trace.earlier) {
-      await exchange({
-        method: 'POST',
-        url: `${to.routing}/dispatches`,
-        body: JSON.stringify(dispatch),
-        timeoutMs: 30_000,
-      })
-    }
-    const last = this.#trace.earlier.at(-1) as DispatchRequest
-    for (let tries = 0; tries < 200; tries++) {
-      const url = `${to.portal}/api/orders/${last.order.orderId}`
-      if ((await exchange({ method: 'GET', url, timeoutMs: 30_000 })).status === 200) break
-      await pause(50)
-    }
-    await pause(3_000)
   }
 
   /** Once a second, and never a second time before the first has ended. */
@@ -220,23 +203,28 @@ export class Night {
       .slice(-400)
       .filter(({ kind, atMs: at, tookMs }) => kind === 'view' && at + tookMs > atMs - 1000)
     const ok = recent.filter((sample) => sample.ok).length
-    const share = recent.length === 0 ? 'no answers' : `${Math.round((ok / recent.length) * 100)} % answered`
+    const share =
+      recent.length === 0
+        ? 'no customer got an answer'
+        : `${Math.round((ok / recent.length) * 100)} % of customers answered`
     if (desk !== undefined) await this.#measure(desk)
-    const backlog = desk === undefined ? '' : `, invoices waiting ${this.#backlog.invoices}`
-    this.#progress(atMs / 1000, `portal ${share}${backlog}`)
+    const backlog = desk === undefined ? '' : `, ${this.#backlog.waiting} events wait for invoicing`
+    this.#progress({ kind: 'second', atS: atMs / 1000, text: `${share}${backlog}` })
   }
 
-  /** Records that all services together have not finished; undefined while the log cannot say. */
-  async #measure(desk: OpsDesk): Promise<number | undefined> {
-    const waiting = await desk.backlog().catch(unlessAway)
-    return waiting && this.#backlog.add(waiting, this.#sinceStartMs(), this.#watch.repairedAtMs)
+  #measure(desk: OpsDesk): Promise<number | undefined> {
+    return this.#backlog.look(desk, () => this.#sinceStartMs())
   }
 
   async #drain(desk: OpsDesk): Promise<void> {
     for (const endMs = performance.now() + SETTLE_MAX_MS; performance.now() < endMs; await pause(500)) {
       const backlog = await this.#measure(desk)
       if (backlog === 0) break
-      this.#progress(this.#nowS(), `waiting for ${backlog ?? 'an unknown number of'} records`)
+      this.#progress({
+        kind: 'second',
+        atS: this.#nowS(),
+        text: `waiting until ${backlog ?? 'all'} events are handled`,
+      })
     }
     await desk.close()
   }
@@ -250,18 +238,21 @@ export class Night {
       const now = (await countInvoices(engines, orderIds)).issued
       if (now !== issued) [issued, sinceMs] = [now, performance.now()]
       if (performance.now() - sinceMs > 8_000) return
-      this.#progress(this.#nowS(), `calls that nobody waits for go on: ${issued} invoices`)
+      this.#progress({
+        ...{ kind: 'second', atS: this.#nowS() },
+        text: `calls go on that nobody waits for any more: ${issued} invoices`,
+      })
     }
   }
 
   async #eventFigures(engines: Engines, log: Log, load: Load): Promise<Omit<EventFigures, 'ledgerImbalance'>> {
     const desk = new OpsDesk(log, systemOn(engines))
-    const backlogAtEnd = recordsIn(await desk.backlog())
+    const backlogAtEnd = Object.values(await desk.backlog()).reduce((total, count) => total + count, 0)
     const deadLetters = (await desk.letters()).length
     await desk.close()
     return {
-      backlogPeak: this.#backlog.invoicesPeak,
-      drainMs: this.#backlog.drainMs,
+      backlogPeak: this.#backlog.peak,
+      drainMs: this.#backlog.drainMs(),
       backlogAtEnd,
       deadLetters,
       invoiceDelay: await invoiceDelay(engines, load.dispatchedAtMs),
@@ -269,9 +260,9 @@ export class Night {
   }
 
   async #result(engines: Engines, load: Load): Promise<Result> {
-    const { crashedAtMs, repairedAtMs } = this.#watch
+    const crashedAtMs = this.#crashedAtMs
     const { lastsS, wave, hotfixAtS } = this.#scenario
-    const hotfixMs = repairedAtMs ?? hotfixAtS * 1000
+    const hotfixMs = this.#backlog.repairedAtMs ?? hotfixAtS * 1000
     const seen = judge(load.samples, {
       lastsS,
       waveFromS: wave.fromS,
@@ -285,17 +276,26 @@ export class Night {
       invoices: await countInvoices(engines, [...earlier, ...load.dispatchedAtMs.keys()]),
       crashes: crashedAtMs.length,
       crashedAtS: crashedAtMs.map((ms) => Math.round(ms / 1000)),
+      fixedAtS: Math.round(hotfixMs / 1000),
+      curve: curveOf(load.samples, lastsS, {
+        ...{ startedAtMs: this.#startedAtMs, dispatchedAtMs: load.dispatchedAtMs },
+        invoicedAtMs: await firstInvoices(engines),
+      }),
     }
   }
 
   #seen(status: ServiceStatus): void {
     if (status.name !== 'invoicing' || this.#startMs === 0) return
     if (status.state === 'waiting') {
-      this.#watch.crashedAtMs.push(this.#sinceStartMs())
-      this.#progress(this.#nowS(), `invoicing died: ${status.note}`)
+      this.#crashedAtMs.push(this.#sinceStartMs())
+      this.#happened(`invoicing died: ${status.note}`)
       this.#hotfix?.()
     }
-    if (status.state === 'up' && this.#isFixed) this.#watch.repairedAtMs ??= this.#sinceStartMs()
+    if (status.state === 'up' && this.#isFixed) this.#backlog.repairedAtMs ??= this.#sinceStartMs()
+  }
+
+  #happened(text: string): void {
+    this.#progress({ kind: 'event', atS: this.#nowS(), text })
   }
 
   #sinceStartMs(): number {

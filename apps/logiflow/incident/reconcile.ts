@@ -26,6 +26,11 @@ export const countInvoices = async (engines: Engines, orderIds: readonly string[
   }
 }
 
+/** Order -> wall time of its first invoice. */
+export const firstInvoices = async (engines: Engines): Promise<ReadonlyMap<string, number>> =>
+  // The last one that is set stays, so the oldest comes last.
+  new Map((await invoiceRows(engines)).toReversed().map(({ order_id, at_ms }) => [order_id, at_ms]))
+
 export const invoiceDelay = async (
   engines: Engines,
   dispatchedAtMs: ReadonlyMap<string, number>,

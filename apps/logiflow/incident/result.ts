@@ -1,6 +1,24 @@
+import { bySecond, type Curve, shareOf } from './curve.ts'
 import type { Sample } from './load.ts'
 
-export type Mode = 'rest' | 'events' | 'rest-hardened'
+export type Mode = 'rest' | 'rest-hardened' | 'events'
+export type Results = Partial<Record<Mode, Result>>
+
+/** What each wiring is called, and what it is. */
+export const wirings: Readonly<Record<Mode, { readonly name: string; readonly is: string }>> = {
+  rest: {
+    name: 'calls',
+    is: 'services call each other over HTTP, and try again 1, 2 and 4 s after a failure',
+  },
+  'rest-hardened': {
+    name: 'hardened calls',
+    is: 'the same calls with a timeout of 1 s, a circuit breaker and a bulkhead instead of retries',
+  },
+  events: {
+    name: 'events',
+    is: 'services publish what happened, and each reads it at its own pace',
+  },
+}
 export type InvoiceCount = {
   readonly expected: number
   readonly issued: number
@@ -39,16 +57,14 @@ export type Result = {
   readonly invoices: InvoiceCount
   readonly crashes: number
   readonly crashedAtS: readonly number[]
+  /** When the repaired version was up. */
+  readonly fixedAtS: number
+  readonly curve: Curve
 } & Partial<EventFigures>
 
 export const quantile = (values: readonly number[], share: number): number => {
   const sorted = values.toSorted((a, b) => a - b)
   return Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0) * 10) / 10
-}
-
-const successOf = (samples: readonly Sample[]): number => {
-  const ok = samples.filter((sample) => sample.ok).length
-  return samples.length === 0 ? 1 : Math.round((ok / samples.length) * 10_000) / 10_000
 }
 
 export type Moments = {
@@ -65,10 +81,11 @@ export const judge = (
 ): Pick<Result, 'portal' | 'healthy' | 'duringOutage' | 'badSeconds' | 'recoverMs' | 'strip'> => {
   const of = (kind: Sample['kind'], fromMs: number, toMs: number): readonly Sample[] =>
     samples.filter((sample) => sample.kind === kind && sample.atMs >= fromMs && sample.atMs < toMs)
-  const outage = (kind: Sample['kind']): number => successOf(of(kind, at.firstCrashMs, at.hotfixMs))
+  const outage = (kind: Sample['kind']): number => shareOf(of(kind, at.firstCrashMs, at.hotfixMs))
   const views = of('view', 0, Number.POSITIVE_INFINITY)
+  const viewsOf = bySecond(samples, 'view')
   const bad = Array.from({ length: at.lastsS }, (_, second) => second).filter(
-    (second) => successOf(of('view', second * 1000, second * 1000 + 1000)) < 0.99,
+    (second) => shareOf(viewsOf.get(second) ?? []) < 0.99,
   )
   const afterFix = bad.filter((second) => second * 1000 + 1000 > at.hotfixMs)
   const healthyMs = at.waveFromS * 1000
@@ -78,7 +95,7 @@ export const judge = (
       share,
     )
   const strip = Array.from({ length: Math.ceil(at.lastsS / 5) }, (_, index) => {
-    const success = successOf(of('view', index * 5000, index * 5000 + 5000))
+    const success = shareOf(of('view', index * 5000, index * 5000 + 5000))
     return success >= 0.99 ? '#' : success >= 0.5 ? '-' : '.'
   })
   return {

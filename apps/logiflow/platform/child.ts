@@ -21,6 +21,8 @@ export type Running = {
   /** Rejects when the process must not go on. */
   readonly done?: Promise<void>
   readonly onOps?: (ops: OpsSnapshot) => void
+  /** Of the world: so many customers order at once. */
+  readonly onBurst?: (orders: number) => void
 }
 
 export const tellSupervisor = (message: FromChild): void => void process.send?.(message)
@@ -63,7 +65,8 @@ export const runChild = async (start: (config: ChildConfig) => Promise<Running>)
   process.on('disconnect', () => end(0))
   process.on('message', (message: ToChild) => {
     if (message.kind === 'stop') end(0)
-    else running.onOps?.(message.ops)
+    else if (message.kind === 'ops') running.onOps?.(message.ops)
+    else running.onBurst?.(message.orders)
   })
   running.done?.catch((error: unknown) => {
     complain(String(error))

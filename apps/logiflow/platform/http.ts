@@ -34,10 +34,13 @@ export type Routes = Readonly<Record<string, Handle>>
 /** An answer that is not a success, as RFC 9457 problem details. */
 export class Problem extends Error {
   readonly status: number
-  constructor(status: number, message: string) {
+  /** Of the request, where one field is the reason. */
+  readonly field: string | undefined
+  constructor(status: number, message: string, field?: string) {
     super(message)
     this.name = 'Problem'
     this.status = status
+    this.field = field
   }
 }
 
@@ -76,11 +79,16 @@ const refuseForeign = (request: IncomingMessage): void => {
   if (origin !== undefined && origin !== `http://${host}`) throw new Problem(403, `requests from ${origin} are refused`)
 }
 
-const problemOf = (error: unknown): { status: number; title: string } => {
-  if (error instanceof Problem) return { status: error.status, title: error.message }
+type FieldProblem = { readonly field: string; readonly message: string }
+
+const problemOf = (error: unknown): { status: number; title: string; fields?: readonly FieldProblem[] } => {
+  if (error instanceof Problem) {
+    const { status, message, field } = error
+    return { status, title: message, ...(field === undefined ? {} : { fields: [{ field, message }] }) }
+  }
   if (error instanceof ZodError) {
-    const issues = error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`)
-    return { status: 422, title: issues.join('; ') }
+    const fields = error.issues.slice(0, 5).map(({ path, message }) => ({ field: path.join('.'), message }))
+    return { status: 422, title: fields.map(({ field, message }) => `${field}: ${message}`).join('; '), fields }
   }
   if (error instanceof DomainError) return { status: 422, title: error.message }
   // What failed here, paths of this machine among it, is for the person who runs it.
@@ -150,9 +158,13 @@ export const serve = async (routes: Routes, port: number): Promise<{ port: numbe
   const server: Server = createServer((request, response) => {
     answer(compiled, request)
       .catch((error: unknown): Reply => {
-        const { status, title } = problemOf(error)
+        const { status, ...problem } = problemOf(error)
         const retry = status === 503 ? { 'retry-after': '2' } : {}
-        return { status, json: { title, status }, headers: { 'content-type': 'application/problem+json', ...retry } }
+        return {
+          status,
+          json: { ...problem, status },
+          headers: { 'content-type': 'application/problem+json', ...retry },
+        }
       })
       .then((reply) => send(response, reply))
   })

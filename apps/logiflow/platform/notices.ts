@@ -24,7 +24,8 @@ export const openNotices = (options: { readonly quiet: boolean; readonly jsonLog
 /** What a change of state is worth saying; undefined for the ordinary. */
 export const noticeOf = (status: ServiceStatus, isStarted: boolean): string | undefined => {
   if (!isStarted) return undefined
-  if (status.state === 'up') return status.crashes > 0 ? '✔ up again' : undefined
+  if (status.state === 'up') return '✔ up again'
+  if (status.state === 'stopped') return '■ stopped on the page, until it is started there. The others go on.'
   if (status.state !== 'waiting') return undefined
   const waitS = Math.round(((status.restartAtMs ?? 0) - Date.now()) / 1000)
   return `✖ died (${status.note}), starts again in ${waitS} s. The others go on.`

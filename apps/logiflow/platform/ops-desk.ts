@@ -1,6 +1,7 @@
-import { createRuntime, type Database, type DeadLetters, type Log } from 'firebreak'
+import { createRuntime, type Database, type DeadLetter, type DeadLetters, type Log } from 'firebreak'
 import type { SystemPart } from '../system.ts'
-import type { LetterSummary } from './messages.ts'
+import { nowMs } from './machine.ts'
+import type { LetterSummary, ReplayResult } from './messages.ts'
 
 type Desk = {
   readonly name: string
@@ -8,9 +9,19 @@ type Desk = {
   readonly database: Database
   readonly letters: DeadLetters
   readonly fixOf: NonNullable<SystemPart['fixOf']>
+  readonly orderOf: NonNullable<SystemPart['orderOf']>
 }
 
 const asksNothing = (): Promise<null> => Promise.resolve(null)
+const aboutNone = (): null => null
+
+/** How long a replay that succeeded is shown. */
+const REPLAYS_SHOWN_MS = 180_000
+
+const aboutOf = (service: string, letter: DeadLetter, orderOf: Desk['orderOf']): Omit<ReplayResult, 'atMs'> => ({
+  ...{ service, id: letter.id, key: letter.entry.key ?? '', eventType: letter.eventType ?? 'unknown' },
+  orderId: orderOf(letter.entry.value),
+})
 
 /** What an operator's tool reads and does: straight from log and ledgers, without asking any service. */
 export class OpsDesk {
@@ -19,14 +30,14 @@ export class OpsDesk {
 
   constructor(log: Log, parts: readonly SystemPart[]) {
     this.#log = log
-    this.#desks = parts.map(({ service, database: open, fixOf = asksNothing }) => {
+    this.#desks = parts.map(({ service, database: open, fixOf = asksNothing, orderOf = aboutNone }) => {
       const database = open()
       return {
         name: service.name,
         topics: service.topics,
         database,
         letters: createRuntime({ service, log, database, observe: false }).deadLetters,
-        fixOf,
+        ...{ fixOf, orderOf },
       }
     })
   }
@@ -50,15 +61,15 @@ export class OpsDesk {
   }
 
   async letters(): Promise<readonly LetterSummary[]> {
-    const lists = this.#desks.map(async ({ name, letters, database, fixOf }) => {
+    const lists = this.#desks.map(async ({ name, letters, database, fixOf, orderOf }) => {
       const [open, replaying] = await Promise.all([
         letters.list({ state: 'open', max: 20 }),
         letters.list({ state: 'replaying', max: 20 }),
       ])
       const summaries = [...open, ...replaying].map(
         async (letter): Promise<LetterSummary> => ({
-          ...{ service: name, id: letter.id, key: letter.entry.key ?? '', message: letter.message, atMs: letter.atMs },
-          ...{ eventType: letter.eventType ?? 'unknown', attempts: letter.attempts.length },
+          ...{ ...aboutOf(name, letter, orderOf), message: letter.message, atMs: letter.atMs },
+          attempts: letter.attempts.length,
           state: letter.state === 'open' ? 'open' : 'replaying',
           fix: await fixOf(database, letter.message),
         }),
@@ -66,6 +77,19 @@ export class OpsDesk {
       return Promise.all(summaries)
     })
     return (await Promise.all(lists)).flat()
+  }
+
+  /** Dead letters that were replayed and handled in the last minutes, the newest first. */
+  async replays(): Promise<readonly ReplayResult[]> {
+    const lists = this.#desks.map(async ({ name, letters, orderOf }) =>
+      (await letters.list({ state: 'resolved', max: 5 })).map(
+        (letter): ReplayResult => ({ ...aboutOf(name, letter, orderOf), atMs: letter.history.at(-1)?.atMs ?? 0 }),
+      ),
+    )
+    return (await Promise.all(lists))
+      .flat()
+      .filter(({ atMs }) => nowMs() - atMs < REPLAYS_SHOWN_MS)
+      .sort((a, b) => b.atMs - a.atMs)
   }
 
   async replay(service: string, id: string): Promise<void> {

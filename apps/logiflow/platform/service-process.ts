@@ -22,7 +22,7 @@ export type ServiceProcess = {
   readonly tables: readonly string[]
   readonly observe?: RuntimeOptions['observe']
   readonly routes?: (parts: ServiceParts) => Routes
-  /** Told every second what the supervisor sees. */
+  /** Told twice a second what the supervisor sees. */
   readonly onOps?: (ops: OpsSnapshot) => void
   readonly onStop?: () => void
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { FromChild, OpsSnapshot, ServiceStatus, ToChild } from './messages.ts'
+import type { FromChild, ServiceStatus, ToChild } from './messages.ts'
 
 /** Waiting times before a restart, ms; the last one repeats. */
 const BACKOFF_MS = [2_000, 4_000, 8_000, 16_000, 30_000]
@@ -29,6 +29,9 @@ type Child = {
   spec: ChildSpec
   process: ChildProcess | undefined
   state: ServiceStatus['state']
+  sinceMs: number
+  /** A person has stopped it: nothing starts it but a person. */
+  isHeld: boolean
   port: number
   crashes: number
   failuresInRow: number
@@ -83,6 +86,27 @@ export class Supervisor {
     for (const child of this.#children.values()) if (serviceOf(child) === service) child.process?.kill('SIGKILL')
   }
 
+  /** Ends all instances of a service as hard as it goes, and leaves them stopped until `release`. */
+  hold(service: string): void {
+    for (const child of this.#children.values()) {
+      if (serviceOf(child) !== service || child.isHeld) continue
+      child.isHeld = true
+      clearTimeout(child.timer)
+      if (isRunning(child.process)) child.process.kill('SIGKILL')
+      else this.#stopped(child)
+    }
+  }
+
+  /** Starts what `hold` has stopped. */
+  release(service: string): void {
+    for (const child of this.#children.values()) {
+      if (serviceOf(child) !== service || !child.isHeld) continue
+      child.isHeld = false
+      child.failuresInRow = 0
+      this.#spawnAfter(child)
+    }
+  }
+
   /** Deploys another version: the old one is killed, the new one starts at once. */
   replace(spec: ChildSpec): void {
     const child = this.#children.get(spec.name)
@@ -90,18 +114,13 @@ export class Supervisor {
     clearTimeout(child.timer)
     child.spec = spec
     child.failuresInRow = 0
-    const old = child.process
-    child.process = undefined
-    if (!isRunning(old)) {
-      this.#spawn(child)
-      return
-    }
-    old.once('exit', () => this.#spawn(child))
-    old.kill('SIGKILL')
+    this.#spawnAfter(child)
   }
 
-  tell(ops: OpsSnapshot): void {
-    for (const child of this.#children.values()) send(child, { kind: 'ops', ops })
+  /** A word to all children, or to those of a service. */
+  tell(message: ToChild, service?: string): void {
+    for (const child of this.#children.values())
+      if (service === undefined || serviceOf(child) === service) send(child, message)
   }
 
   /** Asks all to drain and end, in the order given first; kills what has not ended in time. */
@@ -122,8 +141,20 @@ export class Supervisor {
     for (const child of this.#children.values()) child.process?.kill('SIGKILL')
   }
 
+  /** Starts a child when its last process has ended, and sees to it that it ends. */
+  #spawnAfter(child: Child): void {
+    const old = child.process
+    child.process = undefined
+    if (!isRunning(old)) {
+      this.#spawn(child)
+      return
+    }
+    old.once('exit', () => this.#spawn(child))
+    old.kill('SIGKILL')
+  }
+
   #spawn(child: Child): void {
-    if (this.#stopping) return
+    if (this.#stopping || child.isHeld) return
     const { spec } = child
     const node = [process.execPath, ...(spec.nodeArgs ?? []), fileURLToPath(spec.entry)]
     // A shell only to forbid core dumps: the arguments are passed as such and never read as shell text.
@@ -161,6 +192,10 @@ export class Supervisor {
   #exited(child: Child, which: ChildProcess, how: { code: number | null; signal: string | null }): void {
     if (child.process !== which) return
     child.process = undefined
+    if (child.isHeld) {
+      this.#stopped(child)
+      return
+    }
     child.state = 'stopped'
     if (!this.#stopping) {
       child.crashes++
@@ -175,7 +210,13 @@ export class Supervisor {
     this.#changed(child)
   }
 
+  #stopped(child: Child): void {
+    Object.assign(child, { state: 'stopped', restartAtMs: null, note: 'stopped by hand' })
+    this.#changed(child)
+  }
+
   #changed(child: Child): void {
+    child.sinceMs = Date.now()
     this.#events.onStatus?.(statusOf(child))
   }
 }
@@ -184,7 +225,8 @@ const isRunning = (process: ChildProcess | undefined): process is ChildProcess =
   process !== undefined && process.exitCode === null && process.signalCode === null
 
 const newChild = (spec: ChildSpec): Child => ({
-  ...{ spec, process: undefined, state: 'stopped', port: spec.port ?? 0, crashes: 0, failuresInRow: 0 },
+  ...{ spec, process: undefined, state: 'stopped', sinceMs: 0, isHeld: false, port: spec.port ?? 0 },
+  ...{ crashes: 0, failuresInRow: 0 },
   ...{ startedAtMs: 0, restartAtMs: null, timer: undefined, note: '', stderrTail: '' },
 })
 
@@ -197,6 +239,7 @@ const statusOf = (child: Child): ServiceStatus => ({
   pid: child.process?.pid ?? null,
   port: child.port === 0 ? null : child.port,
   crashes: child.crashes,
+  sinceMs: child.sinceMs,
   restartAtMs: child.restartAtMs,
   note: child.note,
 })

@@ -56,6 +56,11 @@ class World {
     this.#ports = new Map([...byService].map(([service, all]) => [service, all.flatMap(({ port }) => port ?? [])]))
   }
 
+  /** Customers who all order at the same moment. */
+  burst(orders: number): void {
+    for (let ordered = 0; ordered < orders; ordered++) void this.#order()
+  }
+
   async #order(): Promise<void> {
     const answer = await this.#send('portal', '/api/orders', nextRequest(this.#random), {
       'idempotency-key': newId(),
@@ -147,5 +152,6 @@ await runChild(async ({ clock }) => {
   return {
     stop: async () => world.stop(),
     onOps: ({ services }) => world.knows(services),
+    onBurst: (orders) => world.burst(orders),
   }
 })

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import type { Database } from 'firebreak'
 import { z } from 'zod'
 import { TariffPublished } from '../../contracts/events.ts'
 import { tellSupervisor } from '../../platform/child.ts'
@@ -27,10 +28,11 @@ const accepted = (json: unknown, headers: Readonly<Record<string, string>> = {})
   headers,
 })
 
-/** How fresh each source is here: when it was last heard, and what is still expected from it. */
-export const freshnessOf = async ({ database }: Pick<ServiceParts, 'database'>): Promise<unknown> => {
-  const [heardMs, due] = await Promise.all([heardSources(database), invoicesDue(database)])
-  return { nowMs: nowMs(), heardMs, invoices: due }
+/** How fresh each source is here: when it was last heard, what is still expected from it, and what waits for a person. */
+export const freshnessOf = async (database: Database, ops: OpsSnapshot | null): Promise<unknown> => {
+  const held = (ops?.letters ?? []).flatMap(({ service, orderId }) => (service === 'invoicing' ? (orderId ?? []) : []))
+  const [heardMs, due] = await Promise.all([heardSources(database), invoicesDue(database, held)])
+  return { nowMs: nowMs(), heardMs, invoices: { ...due, held: held.length } }
 }
 
 /** A file that somebody has removed is not there, and where it was is nobody's business. */
@@ -52,7 +54,7 @@ const customerRoutes = (parts: Context): Routes => ({
       clock: { simNowMs: Date.parse(simNow(parts.clock)), speed: parts.clock.speed },
       orders: (await latestCards(parts.database, CARDS_SHOWN)).map(cardView),
       trucks: (await liveTrucks(parts.database)).map(truckView),
-      freshness: await freshnessOf(parts),
+      freshness: await freshnessOf(parts.database, parts.state.ops),
       ops: parts.state.ops,
     },
   }),
@@ -84,6 +86,8 @@ const customerRoutes = (parts: Context): Routes => ({
 })
 
 const crashRequest = z.object({ service: z.enum(['routing', 'invoicing', 'tracking', 'world']) })
+const stopRequest = z.object({ service: z.enum(['routing', 'invoicing', 'tracking']) })
+const burstRequest = z.object({ orders: z.int().min(1).max(50).default(30) })
 const tariffRequest = z.object({ tariffId: z.string().regex(/^SPOT-[0-9A-F]{4}$/) })
 
 const commanded = (command: Command): Reply => {
@@ -96,6 +100,10 @@ const opsRoutes = (parts: Context): Routes => ({
     const { service } = crashRequest.parse(await request.json())
     return commanded({ do: 'crash', service })
   },
+  /** Stopped until it is started again: an outage as long as the person wants it. */
+  'POST /api/ops/stop': async (request) => commanded({ do: 'stop', ...stopRequest.parse(await request.json()) }),
+  'POST /api/ops/start': async (request) => commanded({ do: 'start', ...stopRequest.parse(await request.json()) }),
+  'POST /api/ops/burst': async (request) => commanded({ do: 'burst', ...burstRequest.parse(await request.json()) }),
   /** An order at a tariff that invoicing does not know: its route becomes a dead letter there. */
   'POST /api/ops/poison': async () => {
     const request = {

@@ -33,7 +33,7 @@ await runService({
   onOps(ops) {
     state.ops = ops
     if (database === undefined) return
-    freshnessOf({ database }).then(
+    freshnessOf(database, ops).then(
       (freshness) => pages.send('ops', { ops, freshness }),
       () => {}, // The database is busy; the next look is in a second.
     )

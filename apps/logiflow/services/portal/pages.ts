@@ -11,6 +11,10 @@ const files: Readonly<Record<string, readonly [file: string, type: string]>> = {
   '/map.js': ['map.js', 'text/javascript; charset=utf-8'],
   '/ops.js': ['ops.js', 'text/javascript; charset=utf-8'],
   '/dom.js': ['dom.js', 'text/javascript; charset=utf-8'],
+  '/state.js': ['state.js', 'text/javascript; charset=utf-8'],
+  '/actions.js': ['actions.js', 'text/javascript; charset=utf-8'],
+  '/letters.js': ['letters.js', 'text/javascript; charset=utf-8'],
+  '/order-form.js': ['order-form.js', 'text/javascript; charset=utf-8'],
   '/shipment.js': ['shipment.js', 'text/javascript; charset=utf-8'],
   '/icon.svg': ['icon.svg', 'image/svg+xml'],
 }

@@ -28,11 +28,13 @@ export type OrderRequest = {
   readonly palletKg: number
   readonly cooled: boolean
 }
+const PALLETS = 'A truck takes 1 to 33 pallets.'
+
 export const orderRequest: z.ZodType<OrderRequest> = z.object({
-  customerId: z.string().min(1),
-  toPlaceId: z.string().min(1),
-  goods: z.string().trim().min(1).max(60),
-  pallets: z.int().min(1).max(33),
+  customerId: z.string().min(1, 'Choose a customer.'),
+  toPlaceId: z.string().min(1, 'Choose a destination.'),
+  goods: z.string().trim().min(1, 'Say what the truck carries.').max(60, 'Use 60 characters at most.'),
+  pallets: z.int(PALLETS).min(1, PALLETS).max(33, PALLETS),
   palletKg: z.int().min(50).max(700).default(450),
   cooled: z.boolean().default(false),
 })
@@ -57,7 +59,8 @@ export const buildOrder = (request: OrderRequest, sequence: number, at: Instant)
   const customer = customerOf(request.customerId)
   const to = placeOf(request.toPlaceId)
   const distanceM = loadedDistanceM(customer.place, to)
-  if (distanceM < HAUL_MIN_M) throw new Problem(422, `toPlaceId: ${to.name} is too near; choose a place further away`)
+  if (distanceM < HAUL_MIN_M)
+    throw new Problem(422, `${to.name} is too near; choose a place further away.`, 'toPlaceId')
   const lines = [lineOf(request)]
   const service = request.pallets >= FULL_LOAD_PALLETS ? 'FTL' : 'LTL'
   const serviceS = 600 + request.pallets * 90

@@ -20,6 +20,7 @@ export const portalTables: readonly string[] = [
   'CREATE INDEX IF NOT EXISTS cards_seen ON cards (seen_ms)',
   'CREATE INDEX IF NOT EXISTS cards_waiting ON cards (routed_ms) WHERE invoiced_ms IS NULL',
   'CREATE INDEX IF NOT EXISTS cards_invoice ON cards (invoice_number)',
+  'CREATE INDEX IF NOT EXISTS cards_number ON cards (order_number)',
   'CREATE TABLE IF NOT EXISTS live_trucks (truck_id TEXT PRIMARY KEY, body TEXT NOT NULL)',
   'CREATE TABLE IF NOT EXISTS sources (source TEXT PRIMARY KEY, heard_ms BIGINT NOT NULL)',
   'CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, taken BIGINT NOT NULL)',
@@ -128,8 +129,9 @@ export const sourceHeard = async (sql: Sql, source: string): Promise<void> => {
 const columns = `order_id, order_number, customer_id, placed_at, order_body, truck_id, promised_eta, route_body, routed_ms, eta,
   eta_reason, eta_p90_s, picked_up_at, delivered_at, receiver_initials, late_s, invoice_number, invoice_body`
 
-export const findCard = async (sql: Reader, orderId: string): Promise<CardRow | undefined> =>
-  (await sql.query<CardRow>(`SELECT ${columns} FROM cards WHERE order_id = $1`, [orderId]))[0]
+/** By its id, or by the number that people see. */
+export const findCard = async (sql: Reader, order: string): Promise<CardRow | undefined> =>
+  (await sql.query<CardRow>(`SELECT ${columns} FROM cards WHERE order_id = $1 OR order_number = $1`, [order]))[0]
 
 export const latestCards = (sql: Reader, max: number): Promise<readonly CardRow[]> =>
   sql.query<CardRow>(
@@ -147,12 +149,16 @@ export const heardSources = async (sql: Reader): Promise<Readonly<Record<string,
   return Object.fromEntries(rows.map((row) => [row.source, row.heard_ms]))
 }
 
-/** Routes that have no invoice here yet, and since when the oldest waits. */
+/** Routes that have no invoice here yet, and since when the oldest waits; without the orders that wait for a person. */
 export const invoicesDue = async (
   sql: Reader,
+  held: readonly string[] = [],
 ): Promise<{ readonly waiting: number; readonly oldestMs: number | null }> => {
+  const others = held.length === 0 ? '' : ` AND order_id NOT IN (${held.map((_, index) => `$${index + 1}`).join(', ')})`
   const rows = await sql.query<{ waiting: number; oldest_ms: number | null }>(
-    'SELECT COUNT(*) AS waiting, MIN(routed_ms) AS oldest_ms FROM cards WHERE invoiced_ms IS NULL AND routed_ms IS NOT NULL',
+    `SELECT COUNT(*) AS waiting, MIN(routed_ms) AS oldest_ms FROM cards
+     WHERE invoiced_ms IS NULL AND routed_ms IS NOT NULL${others}`,
+    held,
   )
   return { waiting: Number(rows[0]?.waiting ?? 0), oldestMs: rows[0]?.oldest_ms ?? null }
 }

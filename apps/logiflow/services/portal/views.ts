@@ -4,6 +4,7 @@ import { network } from '../../domain/roads/network.ts'
 import { places } from '../../domain/roads/places.ts'
 import { customerOf, customers } from '../../domain/trade/customers.ts'
 import { orderLoad } from '../../domain/trade/orders.ts'
+import { instantAtMs } from '../../domain/values/time.ts'
 import type { CardRow } from './store.ts'
 
 const parse = <T>(text: string | null): T | null => (text === null ? null : (JSON.parse(text) as T))
@@ -39,6 +40,7 @@ const routeView = (route: RouteCalculated | null): object | null =>
     routeId: route.routeId,
     truckId: route.truckId,
     plate: truckOf(route.truckId).plate,
+    calculatedAt: instantAtMs(route.timestamp),
     departAt: route.departAt,
     ...{ distanceM: route.distanceM, breakS: route.breakS, ids: route.geometry.ids },
     stops: route.stops.map(({ kind, eta, place }) => ({ kind, eta, placeId: place.placeId, name: place.name })),

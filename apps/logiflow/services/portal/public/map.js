@@ -1,3 +1,5 @@
+import { draw } from './dom.js'
+
 const WIDTH = 560
 const EDGE = 14
 const NAMED = new Set([
@@ -19,14 +21,6 @@ const NAMED = new Set([
   'Namur',
   'Leeuwarden',
 ])
-const SVG = 'http://www.w3.org/2000/svg'
-
-function shape(tag, attributes, text) {
-  const element = document.createElementNS(SVG, tag)
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value))
-  if (text !== undefined) element.textContent = text
-  return element
-}
 
 /** North up; a degree of longitude is as wide as it is in the middle of the region. */
 function projection(places) {
@@ -41,6 +35,40 @@ function projection(places) {
   }
 }
 
+/** Their right side is taken. */
+const LEFT_OF = new Set(['Leeuwarden', 'Gent', 'Brugge', 'Rotterdam'])
+const TRUCK = 'M0 -8.5L6.2 7.2L0 4.2L-6.2 7.2Z'
+
+/** Something that is as large on a small map as on a large one. */
+const placed = (x, y, element) =>
+  draw('g', { transform: `translate(${x} ${y})` }, draw('g', { class: 'same-size' }, element))
+
+/** Tells the style how many units of the drawing a pixel is. */
+function keepReadable(svg, height) {
+  const measure = () => {
+    const { width: across, height: down } = svg.getBoundingClientRect()
+    const scale = Math.min(across / WIDTH, down / height)
+    if (scale > 0) svg.style.setProperty('--pixel', (1 / scale).toFixed(3))
+  }
+  new ResizeObserver(measure).observe(svg)
+  measure()
+}
+
+const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+
+/** Names of places give way to those of the chosen route. */
+function uncover(names, stops) {
+  const taken = stops.map((stop) => stop.getBoundingClientRect())
+  for (const name of names.querySelectorAll('text')) {
+    name.classList.remove('covered')
+    const own = name.getBoundingClientRect()
+    name.classList.toggle(
+      'covered',
+      taken.some((one) => meets(one, own)) || stops.some(({ textContent }) => textContent === name.textContent),
+    )
+  }
+}
+
 /** Corridors, depots, moving trucks and the chosen route. */
 export function createMap(svg, data, onTruck) {
   const places = new Map(data.places.map(([id, name, , lat, lon]) => [id, { name, lat, lon }]))
@@ -51,19 +79,22 @@ export function createMap(svg, data, onTruck) {
   }
   svg.setAttribute('viewBox', `0 0 ${WIDTH} ${height}`)
   const roads = data.edges.map(([from, to]) => `M${point(from)}L${point(to)}`).join('')
-  const [ground, chosen, fleet] = ['g', 'g', 'g'].map((tag) => shape(tag, {}))
-  ground.append(shape('path', { class: 'roads', d: roads }))
+  const [ground, chosen, fleet, names, stopNames] = Array.from({ length: 5 }, () => draw('g'))
+  ground.append(draw('path', { class: 'roads', d: roads }))
   const isDepot = new Set(data.depots.map(({ placeId }) => placeId))
   for (const id of isDepot) {
     const [x, y] = point(id)
-    ground.append(shape('rect', { class: 'depot', x: x - 3.5, y: y - 3.5, width: 7, height: 7, rx: 1.5 }))
+    ground.append(draw('rect', { class: 'depot', x: x - 3.5, y: y - 3.5, width: 7, height: 7, rx: 1.5 }))
   }
   for (const [id, { name }] of places) {
     if (!NAMED.has(name)) continue
     const [x, y] = point(id)
-    ground.append(shape('text', { class: 'place-name', x: Number(x) + 7, y: Number(y) + 4 }, name))
+    const beside = LEFT_OF.has(name) ? { x: -7, y: 4, 'text-anchor': 'end' } : { x: 7, y: 4 }
+    names.append(placed(x, y, draw('text', { class: 'place-name', ...beside }, name)))
   }
-  svg.append(ground, chosen, fleet)
+  // Names on top: trucks pass below them.
+  svg.append(ground, chosen, fleet, names, stopNames)
+  keepReadable(svg, height)
   const trucks = new Map()
 
   return {
@@ -71,8 +102,8 @@ export function createMap(svg, data, onTruck) {
       for (const { truckId, plate, geo, headingDeg, speedKmh } of list) {
         let truck = trucks.get(truckId)
         if (truck === undefined) {
-          truck = shape('g', { class: 'truck' })
-          truck.append(shape('path', { d: 'M0 -8.5L6.2 7.2L0 4.2L-6.2 7.2Z' }), shape('title', {}, plate))
+          truck = draw('g', { class: 'truck' })
+          truck.append(draw('path', { d: TRUCK }), draw('title', {}, plate))
           truck.addEventListener('click', () => onTruck(truckId))
           trucks.set(truckId, truck)
           fleet.append(truck)
@@ -85,25 +116,18 @@ export function createMap(svg, data, onTruck) {
     choose(route) {
       for (const [truckId, truck] of trucks) truck.classList.toggle('chosen', truckId === route?.truckId)
       chosen.replaceChildren()
+      stopNames.replaceChildren()
+      uncover(names, [])
       if (route === null || route === undefined) return
-      chosen.append(shape('path', { class: 'route', d: `M${route.ids.map(point).join('L')}` }))
+      chosen.append(draw('path', { class: 'route', d: `M${route.ids.map(point).join('L')}` }))
       for (const { placeId, name } of route.stops) {
         const [x, y] = point(placeId)
-        chosen.append(shape('circle', { class: 'stop', cx: x, cy: y, r: 5 }))
+        chosen.append(draw('circle', { class: 'stop', cx: x, cy: y, r: 5 }))
         const isRight = Number(x) > WIDTH * 0.7
-        chosen.append(
-          shape(
-            'text',
-            {
-              class: 'stop-name',
-              x: Number(x) + (isRight ? -10 : 10),
-              y: Number(y) + 4,
-              'text-anchor': isRight ? 'end' : 'start',
-            },
-            name,
-          ),
-        )
+        const beside = { x: isRight ? -10 : 10, y: 4, 'text-anchor': isRight ? 'end' : 'start' }
+        stopNames.append(placed(x, y, draw('text', { class: 'stop-name', ...beside }, name)))
       }
+      uncover(names, [...stopNames.querySelectorAll('text')])
     },
   }
 }

@@ -1,174 +1,118 @@
-import { ago, byId, make, send } from './dom.js'
+import { act } from './actions.js'
+import { age, ago, byId, count, draw, make } from './dom.js'
+import { isLost, serverNow } from './state.js'
 
 const states = {
   up: ['✔', 'ok', 'up'],
   starting: ['⟳', 'wait', 'starting'],
   waiting: ['✖', 'fail', 'down'],
-  stopped: ['✖', 'fail', 'stopped'],
+  stopped: ['■', 'fail', 'stopped'],
+}
+const PICTURE = { width: 180, height: 28, looks: 180, least: 8 }
+
+const againIn = ({ state, restartAtMs, sinceMs }) => {
+  if (state === 'waiting' && restartAtMs) return `, restarting in ${ago(restartAtMs - serverNow())}`
+  return state === 'stopped' ? ` for ${ago(serverNow() - sinceMs)}` : ''
 }
 
-/** Every truck reports at the same moment: that many records on their way are no backlog. */
-const IN_PASSING_MAX = 40
-
-const say = (text) => {
-  byId('said').textContent = text
+/** How many waited in the last one and a half minutes: it fills while a service is down, and drains when it is back. */
+function sparkline(history) {
+  const { width, height, looks, least } = PICTURE
+  const most = Math.max(least, ...history)
+  const x = (index) => ((index + looks - history.length) / (looks - 1)) * width
+  const y = (waiting) => height - 1 - (waiting / most) * (height - 3)
+  const points = history.map((waiting, index) => `${x(index).toFixed(1)} ${y(waiting).toFixed(1)}`)
+  if (points.length < 2) points.push(`${width} ${points[0]?.split(' ')[1] ?? height - 1}`)
+  const line = `M${points.join('L')}`
+  return draw(
+    'svg',
+    { class: 'spark', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
+    draw('path', { class: 'spark-area', d: `${line}V${height}H${x(0).toFixed(1)}Z` }),
+    draw('path', { class: 'spark-line', d: line }),
+  )
 }
 
-async function act(button, work, done) {
-  button.disabled = true
-  try {
-    await work()
-    say(done)
-  } catch (error) {
-    say(`That did not work: ${error.message}`)
-  } finally {
-    button.disabled = false
-  }
+function queueText(queue) {
+  if (queue === undefined) return ['trucks and customers']
+  if (queue.waiting === 0) return ['nothing waiting']
+  return [make('strong', {}, `${queue.waiting} waiting`), ' for ', age(queue.sinceMs)]
 }
-
-const againIn = ({ state, restartAtMs }) =>
-  state === 'waiting' && restartAtMs ? `, again in ${ago(restartAtMs - Date.now())}` : ''
 
 /** A service is as well as the best of its instances: the others go on with the work of one that is down. */
-function serviceItem(name, instances, backlog) {
+function serviceItem(name, instances, queue) {
   const best = ['up', 'starting', 'waiting', 'stopped'].find((state) => instances.some((one) => one.state === state))
   const [icon, tone, word] = states[best]
   const ups = instances.filter(({ state }) => state === 'up').length
   const isPartly = best === 'up' && ups < instances.length
   const says = instances.length === 1 ? `${word}${againIn(instances[0])}` : `${ups} of ${instances.length} up`
   const crashed = instances.reduce((total, { crashes }) => total + crashes, 0)
-  const crashes = crashed > 0 ? ` · crashed ${crashed} ×` : ''
   const down = instances.length === 1 ? [] : instances.filter(({ state }) => state !== 'up')
-  const isQuiet = backlog === 0 || (name === 'portal' && backlog <= IN_PASSING_MAX)
-  const queue =
-    backlog === undefined ? 'drives trucks, places orders' : isQuiet ? 'nothing waiting' : `${backlog} waiting`
+  const shownTone = isLost() ? 'muted' : isPartly ? 'wait' : tone
+  const state = isLost() ? `? was ${word}` : `${icon} ${says}`
   return make(
     'li',
-    { 'data-tone': isPartly ? 'wait' : tone, 'data-service': name, 'data-state': best },
-    make('b', {}, name, make('span', { class: 'tag', 'data-tone': isPartly ? 'wait' : tone }, `${icon} ${says}`)),
-    make('p', {}, `${queue}${crashes}`),
-    ...down.map((one) =>
-      make('p', { 'data-instance': one.name }, `${one.name} ${states[one.state][2]}${againIn(one)}`),
-    ),
+    { 'data-tone': shownTone, 'data-service': name, 'data-state': best },
+    make('b', {}, name, make('span', { class: 'tag', 'data-tone': shownTone }, state)),
+    make('p', {}, ...queueText(queue), crashed > 0 ? ` · crashed ${count(crashed, 'time')}` : null),
+    queue === undefined ? null : sparkline(queue.history),
+    ...down.map((one) => make('p', {}, `${one.name}: ${states[one.state][2]}${againIn(one)}`)),
   )
 }
 
-const publishButton = (tariffId) =>
-  make(
-    'button',
-    {
-      type: 'button',
-      onclick: (event) =>
-        act(
-          event.currentTarget,
-          () => send('/api/ops/tariffs', { tariffId }),
-          `Tariff ${tariffId} is published. Invoicing reads it when what came before is done.`,
-        ),
-    },
-    'Publish the tariff',
-  )
+const isStopped = ({ services }, name) =>
+  services.filter(({ service }) => service === name).every(({ state }) => state === 'stopped')
 
-function replayButton({ service, id }, isOffered) {
-  const path = `/api/ops/letters/${service}/${encodeURIComponent(id)}/replay`
-  return make(
-    'button',
-    {
-      type: 'button',
-      class: 'primary',
-      disabled: isOffered ? null : '',
-      onclick: (event) =>
-        act(event.currentTarget, () => send(path), 'Replaying: only the service that failed sees it again.'),
-    },
-    'Replay',
-  )
-}
-
-/** Published is not read: a replay before the service has read it would fail as before, so it is offered after that. */
-function fixLine({ service, fix }) {
-  if (fix === null) return null
-  const { tariffId, isDone } = fix
-  const text = isDone
-    ? `Tariff ${tariffId} is known to ${service} now: replay the letter.`
-    : `Tariff ${tariffId} is not known to ${service} yet; the letter can be replayed when it is.`
-  return make('p', {}, make('span', { class: 'tag', 'data-tone': isDone ? 'ok' : 'wait' }, isDone ? '✔ ' : '○ '), text)
-}
-
-function letterItem(letter) {
-  const isOpen = letter.state === 'open'
-  const isFixed = letter.fix === null || letter.fix.isDone
-  return make(
-    'div',
-    { class: 'letter', 'data-letter': letter.id },
-    make(
-      'p',
-      {},
-      make('span', { class: 'tag', 'data-tone': 'fail' }, '✖ dead letter'),
-      ` in ${letter.service}: ${letter.eventType} of ${letter.key}`,
-    ),
-    make('p', { class: 'muted' }, letter.message),
-    make(
-      'p',
-      { class: 'muted small' },
-      `${letter.attempts} attempt${letter.attempts === 1 ? '' : 's'}, ${ago(Date.now() - letter.atMs)} ago. Nothing else waits for it.`,
-    ),
-    isOpen ? fixLine(letter) : null,
-    make(
-      'div',
-      { class: 'buttons' },
-      isFixed ? null : publishButton(letter.fix.tariffId),
-      isOpen ? replayButton(letter, isFixed) : make('span', { class: 'tag', 'data-tone': 'wait' }, '⟳ replaying'),
-    ),
-  )
-}
-
-let shown = ''
-
-/** Redraws letters only when they change, so that a button is not replaced under a finger. */
-export function showOps(ops) {
+export function showServices(ops) {
   const byService = Map.groupBy(ops.services, ({ service }) => service)
   byId('services').replaceChildren(
-    ...[...byService].map(([name, instances]) => serviceItem(name, instances, ops.backlog[name])),
+    ...[...byService].map(([name, instances]) => serviceItem(name, instances, ops.queues[name])),
   )
-  const letters = JSON.stringify(ops.letters)
-  if (letters === shown) return
-  shown = letters
-  byId('letters').replaceChildren(...ops.letters.map(letterItem))
+  const [button, stopped] = [byId('outage'), isStopped(ops, 'invoicing')]
+  const text = stopped ? 'Start invoicing' : 'Stop invoicing'
+  if (button.textContent !== text) button.textContent = text
 }
 
-const fresh = (icon, tone, text) => make('li', {}, make('span', { class: 'tag', 'data-tone': tone }, `${icon} `), text)
+const fresh = (icon, tone, ...text) =>
+  make('li', {}, make('span', { class: 'tag', 'data-tone': isLost() ? 'muted' : tone }, `${icon} `), ...text)
 
-/** What is known of the invoices: how many wait, since when, and how many of them wait for a person. */
-function invoiceState({ nowMs, heardMs, invoices }, ops) {
-  const held = ops?.letters.filter(({ service }) => service === 'invoicing').length ?? 0
-  const waiting = Math.max(0, invoices.waiting - held)
-  const oldestMs = waiting === 0 ? 0 : nowMs - invoices.oldestMs
-  // What is held is older than what waits in line: the line cannot be older than the last invoice.
-  const behindMs = held > 0 ? Math.min(oldestMs, nowMs - (heardMs.invoicing ?? 0)) : oldestMs
-  return { held, waiting, behindMs }
+function positions(heardMs) {
+  if (heardMs === undefined) return fresh('○', 'muted', 'Positions: none yet')
+  if (isLost() || serverNow() - heardMs > 10_000) return fresh('⟳', 'wait', 'Positions are ', age(heardMs), ' old')
+  return fresh('✔', 'ok', 'Positions as of ', age(heardMs), ' ago')
 }
+
+function routes(heardMs) {
+  if (heardMs === undefined) return fresh('○', 'muted', 'Routes: none yet')
+  return isLost()
+    ? fresh('?', 'muted', 'Last route ', age(heardMs), ' ago')
+    : fresh('✔', 'ok', 'Last route ', age(heardMs), ' ago')
+}
+
+/** From the first one that waits: "up to date" is said when nothing is missing, and nothing else is. */
+function invoices({ waiting, oldestMs }, ops) {
+  if (waiting > 0)
+    return fresh(
+      '⟳',
+      'wait',
+      `${count(waiting, 'invoice')} waiting, the ${waiting === 1 ? 'only' : 'oldest'} one for `,
+      age(oldestMs),
+    )
+  if (isLost()) return fresh('?', 'muted', 'Invoices: unknown')
+  if (ops !== null && isStopped(ops, 'invoicing'))
+    return fresh('■', 'wait', 'Invoicing is stopped; no invoice waits yet')
+  return fresh('✔', 'ok', 'Invoices up to date')
+}
+
+/** An outage that customers should know of. */
+const BANNER_AFTER_MS = 10_000
 
 /** The honest footer: how old is what you see, per source. */
-export function showFreshness(freshness, ops) {
-  const { nowMs, heardMs } = freshness
-  const since = (source) => (heardMs[source] === undefined ? undefined : nowMs - heardMs[source])
-  const items = []
-  const tracking = since('tracking')
-  if (tracking === undefined) items.push(fresh('○', 'muted', 'Positions: none yet'))
-  else if (tracking > 10_000) items.push(fresh('⟳', 'wait', `Positions are ${ago(tracking)} old`))
-  else items.push(fresh('✔', 'ok', `Positions as of ${ago(tracking)} ago`))
-  const routing = since('routing')
-  items.push(
-    routing === undefined
-      ? fresh('○', 'muted', 'Routes: none yet')
-      : fresh('✔', 'ok', `Last route ${ago(routing)} ago`),
-  )
-  const { held, waiting, behindMs } = invoiceState(freshness, ops)
-  if (behindMs > 5_000) items.push(fresh('⟳', 'wait', `Invoices ${ago(behindMs)} behind, ${waiting} waiting`))
-  else items.push(fresh('✔', 'ok', 'Invoices up to date'))
-  if (held > 0) items.push(fresh('✖', 'fail', `${held} invoice${held > 1 ? 's' : ''} held by a dead letter`))
-  byId('fresh').replaceChildren(...items)
+export function showFreshness({ heardMs, invoices: due }, ops) {
+  const held = due.held > 0 ? fresh('✖', 'fail', `${count(due.held, 'invoice')} held by a dead letter`) : null
+  const items = [positions(heardMs.tracking), routes(heardMs.routing), invoices(due, ops), held]
+  byId('fresh').replaceChildren(...items.filter((item) => item !== null))
   const banner = byId('banner')
-  const isDelayed = behindMs >= 15_000
+  const isDelayed = due.waiting > 0 && serverNow() - due.oldestMs >= BANNER_AFTER_MS
   // Only when it changes: a live region that is set anew is read out anew.
   if (isDelayed !== banner.hidden) return
   banner.hidden = !isDelayed
@@ -176,18 +120,17 @@ export function showFreshness(freshness, ops) {
 }
 
 export function wireOps() {
-  byId('crash').addEventListener('click', (event) =>
-    act(
-      event.currentTarget,
-      () => send('/api/ops/crash', { service: 'invoicing' }),
-      'Invoicing is killed. Watch the trucks.',
-    ),
+  byId('outage').addEventListener('click', ({ currentTarget }) => {
+    const isStart = currentTarget.textContent === 'Start invoicing'
+    const done = isStart
+      ? 'Invoicing starts, and works off what has waited for it.'
+      : 'Invoicing is stopped until you start it. Orders and trucks go on.'
+    act(currentTarget, isStart ? '/api/ops/start' : '/api/ops/stop', { service: 'invoicing' }, done)
+  })
+  byId('burst').addEventListener('click', ({ currentTarget }) =>
+    act(currentTarget, '/api/ops/burst', {}, '30 customers order at the same moment.'),
   )
-  byId('poison').addEventListener('click', (event) =>
-    act(
-      event.currentTarget,
-      () => send('/api/ops/poison'),
-      'An order with a tariff that invoicing does not know is on its way.',
-    ),
+  byId('poison').addEventListener('click', ({ currentTarget }) =>
+    act(currentTarget, '/api/ops/poison', {}, 'An order with a tariff that invoicing does not know is on its way.'),
   )
 }

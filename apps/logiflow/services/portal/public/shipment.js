@@ -1,4 +1,5 @@
 import { clockTime, euros, make } from './dom.js'
+import { roadNow } from './state.js'
 
 const tones = {
   placed: ['○', 'muted', 'placed'],
@@ -15,7 +16,16 @@ const reasons = {
 
 const tag = ([icon, tone, word]) =>
   make('span', { class: 'tag', 'data-tone': tone }, make('span', { 'aria-hidden': 'true' }, `${icon} `), word)
-export const statusTag = (status) => tag(tones[status] ?? tones.placed)
+const waiting = ['○', 'muted', 'truck assigned']
+
+const hasHappened = (instant) => Boolean(instant) && roadNow() !== null && Date.parse(instant) <= roadNow()
+
+/** A truck is on its way when it has left its depot, not when it is planned to. */
+const stateOf = ({ status, route }) =>
+  status === 'to pickup' && !hasHappened(route.departAt) ? waiting : (tones[status] ?? tones.placed)
+const statusTag = (shipment) => tag(stateOf(shipment))
+
+export const isUnderWay = (shipment) => ['on its way to load', 'in transit'].includes(stateOf(shipment)[2])
 
 const tonnes = (grams) => `${(grams / 1e6).toFixed(1)} t`
 const km = (metres) => `${Math.round(metres / 1000)} km`
@@ -25,12 +35,12 @@ function arrival(shipment) {
   const zone = shipment.order?.zone
   if (shipment.deliveredAt) return ['Delivered', clockTime(shipment.deliveredAt, zone)]
   if (shipment.eta) return ['Arrives', clockTime(shipment.eta, zone)]
-  return ['Arrival', 'soon known']
+  return ['Arrives', 'ETA pending']
 }
 
 const invoiceWord = (shipment) => {
   if (shipment.invoice) return tag(['✔', 'muted', euros(shipment.invoice.gross)])
-  return shipment.route ? tag(['⟳', 'wait', 'invoice in work']) : tag(['○', 'muted', 'no invoice yet'])
+  return shipment.route ? tag(['⟳', 'wait', 'invoice pending']) : tag(['○', 'muted', 'no invoice yet'])
 }
 
 export function cardOf(shipment, isChosen, onChoose) {
@@ -49,7 +59,7 @@ export function cardOf(shipment, isChosen, onChoose) {
     make('span', { class: 'when' }, make('span', { class: 'muted line' }, `${word} `), time),
     make('span', { class: 'line' }, `${shipment.orderNumber} · ${order.pallets} pallets`),
     make('span', { class: 'bill' }, invoiceWord(shipment)),
-    statusTag(shipment.status),
+    statusTag(shipment),
   )
 }
 
@@ -75,13 +85,7 @@ function etaBlock(shipment) {
   return make(
     'div',
     {},
-    make(
-      'p',
-      { class: 'eta' },
-      make('span', { class: 'muted' }, word),
-      make('strong', {}, time),
-      statusTag(shipment.status),
-    ),
+    make('p', { class: 'eta' }, make('span', { class: 'muted' }, word), make('strong', {}, time), statusTag(shipment)),
     ...notes.map((note) => make('p', { class: 'muted' }, note)),
   )
 }
@@ -94,6 +98,7 @@ function facts(shipment) {
     ['Goods', `${order.goods} (${order.service})`],
     ['Distance', `${km(order.distanceM)} loaded`],
     ['Truck', route ? route.plate : 'being assigned'],
+    ['Address', make('a', { href: `#${shipment.orderNumber}` }, 'Link to this shipment')],
   ]
   return make('dl', { class: 'facts' }, ...rows.flatMap(([term, text]) => [make('dt', {}, term), make('dd', {}, text)]))
 }
@@ -103,7 +108,8 @@ function steps(shipment) {
   const pickup = route?.stops.find(({ kind }) => kind === 'pickup')
   const list = [
     [shipment.placedAt, 'Order placed', true],
-    [route?.departAt, 'Route calculated, truck leaves its depot', Boolean(route)],
+    [route?.calculatedAt, 'Route calculated', Boolean(route)],
+    [route?.departAt, `Truck ${route?.plate ?? ''} leaves its depot`, hasHappened(route?.departAt)],
     [shipment.pickedUpAt ?? pickup?.eta, `Loaded in ${order.from}`, Boolean(shipment.pickedUpAt)],
     [shipment.deliveredAt ?? shipment.eta, `Delivered in ${order.to}`, Boolean(shipment.deliveredAt)],
   ]

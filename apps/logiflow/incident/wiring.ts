@@ -1,4 +1,3 @@
-/** The processes of a night: what each wiring starts, and where they listen. */
 import { createServer } from 'node:net'
 import { type EngineSettings, environmentOf } from '../platform/engine-settings.ts'
 import type { ChildSpec } from '../platform/supervisor.ts'
@@ -8,7 +7,7 @@ import type { Mode } from './result.ts'
 
 export type Ports = Readonly<Record<(typeof serviceNames)[number], number>>
 
-const freePort = (): Promise<number> =>
+export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const probe = createServer()
     probe.once('error', reject)
@@ -19,13 +18,6 @@ const freePort = (): Promise<number> =>
       )
     })
   })
-
-export const freePorts = async (): Promise<Ports> => ({
-  portal: await freePort(),
-  routing: await freePort(),
-  tracking: await freePort(),
-  invoicing: await freePort(),
-})
 
 export const specsFor = (mode: Mode, settings: EngineSettings, ports: Ports): readonly ChildSpec[] => {
   const env = {
