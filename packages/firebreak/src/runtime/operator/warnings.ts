@@ -12,7 +12,7 @@ const errorMax = 500
 const keyMax = 100
 
 const hint =
-  'nobody listens, so warnings come here. Pass observe: logTo(logger) to have them elsewhere, or observe: false for silence'
+  'no listener is set, so warnings are printed here. Pass observe: logTo(logger) to have them elsewhere, or observe: false for silence'
 
 /**
  * What people have to know where nobody listens to a runtime: one line a fact on stderr, the first with how to replace them.
@@ -101,6 +101,10 @@ function subjectOf(fact: Fact): readonly string[] {
 const placeOf = ({ topic, partition }: { readonly topic: string; readonly partition: number }): string =>
   `${factLine(topic, keyMax)}/${partition}`
 
+// SQLite says it in words, PostgreSQL by a code in every language.
+const missesTable = (error: Error): boolean =>
+  /^no such table: /.test(error.message) || ('code' in error && error.code === '42P01')
+
 function remedyOf(fact: Fact): string {
   switch (fact.kind) {
     case 'dead-lettered':
@@ -114,6 +118,7 @@ function remedyOf(fact: Fact): string {
     case 'rewound':
       return 'Its database was put back: what followed is handled again.'
     case 'failed':
+      if (missesTable(fact.error)) return 'Create it before the service starts. It is tried again until then.'
       return remedyIn(fact.error) ?? 'It is tried again. Throw permanent() where that can never help.'
     case 'infrastructure-error':
       return remedyIn(fact.error) ?? 'Nothing is lost: work goes on by itself when the cause is gone.'

@@ -47,9 +47,9 @@ test('a warning says service, kind, event, key, cause and what to do, and the fi
     error: new FirebreakError('FB_LOG_FULL', { path: 'd' }),
     atMs: 1,
   })
-  assert.match(lines[0] ?? '', /^firebreak billing: nobody listens.*observe: logTo\(logger\).*observe: false/)
+  assert.match(lines[0] ?? '', /^firebreak billing: no listener is set.*observe: logTo\(logger\).*observe: false/)
   assert.deepEqual(lines.slice(1), [
-    'firebreak billing: failed order.placed e-1 of key "4711": no such table: invoices (attempt 2). It is tried again. Throw permanent() where that can never help.',
+    'firebreak billing: failed order.placed e-1 of key "4711": no such table: invoices (attempt 2). Create it before the service starts. It is tried again until then.',
     'firebreak billing: dead-lettered order.placed e-1 of key "4711": no. Look: firebreak dlq show l-1. When the cause is fixed: firebreak dlq replay l-1',
     'firebreak billing: infrastructure-error of the log: no space left for log d. Free disk space; publishing goes on by itself.',
   ])
@@ -125,6 +125,6 @@ test('a program without a listener says on stderr what its first mistake is, and
       encoding: 'utf8',
       timeout: 60_000,
     }).stderr
-  assert.match(run(''), /^firebreak billing: nobody listens.*\nfirebreak billing: failed order\.placed .*no such table/)
+  assert.match(run(''), /^firebreak billing: no listener is set.*\nfirebreak billing: failed order\.placed .*no such table/)
   assert.equal(run('observe: false'), '')
 })
