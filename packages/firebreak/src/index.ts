@@ -1,6 +1,5 @@
 import './node/supported-node.ts'
 
-export { type Config, type ConfiguredService, defineConfig } from './cli/program/config.ts'
 export type {
   AnyCallSignature,
   CallOptions,
@@ -108,5 +107,12 @@ export type { DeadLetters, Decision } from './runtime/operator/dead-letters.ts'
 export { type Logger, logTo } from './runtime/operator/log-to.ts'
 export { createRuntime, type Runtime } from './runtime/runtime.ts'
 export type { RuntimeStats } from './runtime/stats.ts'
+export { type Config, type ConfiguredService, defineConfig } from './runtime/system/config.ts'
+export {
+  type RunningService,
+  type RunningServices,
+  type StartAllOptions,
+  startAll,
+} from './runtime/system/start-all.ts'
 export { type SqliteDatabaseOptions, sqliteDatabase } from './sqlite/database/sqlite-database.ts'
 export { type SqliteLogOptions, sqliteLog } from './sqlite/sqlite-log.ts'

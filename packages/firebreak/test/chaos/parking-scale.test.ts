@@ -79,6 +79,7 @@ async function run(records: number, failingKeys: number): Promise<Outcome> {
   const app = await createTestRuntime({
     services: [worker, feeder],
     seed: 7,
+    observe: false,
     prepare: (database) => database.query('create table effects (seq integer primary key, id text, n bigint)'),
   })
   await named(app, 'worker').restart()

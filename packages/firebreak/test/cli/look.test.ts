@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { retriesOf } from '../../src/cli/describe.ts'
-import { defineConfig } from '../../src/cli/program/config.ts'
 import { sleep, type Timer } from '../../src/contracts/clock.ts'
 import type { LogRecord } from '../../src/contracts/log.ts'
 import { call } from '../../src/define/call.ts'
 import { type HandlerOptions, handle } from '../../src/define/handle.ts'
 import { manifestOf } from '../../src/define/manifest-of.ts'
 import { service } from '../../src/define/service.ts'
+import { defineConfig } from '../../src/runtime/system/config.ts'
 import { emptyScene, filledScene, OrderPlaced, run, type Scene, scratch } from './scene.ts'
 
 let scene: Scene

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { commands } from '../../src/cli/commands.ts'
-import { defineConfig } from '../../src/cli/program/config.ts'
 import { didYouMean } from '../../src/cli/program/suggest.ts'
+import { defineConfig } from '../../src/runtime/system/config.ts'
 import { invoicing, run, sceneIn, shop } from './scene.ts'
 
 const scene = sceneIn('/tmp/firebreak-cli-never-opened')
@@ -167,10 +167,15 @@ describe('config', () => {
     )
   })
 
+  test('a default export is a config too', async () => {
+    const { exit } = await run(scene, ['describe'], { load: async () => ({ default: scene.config }) })
+    assert.equal(exit, 0)
+  })
+
   test('none at all shows one to copy; one that throws is 1', async () => {
     const none = await run(scene, ['describe'], { exists: () => false })
     assert.equal(none.exit, 2)
-    assert.match(none.err, /export const config = defineConfig/)
+    assert.match(none.err, /export default defineConfig/)
     const load = async (): Promise<unknown> => {
       throw new Error('no such module')
     }
@@ -193,7 +198,7 @@ describe('config', () => {
 describe('a config with', () => {
   const refused: readonly [string, unknown, RegExp][] = [
     ['no export', {}, /does not export "config"/],
-    ['a default export', { default: {} }, /has a default export: name it/],
+    ['a default export that is none', { default: {} }, /is not a config:[\s\S]*"log" must be a function/],
     ['no object', { config: 1 }, /is not an object/],
     ['no log and no services', { config: {} }, /"log" must be a function[\s\S]*"services" must list/],
     ['no service', { config: { log() {}, services: [{}] } }, /services\[0\]\.service is not built with service\(\)/],

@@ -32,7 +32,7 @@ const entries = [
   'event',
 ]
 entries.push('handle', 'kafkaLog', 'logTo', 'permanent', 'policy', 'postgresDatabase', 'service', 'sqliteDatabase')
-entries.push('sqliteLog', 'throttled', 'topic')
+entries.push('sqliteLog', 'startAll', 'throttled', 'topic')
 
 test('every entry function has an example', () => {
   assert.deepEqual(examples.toSorted(), entries.toSorted())

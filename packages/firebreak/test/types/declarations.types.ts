@@ -7,6 +7,7 @@ import { event, type KeyField } from '../../src/define/event.ts'
 import { handle } from '../../src/define/handle.ts'
 import { type ServiceDefinition, service } from '../../src/define/service.ts'
 import { createRuntime, type Runtime } from '../../src/runtime/runtime.ts'
+import { defineConfig } from '../../src/runtime/system/config.ts'
 
 // Checked by tsc, never run: every `@ts-expect-error` is a program that must not compile.
 
@@ -85,6 +86,9 @@ void (async (log: Log, database: Database): Promise<void> => {
   createRuntime({ service: kitchen, log })
   const any: ServiceDefinition = kitchen
   createRuntime({ service: any, log })
+  defineConfig({ log: () => log, services: [{ service: shop }, { service: kitchen, database: () => database }] })
+  // @ts-expect-error handlers without a database
+  defineConfig({ log: () => log, services: [{ service: shop }, { service: kitchen }] })
   holds<Same<(typeof kitchen)['needsDatabase'], true>>()
   holds<Same<(typeof shop)['needsDatabase'], false>>()
   holds<Same<(typeof any)['needsDatabase'], boolean>>()

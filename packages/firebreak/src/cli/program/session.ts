@@ -7,7 +7,7 @@ import { ledgerOwner } from '../../ledger/schema.ts'
 import type { Io } from '../../node/process.ts'
 import { type BlockedEvents, blockedEvents } from '../../runtime/operator/blocked-events.ts'
 import { type DeadLetters, deadLetters } from '../../runtime/operator/dead-letters.ts'
-import type { Config } from './config.ts'
+import type { Config } from '../../runtime/system/config.ts'
 import { CommandError, exit } from './exit.ts'
 import { didYouMean } from './suggest.ts'
 

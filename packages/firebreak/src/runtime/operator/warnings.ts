@@ -101,10 +101,6 @@ function subjectOf(fact: Fact): readonly string[] {
 const placeOf = ({ topic, partition }: { readonly topic: string; readonly partition: number }): string =>
   `${factLine(topic, keyMax)}/${partition}`
 
-// SQLite says it in words, PostgreSQL by a code in every language.
-const missesTable = (error: Error): boolean =>
-  /^no such table: /.test(error.message) || ('code' in error && error.code === '42P01')
-
 function remedyOf(fact: Fact): string {
   switch (fact.kind) {
     case 'dead-lettered':
@@ -118,8 +114,7 @@ function remedyOf(fact: Fact): string {
     case 'rewound':
       return 'Its database was put back: what followed is handled again.'
     case 'failed':
-      if (missesTable(fact.error)) return 'Create it before the service starts. It is tried again until then.'
-      return remedyIn(fact.error) ?? 'It is tried again. Throw permanent() where that can never help.'
+      return remedyIn(fact.error) ?? (isWithoutTable(fact.error) ? tableRemedy : failedRemedy)
     case 'infrastructure-error':
       return remedyIn(fact.error) ?? 'Nothing is lost: work goes on by itself when the cause is gone.'
     case 'halted':
@@ -128,5 +123,12 @@ function remedyOf(fact: Fact): string {
       return 'Calls of it go on by themselves when it answers.'
   }
 }
+
+const failedRemedy = 'It is tried again. Throw permanent() where that can never help.'
+const tableRemedy = 'Create it before the service starts. It is tried again.'
+
+// The first mistake of many: in the words of SQLite and of PostgreSQL.
+const isWithoutTable = (error: Error): boolean =>
+  /^no such (table|column)|^(relation|column) .* does not exist/.test(textOf(error, errorMax))
 
 const remedyIn = (error: Error): string | undefined => (isFirebreakError(error) ? factLine(error.remedy) : undefined)

@@ -269,7 +269,7 @@ test('what was held back keeps the order of its key, and survives a crash', asyn
     if (isDown) throw new Error('down')
     return json({})
   }
-  const app = await createTestRuntime({ services: [one], fetch })
+  const app = await createTestRuntime({ services: [one], fetch, observe: false })
   for (let n = 0; n < 5; n++) for (let key = 0; key < 30; key++) await app.publish(numbered, { id: `k${key}-`, n })
   await app.advance(4000)
   await named(app, 'one').crash()

@@ -33,6 +33,7 @@ function printing() {
 test('a warning says service, kind, event, key, cause and what to do, and the first one how to replace it', () => {
   const { lines, warnings } = printing()
   warnings.hear(failed(new Error('no such table: invoices')))
+  warnings.hear(failed(new Error('the bank does not answer.')))
   warnings.hear({
     kind: 'dead-lettered',
     letterId: 'l-1',
@@ -49,7 +50,8 @@ test('a warning says service, kind, event, key, cause and what to do, and the fi
   })
   assert.match(lines[0] ?? '', /^firebreak billing: no listener is set.*observe: logTo\(logger\).*observe: false/)
   assert.deepEqual(lines.slice(1), [
-    'firebreak billing: failed order.placed e-1 of key "4711": no such table: invoices (attempt 2). Create it before the service starts. It is tried again until then.',
+    'firebreak billing: failed order.placed e-1 of key "4711": no such table: invoices (attempt 2). Create it before the service starts. It is tried again.',
+    'firebreak billing: failed order.placed e-1 of key "4711": the bank does not answer (attempt 2). It is tried again. Throw permanent() where that can never help.',
     'firebreak billing: dead-lettered order.placed e-1 of key "4711": no. Look: firebreak dlq show l-1. When the cause is fixed: firebreak dlq replay l-1',
     'firebreak billing: infrastructure-error of the log: no space left for log d. Free disk space; publishing goes on by itself.',
   ])
