@@ -31,7 +31,7 @@ const showPage = async (): Promise<void> => {
   const browser = await openBrowser()
   try {
     for (const colorScheme of ['light', 'dark'] as const) {
-      const page = await browser.newPage({ colorScheme, viewport: { width: 1100, height: 900 } })
+      const page = await browser.newPage({ colorScheme, viewport: { width: 1100, height: 1080 } })
       await page.goto(`file://${out}`)
       assert.equal(await page.locator('.nights > li').count(), drawsScreens() ? 3 : 2)
       await screenshot(page, `incident-${colorScheme}`)

@@ -41,6 +41,10 @@ const snapshot = async (): Promise<OpsSnapshot> => {
 const invoicing = (page: Page, text: RegExp): Promise<void> =>
   page.locator('[data-service=invoicing]', { hasText: text }).waitFor({ timeout: 120_000 })
 
+/** Where the picture of what waits for invoicing ends: 27 is the ground. */
+const pictureEndsAt = async (page: Page): Promise<number> =>
+  Number((await page.locator('[data-service=invoicing] .spark-line').getAttribute('d'))?.split(' ').at(-1))
+
 const outageWithBurst = async (t: TestContext): Promise<void> => {
   const [page] = pages as [Page]
   await page.locator('.card').nth(8).waitFor({ timeout: 60_000 })
@@ -62,6 +66,7 @@ const outageWithBurst = async (t: TestContext): Promise<void> => {
   await beside((one) => one.locator('.card', { hasText: 'invoice pending' }).first().click())
   await page.getByText('Invoices are delayed. Your shipments are not affected').waitFor()
   assert.equal((await page.locator('.tag', { hasText: 'invoice pending' }).count()) > 0, true)
+  assert.ok((await pictureEndsAt(page)) < 10)
   await lookAt('during', 'all')
 
   await page.getByRole('button', { name: 'Start invoicing' }).click()
@@ -71,6 +76,7 @@ const outageWithBurst = async (t: TestContext): Promise<void> => {
   const { history } = (await snapshot()).queues['invoicing'] ?? { history: [] }
   assert.ok(Math.max(...history) >= 30, `at most ${Math.max(...history)} waited`)
   assert.equal(history.at(-1), 0)
+  assert.equal(await pictureEndsAt(page), 27)
   await lookAt('after', 'all')
   assert.match(app.output(), /invoicing +■ stopped on the page[^\n]*\n[^\n]*invoicing +✔ up again/)
   assert.deepEqual(problems, [])

@@ -79,7 +79,7 @@ const setting = (results: Results): string => {
   const first = nights[0]?.[1]
   const seconds = first?.curve.answered.length ?? 0
   return `The same ${seconds} seconds were played ${nights.length === 1 ? 'once' : `with ${nights.length} wirings`} of the same four services of a carrier: portal, routing, tracking, invoicing.
-${(first?.portal.offered ?? 0).toLocaleString('en-GB')} times a customer looked at a shipment, and ${count(first?.invoices.expected ?? 0, 'order')} had to be dispatched and invoiced. In each night the invoice process leaked memory and ran out of it, until a repaired version was deployed.`
+${(first?.portal.offered ?? 0).toLocaleString('en-GB')} times a customer looked at a shipment, and ${count(first?.invoices.expected ?? 0, 'order')} had to be dispatched and invoiced. In each night the invoice process leaked memory, became slow and ran out of it, until a repaired version was deployed.`
 }
 
 /** One file that needs nothing else: the sentence, the nights side by side, two charts, all figures. */

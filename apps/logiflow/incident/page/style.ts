@@ -15,14 +15,14 @@ body {
 main { max-width: 72rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
 h1 { font-size: 1.65rem; line-height: 1.25; letter-spacing: -0.02em; margin: 0 0 0.6rem; }
 h2 { font-size: 1.1rem; margin: 0 0 0.2rem; }
-p { margin: 0 0 0.6rem; max-width: 48rem; }
-.lead { font-size: 1.15rem; font-weight: 550; max-width: 56rem; }
+p { margin: 0 0 0.6rem; max-width: 58rem; }
+.lead { font-size: 1.15rem; font-weight: 550; max-width: none; text-wrap: pretty; }
 .muted { color: var(--muted); }
 .nights { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: 1rem; margin: 1.2rem 0 1rem; padding: 0; list-style: none; }
 .nights li, figure, .table { background: var(--panel); border: 1px solid var(--edge); border-radius: 10px; }
-.nights li { padding: 0.9rem 1.1rem; border-top: 4px solid var(--own); }
+.nights li { display: grid; grid-template-rows: subgrid; grid-row: span 3; gap: 0; padding: 0.9rem 1.1rem; border-top: 4px solid var(--own); }
 .nights p { font-size: 0.9rem; }
-.nights dl { display: grid; grid-template-columns: auto 1fr; gap: 0.15rem 0.7rem; margin: 0; align-items: baseline; }
+.nights dl { display: grid; grid-template-columns: minmax(2.6rem, auto) 1fr; gap: 0.15rem 0.7rem; margin: 0; align-items: baseline; }
 .nights dt { grid-column: 2; grid-row: var(--row); }
 .nights dd { grid-column: 1; margin: 0; text-align: right; font-size: 1.35rem; font-weight: 680; letter-spacing: -0.02em; }
 .nights dd.bad { color: var(--fail); }

@@ -87,7 +87,7 @@ const customerRoutes = (parts: Context): Routes => ({
 
 const crashRequest = z.object({ service: z.enum(['routing', 'invoicing', 'tracking', 'world']) })
 const stopRequest = z.object({ service: z.enum(['routing', 'invoicing', 'tracking']) })
-const burstRequest = z.object({ orders: z.int().min(1).max(50).default(30) })
+const burstRequest = z.object({ orders: z.int().min(1).max(50) })
 const tariffRequest = z.object({ tariffId: z.string().regex(/^SPOT-[0-9A-F]{4}$/) })
 
 const commanded = (command: Command): Reply => {

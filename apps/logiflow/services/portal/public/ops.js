@@ -128,7 +128,7 @@ export function wireOps() {
     act(currentTarget, isStart ? '/api/ops/start' : '/api/ops/stop', { service: 'invoicing' }, done)
   })
   byId('burst').addEventListener('click', ({ currentTarget }) =>
-    act(currentTarget, '/api/ops/burst', {}, '30 customers order at the same moment.'),
+    act(currentTarget, '/api/ops/burst', { orders: 30 }, '30 customers order at the same moment.'),
   )
   byId('poison').addEventListener('click', ({ currentTarget }) =>
     act(currentTarget, '/api/ops/poison', {}, 'An order with a tariff that invoicing does not know is on its way.'),
