@@ -58,7 +58,7 @@ export const optionAreas: readonly OptionArea[] = [
   area('createRuntime({ … })', 'RuntimeOptions', runtimeOptions),
   area('createRuntime({ limits: { … } })', 'Limits', limitOptions),
   area('createRuntime({ startFrom: { … } })', 'StartFrom', startOptions),
-  area('runtime.stop({ … })', 'Runtime', stopOptions),
+  area('runtime.stop({ … })', 'Runtime RunningServices', stopOptions),
   area('runtime.deadLetters.list({ … })', 'DeadLetterPage', letterFilterOptions),
   area('runtime.outbox.list({ … })', 'BlockedPage', blockedFilterOptions),
   area('call({ … })', 'CallSpec', callOptions),

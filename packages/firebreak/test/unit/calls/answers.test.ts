@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type FirebreakError, isFirebreakError } from '../../../src/contracts/errors.ts'
+import type { Fact } from '../../../src/contracts/journal.ts'
 import type { Schema } from '../../../src/contracts/schema.ts'
 import { call } from '../../../src/define/call.ts'
 import { policy } from '../../../src/policy/definition/policy.ts'
@@ -282,13 +283,15 @@ test('facts tell once when a breaker opens and closes, and when the budget is sp
     facts.map(({ kind }) => kind),
     ['budget-spent', 'breaker-opened'],
   )
-  assert.deepEqual(facts[1], { kind: 'breaker-opened', dependency: 'pricing', shard: null, forMs: 5000 })
+  const { atMs: _, ...opened } = facts[1] as Fact
+  assert.deepEqual(opened, { kind: 'breaker-opened', dependency: 'pricing', shard: null, forMs: 5000 })
   const [state] = caller.dependencies.states()
   assert.equal(state?.breaker === 'open' || state?.breaker === 'half-open', true)
   isDown = false
   await clock.advance(6000)
   for (let i = 0; i < 3; i++) await caller.call(quote, route)
-  assert.deepEqual(facts[2], { kind: 'breaker-closed', dependency: 'pricing', shard: null })
+  const { atMs: ignored, ...closed } = facts[2] as Fact
+  assert.deepEqual(closed, { kind: 'breaker-closed', dependency: 'pricing', shard: null })
   assert.equal(facts.length, 3)
   assert.equal(caller.dependencies.states()[0]?.breaker, 'closed')
 })

@@ -127,6 +127,9 @@ test('a program without a listener says on stderr what its first mistake is, and
       encoding: 'utf8',
       timeout: 60_000,
     }).stderr
-  assert.match(run(''), /^firebreak billing: no listener is set.*\nfirebreak billing: failed order\.placed .*no such table/)
+  assert.match(
+    run(''),
+    /^firebreak billing: no listener is set.*\nfirebreak billing: failed order\.placed .*no such table/,
+  )
   assert.equal(run('observe: false'), '')
 })

@@ -30,7 +30,10 @@ async function fleet(): Promise<{ app: TestRuntime; seen: unknown[]; failing: { 
     }),
     handle(Moved, (payload) => void seen.push(payload)),
   ]
-  const app = await createTestRuntime({ services: [service({ name: 'fleet', handlers, publishes: [Copied] })] })
+  const app = await createTestRuntime({
+    services: [service({ name: 'fleet', handlers, publishes: [Copied] })],
+    expectDeadLetters: true,
+  })
   return { app, seen, failing }
 }
 
