@@ -43,7 +43,7 @@ test('dlq replay: many without --yes and without a terminal: 2, with count and s
   const { exit, out, err } = await run(scene, ['dlq', 'replay', '--all'])
   assert.deepEqual([exit, out], [2, ''])
   assert.match(err, /This would replay 2 dead letters; without a terminal to ask on, say --yes\./)
-  assert.equal(err.match(/invoicing {2}order\.placed {2}RateError/g)?.length, 2)
+  assert.equal(err.match(/invoicing {2}order\.placed {2}no rate for \d+ kg \(RateError\)/g)?.length, 2)
   assert.equal((await lettersOf(scene))['K-2']!['state'], 'open')
 })
 
