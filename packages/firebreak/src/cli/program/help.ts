@@ -1,6 +1,6 @@
 import { globalOptions, type OptionSpec } from './args.ts'
 import type { Command } from './command.ts'
-import type { Style } from './output.ts'
+import type { Style } from './paint.ts'
 import { commandLines, type Lines, namedLines, type Pair } from './pairs.ts'
 import { wrap } from './text-width.ts'
 

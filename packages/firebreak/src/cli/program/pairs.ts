@@ -1,4 +1,4 @@
-import type { Part, Style } from './output.ts'
+import type { Part, Style } from './paint.ts'
 import { widthOf, wrap } from './text-width.ts'
 
 /** Lines, each in its parts. */

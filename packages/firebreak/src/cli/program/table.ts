@@ -1,4 +1,4 @@
-import type { Paint, Part, Style } from './output.ts'
+import type { Paint, Part, Style } from './paint.ts'
 import { cut, widthOf } from './text-width.ts'
 
 export interface Column {
