@@ -6,7 +6,7 @@ import type { Call, Command } from '../program/command.ts'
 import { exit } from '../program/exit.ts'
 import { counted, duration, failureText } from '../program/output.ts'
 import { commandLines, type Pair } from '../program/pairs.ts'
-import { textOf } from '../program/payload.ts'
+import { prettyJson, textOf } from '../program/payload.ts'
 import { type Pick, pickById, serviceOption } from './letter-pick.ts'
 import { letterDetail } from './letter-view.ts'
 
@@ -77,12 +77,12 @@ function facts({ io }: Call, { ledger, letter }: Pick): readonly [string, string
   ]
 }
 
-// Never parsed and written again: the text on the screen is the text that failed.
-function showPayload({ output }: Call, { entry }: DeadLetter): void {
+// Never written again from what was parsed: the text on the screen is the text that failed.
+function showPayload({ io, output }: Call, { entry }: DeadLetter): void {
   const { style, line, block } = output
   const text = entry.value === null ? undefined : textOf(entry.value)
   if (entry.value === null) line(style.dim('(none: a tombstone)'))
-  else if (text !== undefined) block(text)
+  else if (text !== undefined) block(io.isTty ? prettyJson(text) : text)
   else {
     line(style.dim(`(${entry.value.length} bytes that are no UTF-8, as base64)`))
     line(Buffer.from(entry.value).toString('base64'))

@@ -3,7 +3,7 @@ import type { Call, Command } from '../program/command.ts'
 import { exit } from '../program/exit.ts'
 import { counted, duration, failureText } from '../program/output.ts'
 import { commandLines, type Pair } from '../program/pairs.ts'
-import { textOf } from '../program/payload.ts'
+import { prettyJson, textOf } from '../program/payload.ts'
 import { type BlockedPick, blockedByNumber, blockedDetail } from './pick.ts'
 
 export const outboxShow: Command = {
@@ -51,7 +51,8 @@ function show({ io, output }: Call, { ledger, event }: BlockedPick): void {
   section('Headers')
   for (const [name, value] of Object.entries(event.headers)) line('  ', style.dim(name), `: ${value}`)
   section('Payload')
-  block(payloadText(event.value))
+  const payload = payloadText(event.value)
+  block(io.isTty ? prettyJson(payload) : payload)
   section('History')
   for (const { atMs, action, by, note } of event.history)
     line(`  ${toRfc3339(atMs)}  ${action} by ${by}${note === '' ? '' : `: ${note}`}`)
