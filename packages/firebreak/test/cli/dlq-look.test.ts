@@ -35,6 +35,7 @@ test('dlq list: fits the terminal and colours only there', async () => {
   for (const setting of [{ env: { NO_COLOR: '1' } }, { env: { TERM: 'dumb' } }]) {
     assert.ok(!(await run(scene, ['dlq', 'list'], { ...tty, ...setting })).out.includes('\u001b'))
   }
+  assert.ok((await run(scene, ['dlq', 'list'], { env: { FORCE_COLOR: '1' } })).out.includes('\u001b[31m'))
   assert.ok(!(await run(scene, ['dlq', 'list', '--no-color'], tty)).out.includes('\u001b'))
 })
 

@@ -4,7 +4,7 @@ import { toRfc3339 } from '../../node/clock.ts'
 import { isStranded } from '../../runtime/operator/dead-letters.ts'
 import type { Call, Command } from '../program/command.ts'
 import { exit } from '../program/exit.ts'
-import { counted, duration, failureText } from '../program/output.ts'
+import { counted, duration, failureText, shellWord } from '../program/output.ts'
 import { commandLines, type Pair } from '../program/pairs.ts'
 import { prettyJson, textOf } from '../program/payload.ts'
 import { type Pick, pickById, serviceOption } from './letter-pick.ts'
@@ -101,6 +101,9 @@ function showAttempt({ output, args }: Call, attempt: Attempt): void {
   for (const frame of shown) line('      ', style.dim(frame.trim()))
 }
 
+const traceStep = ({ eventId }: DeadLetter): readonly Pair[] =>
+  eventId === null ? [] : [[`firebreak trace ${shellWord(eventId)}`, 'where it came from, and what else became of it']]
+
 function nextSteps({ ledger, letter }: Pick): readonly Pair[] {
   const { id } = letter
   switch (letter.state) {
@@ -109,6 +112,7 @@ function nextSteps({ ledger, letter }: Pick): readonly Pair[] {
         [`firebreak dlq replay ${id}`, 'once the cause is fixed'],
         [`firebreak dlq edit ${id} --set <field>=<value>`, 'when the payload is wrong'],
         [`firebreak dlq discard ${id} --reason "…"`, 'to give it up'],
+        ...traceStep(letter),
       ]
     case 'replaying':
       if (isStranded(ledger.service, letter))

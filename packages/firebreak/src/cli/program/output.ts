@@ -35,8 +35,9 @@ export interface Output {
 
 export function outputOf(io: Io, options: { readonly json: boolean; readonly color: boolean }): Output {
   const { env } = io
+  const isForced = !['', '0', 'false'].includes(env['FORCE_COLOR'] ?? '')
   const allowed = (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb' && options.color && !options.json
-  const style = styleOf(io.isTty && allowed)
+  const style = styleOf((io.isTty || isForced) && allowed)
   const line = (...parts: readonly Part[]): void => io.out(`${written(parts, visibleLine)}\n`)
   return {
     json: options.json,
