@@ -26,7 +26,9 @@ interface Table {
 type Rows = readonly (readonly string[])[]
 
 const gap = '  '
-const flexibleMin = [12, 6]
+const flexibleMin = 12
+// Once nothing else can give way.
+const flexibleLeast = 6
 const belowMin = 30
 
 /** The lines of a table; none is wider than the screen. */
@@ -36,12 +38,11 @@ export function tableLines(columns: readonly Column[], rows: Rows, { width, styl
   const needed = all.filter((i) => columns[i]?.optional !== true)
   const above = needed.filter((i) => columns[i]?.below !== true)
   for (const [shown, least] of [
-    [all, flexibleMin[0]],
-    [needed, flexibleMin[0]],
-    [above, flexibleMin[0]],
-    [above, flexibleMin[1]],
+    [all, flexibleMin],
+    [needed, flexibleMin],
+    [above, flexibleLeast],
   ] as const) {
-    const widths = fitted({ columns, natural, shown, least: least ?? 0 }, width)
+    const widths = fitted({ columns, natural, shown, least }, width)
     if (widths !== undefined) return grid({ columns, rows, shown, widths }, { width, style })
   }
   return { head: [], body: rows.flatMap((row, n) => record(columns, row, { width, style }, n)) }
