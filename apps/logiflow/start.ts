@@ -108,10 +108,18 @@ type Start = {
   readonly lock: DataLock
 }
 
+/** Until there are processes to stop. A reader that has left needs no words: it has seen what it wanted. */
+const endUnwritten = (error: NodeJS.ErrnoException): void => {
+  if (error.code === 'EPIPE') process.exit(0)
+  complain(`LogiFlow: the output cannot be written: ${error.message}`)
+  process.exit(1)
+}
+
 const endWhenAsked = (end: (code: number) => Promise<void>): void => {
   process.on('SIGINT', () => void end(0))
   process.on('SIGTERM', () => void end(0))
   whenNpmIsGone(() => void end(0))
+  process.stdout.off('error', endUnwritten)
   process.stdout.on('error', (error) => {
     complain(`LogiFlow stops: its output cannot be written: ${error.message}`)
     void end(1)
@@ -216,6 +224,9 @@ const run = async (flags: StartFlags): Promise<void> => {
   await runProcesses({ flags, engines, notices: openNotices(flags), startedAtMs, isResumed, lock })
 }
 
+process.stdout.on('error', endUnwritten)
+// A message that cannot be written changes no exit code.
+process.stderr.on('error', () => {})
 try {
   const flags = parseStartFlags(process.argv.slice(2))
   if (flags.help) say(startHelp)

@@ -19,17 +19,26 @@ export type StartFlags = {
 
 export const startHelp: string = `npm start -- [options]
 
-  --port <n>     port of the page, default ${PORT_DEFAULT} or the next free one
-  --data <dir>   where everything is kept, default .logiflow; the engines are part of the name, as in .logiflow-kafka-postgres
-  --log <l>      embedded (default) or kafka: KAFKA_BROKERS, or what npm run infra -- up has started
-  --database <d> sqlite (default) or postgres: DATABASE_URL, or what npm run infra -- up has started.
-                 With postgres, routing and invoicing run in three instances each
-  --namespace <n>  goes before topics, groups and databases on the servers, to keep two LogiFlows apart; default none
-  --reset        start over: asks before it deletes the data folder, and what LogiFlow created on servers
-  --yes          answers yes to that question
-  --quiet        prints the address and nothing else
-  --json-logs    one JSON object per line instead of text
-  --help         this text`
+  --port <n>       port of the page; default ${PORT_DEFAULT} or the next free one
+  --data <dir>     where everything is kept; default .logiflow, with the engines
+                   in the name, as in .logiflow-kafka-postgres
+  --log <l>        embedded (default), or kafka: KAFKA_BROKERS, or what
+                   npm run infra -- up has started
+  --database <d>   sqlite (default), or postgres: DATABASE_URL, or what
+                   npm run infra -- up has started. With postgres, routing and
+                   invoicing run in three instances each
+  --namespace <n>  goes before topics, groups and databases on the servers, to
+                   keep two LogiFlows apart; default none
+  --reset          start over: asks before it deletes the data folder, and what
+                   LogiFlow created on servers
+  --yes            answers yes to that question
+  --quiet          prints the address and nothing else
+  --json-logs      one JSON object per line instead of text
+  -h, --help       this text
+
+Exit codes: 0 stopped, 1 failed or the output cannot be written, 2 wrong usage`
+
+const helpHint = 'See: npm start -- --help'
 
 export class UsageError extends Error {}
 
@@ -56,23 +65,46 @@ const namespaceOf = (text: string | undefined): string | undefined => {
   return text
 }
 
+const options = {
+  port: { type: 'string' },
+  data: { type: 'string' },
+  ...engineOptions,
+  namespace: { type: 'string' },
+  reset: { type: 'boolean', default: false },
+  yes: { type: 'boolean', default: false },
+  quiet: { type: 'boolean', default: false },
+  'json-logs': { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
+const without = (text: string, at: number): string => text.slice(0, at) + text.slice(at + 1)
+
+/** A character too many, too few or another one, or two swapped. */
+const isSlip = (typed: string, name: string): boolean =>
+  Array.from({ length: Math.max(typed.length, name.length) }).some((_, at) => {
+    const [less, fewer] = [without(typed, at), without(name, at)]
+    const swapped = typed.slice(0, at) + typed.slice(at + 1, at + 2) + typed.slice(at, at + 1) + typed.slice(at + 2)
+    return less === name || typed === fewer || less === fewer || swapped === name
+  })
+
+const isPart = (typed: string, name: string): boolean =>
+  typed.length >= 3 && (name.startsWith(typed) || typed.startsWith(name))
+
+/** What `parseArgs` refuses, in the words of the command line. */
+const inWords = (error: unknown): string => {
+  const { code, message } = error as { readonly code?: string; readonly message?: string }
+  const [, named = ''] = /'([^']*)'/.exec(message ?? '') ?? []
+  if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL') return `Unexpected argument "${named}".`
+  if (code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return message ?? String(error)
+  const [typed, names] = [named.replace(/^-+/, ''), Object.keys(options)]
+  const meant = names.find((name) => isSlip(typed, name)) ?? names.find((name) => isPart(typed, name))
+  return `There is no option ${named}.${meant === undefined ? '' : ` Did you mean "--${meant}"?`}`
+}
+
 /** **Errors** `UsageError` in words a person can act on. */
 export const parseStartFlags = (args: readonly string[]): StartFlags => {
   try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        port: { type: 'string' },
-        data: { type: 'string' },
-        ...engineOptions,
-        namespace: { type: 'string' },
-        reset: { type: 'boolean', default: false },
-        yes: { type: 'boolean', default: false },
-        quiet: { type: 'boolean', default: false },
-        'json-logs': { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    })
+    const { values } = parseArgs({ args: [...args], options })
     const port = values.port === undefined ? undefined : Number(values.port)
     if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535))
       throw new UsageError(`--port must be a number from 0 to 65535, not "${values.port}"`)
@@ -84,6 +116,6 @@ export const parseStartFlags = (args: readonly string[]): StartFlags => {
       namespace: namespaceOf(values.namespace),
     }
   } catch (error) {
-    throw error instanceof UsageError ? error : new UsageError(error instanceof Error ? error.message : String(error))
+    throw new UsageError(`${error instanceof UsageError ? error.message : inWords(error)}\n${helpHint}`)
   }
 }

@@ -10,7 +10,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
 if (Number(process.versions.node.split('.')[0]) < oldestNode) {
   console.error(
-    `firebreak needs Node ${oldestNode} or newer, this is ${process.versions.node}. Try: npx -p node@${oldestNode} -p firebreak firebreak`,
+    `firebreak needs Node ${oldestNode} or newer, this is ${process.versions.node}.\nInstall one from https://nodejs.org/en/download, then run the command again.`,
   )
   process.exit(1)
 }

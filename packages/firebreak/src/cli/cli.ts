@@ -64,14 +64,15 @@ async function dispatch(args: Arguments, { io, output, lab }: Program): Promise<
   const words = args.operands[0] === 'help' ? args.operands.slice(1) : args.operands
   const wantsHelp = args.flag('help') || args.operands[0] === 'help'
   const command = commandOf(words, lab)
+  const screen = { style: output.style, width: io.columns }
   if (typeof command === 'string') {
     const missing = lab.problem?.hint
-    for (const parts of overview([...commands, ...lab.commands], { style: output.style, noun: command, missing }))
+    for (const parts of overview([...commands, ...lab.commands], { ...screen, noun: command, missing }))
       output.line(...parts)
     return exit.ok
   }
   if (wantsHelp) {
-    for (const parts of commandHelp(command, output.style)) output.line(...parts)
+    for (const parts of commandHelp(command, screen)) output.line(...parts)
     return exit.ok
   }
   return run(command, args, { io, output })
@@ -91,7 +92,7 @@ async function run(command: Command, args: Arguments, at: { io: Io; output: Outp
     throw usageError(`"${command.name}" needs ${command.operands}.`, helpLine(command))
   }
   if (operands.length > command.operandsMax) {
-    throw usageError(`"${command.name}" has no use for "${operands[command.operandsMax]}".`, helpLine(command))
+    throw usageError(`Unexpected argument "${operands[command.operandsMax]}".`, helpLine(command))
   }
   const session = openSession(at.io, () => loadConfig(at.io, args.text('config')))
   try {

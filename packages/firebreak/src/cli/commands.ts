@@ -12,6 +12,7 @@ import { outboxShow } from './outbox/show.ts'
 import type { Command } from './program/command.ts'
 import { tailCommand } from './tail.ts'
 import { topicsCommand } from './topics.ts'
+import { traceCommand } from './trace/trace.ts'
 import { verifyCommand } from './verify.ts'
 
 /** The commands of this package, in the order of the overview. Those of the lab come after them. */
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   outboxRetry,
   outboxEdit,
   outboxDiscard,
+  traceCommand,
   verifyCommand,
   topicsCommand,
   tailCommand,

@@ -5,6 +5,7 @@ import type { RetryPolicy, RetryTime } from '../policy/definition/retry.ts'
 import type { Call, Command } from './program/command.ts'
 import { exit } from './program/exit.ts'
 import { duration } from './program/output.ts'
+import { wrap } from './program/text-width.ts'
 
 export const describeCommand: Command = {
   name: 'describe',
@@ -41,23 +42,25 @@ export const describeCommand: Command = {
   },
 }
 
-function show({ output }: Call, manifest: Manifest): void {
+const detailIndent = ' '.repeat(15)
+
+function show({ io, output }: Call, manifest: Manifest): void {
   const { style } = output
+  const detail = (text: string): void => {
+    for (const line of wrap(text, io.columns - detailIndent.length)) output.line(detailIndent, style.dim(line))
+  }
   output.line(style.bold('Services'))
   for (const service of manifest.services) {
     output.line('  ', style.cyan(service.name), service.description === '' ? '' : `  ${service.description}`)
     for (const handler of service.handles) {
       output.line(`    handles    ${handler.type}`)
-      for (const line of retriesOf(handler)) output.line('               ', style.dim(line))
+      for (const text of retriesOf(handler)) detail(text)
     }
     for (const type of service.publishes) output.line(`    publishes  ${type}`)
     for (const name of service.calls) {
       output.line(`    calls      ${name}`)
       for (const call of manifest.calls.filter((one) => one.name === name))
-        output.line(
-          '               ',
-          style.dim(`tried again after ${retriedInWords(call.final)}; other failures are final`),
-        )
+        detail(`tried again after ${retriedInWords(call.final)}; other failures are final`)
     }
   }
   output.line()

@@ -5,8 +5,9 @@ import { toRfc3339 } from '../node/clock.ts'
 import type { Arguments } from './program/args.ts'
 import type { Call, Command } from './program/command.ts'
 import { type ExitCode, exit, usageError } from './program/exit.ts'
-import { cut, type Part } from './program/output.ts'
+import type { Part } from './program/paint.ts'
 import { originalFields, payloadFields, textOf } from './program/payload.ts'
+import { cut, widthOf } from './program/text-width.ts'
 import { unknownTopic } from './topics.ts'
 
 // Inspection cannot wake anybody. Ten looks a second feel live and cost an idle system nothing that can be measured.
@@ -110,19 +111,26 @@ function isWanted({ headers, key }: LogEntry, args: Arguments): boolean {
   return (type === undefined || headers['ce_type'] === type) && (wantedKey === undefined || key === wantedKey)
 }
 
+/** One line; on a terminal cut to its width. */
 function textLine({ io, output }: Call, entry: LogEntry): readonly Part[] {
   const { style } = output
   const time = toRfc3339(entry.atMs)
-  const place = `${entry.partition}:${entry.offset}`
-  const head = [io.isTty ? time.slice(11) : time, place, entry.headers['ce_type'] ?? '?', entry.key ?? '-']
   const payload = (
     entry.value === null ? '(no payload)' : (textOf(entry.value) ?? `(${entry.value.length} bytes)`)
   ).replace(/\s*[\r\n]+\s*/g, ' ')
-  const [when = '', where = '', type = '', key = ''] = head.map(visibleLine)
-  const room = io.columns - [when, where, type, key].join('  ').length - 2
-  const shown = cut(visibleLine(payload), Math.max(20, room))
-  const gap = '  '
-  return [style.dim(when), gap, style.dim(where), gap, style.cyan(type), gap, style.bold(key), gap, shown]
+  const cells = [
+    [io.isTty ? time.slice(11) : time, style.dim],
+    [`${entry.partition}:${entry.offset}`, style.dim],
+    [entry.headers['ce_type'] ?? '?', style.cyan],
+    [entry.key ?? '-', style.bold],
+    [payload, String],
+  ] as const
+  let room = io.columns
+  return cells.flatMap(([text, paint], n) => {
+    const shown = cut(visibleLine(n === 0 ? text : `  ${text}`), room)
+    room -= widthOf(shown)
+    return [paint(shown)]
+  })
 }
 
 /** One line of NDJSON. A payload that is JSON goes in as it is written: parsing it would round its large numbers. */

@@ -4,7 +4,8 @@ import { topicsOf } from '../define/topics-of.ts'
 import { mirrorTopic } from '../runtime/message/mirror.ts'
 import type { Call } from './program/command.ts'
 import { type ExitCode, exit } from './program/exit.ts'
-import { counted, cut, duration } from './program/output.ts'
+import { counted, duration } from './program/output.ts'
+import { cut } from './program/text-width.ts'
 
 const partitionsDefault = 6
 const othersCharsMax = 200

@@ -2,6 +2,8 @@ import { type LedgerReport, type PartitionLedger, verifyLedger } from '../ledger
 import type { Call, Command } from './program/command.ts'
 import { exit } from './program/exit.ts'
 import { counted, grouped } from './program/output.ts'
+import type { Column } from './program/table.ts'
+import { wrap } from './program/text-width.ts'
 
 export const verifyCommand: Command = {
   name: 'verify',
@@ -11,11 +13,12 @@ export const verifyCommand: Command = {
   operandsMax: 0,
   examples: [
     { line: 'verify', what: 'all services; exit code 1 when something is missing' },
-    { line: 'verify --service invoicing', what: 'one service' },
+    { line: 'verify --service invoicing --partitions', what: 'one service, partition by partition' },
     { line: 'verify --no-log --json', what: 'the tables only, for a cron job every night' },
   ],
   options: {
     service: { value: 'name', help: 'only this service' },
+    partitions: { help: 'the accounts of every partition' },
     'no-log': { help: 'only the tables: do not read the log beside them' },
   },
   notes: [
@@ -42,44 +45,71 @@ interface ServiceReport extends LedgerReport {
   readonly service: string
 }
 
-function show({ output }: Call, reports: readonly ServiceReport[], asleep: readonly string[]): void {
+function show(call: Call, reports: readonly ServiceReport[], asleep: readonly string[]): void {
+  const { output, args } = call
   const { style } = output
-  for (const { service, ok, imbalance, partitions, outbox, blocked, problems } of reports) {
-    const verdict = ok ? style.green('balanced') : style.red(`off by ${grouped(imbalance)}`)
-    const stuck = blocked > 0 ? style.yellow(`, ${counted(blocked, 'event')} blocked: firebreak outbox list`) : ''
-    const waiting = outbox > 0 ? `, ${counted(outbox, 'event')} in the outbox` : ''
-    output.line(style.bold(service), '  ', verdict, waiting, stuck)
-    if (partitions.length > 0) output.table(columns, partitions.map(equation))
-    for (const problem of problems) output.line('  ', style.red(problem))
-    output.line()
-  }
+  if (args.flag('partitions')) for (const report of reports) showPartitions(call, report)
+  else if (reports.length > 0) showServices(call, reports)
   if (asleep.length > 0) output.note(`(${asleep.join(', ')} has never run: no ledger yet)`)
+  const stuck = reports.reduce((sum, { blocked }) => sum + blocked, 0)
+  if (stuck > 0) output.line(style.yellow(`${counted(stuck, 'event')} blocked: firebreak outbox list`))
+  if (reports.length === 0) return
   const off = reports.filter(({ ok }) => !ok).length
-  if (off > 0)
-    output.note(
-      `${counted(off, 'ledger')} of ${reports.length} out of balance. Do not discard or replay before it is clear why.`,
-    )
-  else if (reports.length > 0) output.note(`Every record of ${counted(reports.length, 'service')} is accounted for.`)
+  if (off === 0) output.line(`Every record of ${counted(reports.length, 'service')} is accounted for.`)
+  else {
+    output.line(`${counted(off, 'ledger')} of ${reports.length} out of balance.`)
+    output.note('Do not discard or replay before it is clear why.')
+  }
 }
 
-const number = (title: string): { title: string; align: 'right' } => ({ title, align: 'right' })
-const sign = (title: string): { title: string } => ({ title })
+const verdictOf = ({ ok, imbalance }: ServiceReport): string =>
+  ok ? 'balanced' : imbalance === 0 ? 'damaged' : `off by ${grouped(imbalance)}`
+
+function showServices({ io, output }: Call, reports: readonly ServiceReport[]): void {
+  const { style } = output
+  const paint = (verdict: string) => (verdict === 'balanced' ? style.green : style.red)(verdict)
+  const rows = reports.map((report) => {
+    const sum = (of: 'consumed' | 'parked' | 'dead'): string =>
+      grouped(report.partitions.reduce((total, row) => total + row[of], 0))
+    const [outbox, blocked] = [grouped(report.outbox), grouped(report.blocked)]
+    return [report.service, verdictOf(report), sum('consumed'), sum('parked'), sum('dead'), outbox, blocked]
+  })
+  const numbers = ['CONSUMED', 'PARKED', 'DEAD', 'OUTBOX', 'BLOCKED'].map(number)
+  output.table([{ title: 'SERVICE', flexible: true, paint: style.bold }, { title: 'VERDICT', paint }, ...numbers], rows)
+  for (const { service, problems } of reports)
+    for (const problem of problems)
+      for (const text of wrap(`${service}: ${problem}`, io.columns)) output.line(style.red(text))
+}
+
+function showPartitions({ io, output }: Call, report: ServiceReport): void {
+  const { style } = output
+  const { service, ok, partitions, outbox, blocked, problems } = report
+  const stuck = blocked > 0 ? style.yellow(`, ${counted(blocked, 'event')} blocked`) : ''
+  const waiting = outbox > 0 ? `, ${counted(outbox, 'event')} in the outbox` : ''
+  output.line(style.bold(service), '  ', (ok ? style.green : style.red)(verdictOf(report)), waiting, stuck)
+  if (partitions.length > 0) output.table(columns, partitions.map(equation))
+  for (const problem of problems) for (const text of wrap(problem, io.columns - 2)) output.line('  ', style.red(text))
+  output.line()
+}
+
+const number = (title: string): Column => ({ title, align: 'right' })
+const plus: Column = { title: '+', optional: true }
 
 // The columns read as the equation that they are.
 const columns = [
-  sign('  PARTITION'),
+  { title: '  PARTITION', flexible: true },
   number('CONSUMED'),
-  sign('='),
+  { title: '=' },
   number('DONE'),
-  sign('+'),
+  plus,
   number('DUPLICATE'),
-  sign('+'),
+  plus,
   number('SKIPPED'),
-  sign('+'),
+  plus,
   number('PARKED'),
-  sign('+'),
+  plus,
   number('DEAD'),
-  sign('+'),
+  plus,
   number('DISCARDED'),
 ]
 

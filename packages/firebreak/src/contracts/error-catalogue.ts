@@ -67,7 +67,7 @@ export const catalogue = {
     message: 'whether a commit in {path} took effect is unknown: {reason}',
     remedy: 'Handlers find out by themselves. A transaction from outside: look at its rows before doing it again.',
   },
-  FB_CONFIG: { kind: 'config', message: '{problems}', remedy: 'Fix every line listed; nothing was started.' },
+  FB_CONFIG: { kind: 'config', message: '{problems}', remedy: 'Fix what the message names, then run it again.' },
   FB_CONTRACT_VIOLATED: {
     kind: 'permanent',
     message: '{type} v{version} does not fit its schema: {issues}',

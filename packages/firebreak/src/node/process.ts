@@ -84,6 +84,8 @@ export function takeProcess(): ProgramProcess {
 }
 
 const shownMax = 16 * 1024
+/** Of a terminal that does not say how wide it is. */
+const columnsDefault = 80
 
 // Not through the stream: it may be the one that is broken, and the process must not wait for it.
 function end(message: string): never {
@@ -104,7 +106,7 @@ function ioOf(signals: Pick<Io, 'signal' | 'readerGone'>, onInterrupt: () => voi
     err: (message) => void stderr.write(message),
     isTty: stdout.isTTY === true,
     canAsk: stdin.isTTY === true && stderr.isTTY === true,
-    columns: stdout.isTTY === true ? stdout.columns : Number.POSITIVE_INFINITY,
+    columns: stdout.isTTY === true ? stdout.columns || columnsDefault : Number.POSITIVE_INFINITY,
     env: process.env,
     cwd: process.cwd(),
     user: userName(),

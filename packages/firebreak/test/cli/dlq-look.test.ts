@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
+import { prettyJson } from '../../src/cli/program/payload.ts'
 import { emptyScene, filledScene, idOf, invoicing, run, runServices, type Scene, sceneIn, scratch } from './scene.ts'
 
 let scene: Scene
@@ -13,8 +14,11 @@ test('dlq list: shows open letters newest first, with what is needed to go on', 
   assert.equal(exit, 0)
   const [head, first, second, ...rest] = out.trimEnd().split('\n')
   assert.match(head!, /^ID +AGE +STATE +SERVICE +TYPE +KEY +ERROR$/)
-  assert.match(first!, /^[0-9a-f-]{18} +\d+ m?s +open +invoicing +order\.placed +K-3 +RateError: no rate for 30000 kg$/)
-  assert.match(second!, / K-2 +RateError: no rate for 90000 kg$/)
+  assert.match(
+    first!,
+    /^[0-9a-f-]{18} +\d+ m?s +open +invoicing +order\.placed +K-3 +no rate for 30000 kg \(RateError\)$/,
+  )
+  assert.match(second!, / K-2 +no rate for 90000 kg \(RateError\)$/)
   assert.deepEqual(rest, [])
   assert.match(err, /^2 dead letters\. Next: firebreak dlq show [0-9a-f-]{18}\n$/)
 })
@@ -31,6 +35,7 @@ test('dlq list: fits the terminal and colours only there', async () => {
   for (const setting of [{ env: { NO_COLOR: '1' } }, { env: { TERM: 'dumb' } }]) {
     assert.ok(!(await run(scene, ['dlq', 'list'], { ...tty, ...setting })).out.includes('\u001b'))
   }
+  assert.ok((await run(scene, ['dlq', 'list'], { env: { FORCE_COLOR: '1' } })).out.includes('\u001b[31m'))
   assert.ok(!(await run(scene, ['dlq', 'list', '--no-color'], tty)).out.includes('\u001b'))
 })
 
@@ -120,6 +125,22 @@ test('dlq show: never writes a payload again: large numbers, white space and bro
     [[...broken]],
   )
   assert.equal(JSON.parse((await run(scene, ['dlq', 'show', id, '--json'])).out).payloadBase64, '/wB7')
+})
+
+test('dlq show: a terminal gets the payload with a field a line, each as it was published', async () => {
+  const { out } = await run(scene, ['dlq', 'show', await idOf(scene, 'K-2')], { isTty: true, columns: 80 })
+  const lines = ['{', '  "orderId": "K-2",', '  "weightKg": 90000,', '  "stops": [', '    "Köln"', '  ]', '}']
+  assert.ok(stripVTControlCharacters(out).includes(`\n${lines.join('\n')}\n`))
+})
+
+test('a payload is laid out without being parsed: numbers, repeated fields and odd strings stay', () => {
+  const odd = '{"n":9007199254740993,"a":1.0,"a":[],"o":{},"s":"x\\"{,:[ é","d":[{"e":null}, true]}'
+  const laidOut = prettyJson(odd)
+  assert.equal(laidOut.replace(/\n\s*/g, '').replaceAll('": ', '":'), odd.replace(', true', ',true'))
+  assert.ok(laidOut.startsWith('{\n  "n": 9007199254740993,\n  "a": 1.0,\n  "a": [],\n  "o": {},\n'))
+  const deep = `${'['.repeat(5000)}${']'.repeat(5000)}`
+  assert.equal(prettyJson(deep), deep)
+  assert.deepEqual(['not json', '7', '"x"', '[]', ''].map(prettyJson), ['not json', '7', '"x"', '[]', ''])
 })
 
 test('dlq show: does not let a payload drive the terminal', async (t) => {

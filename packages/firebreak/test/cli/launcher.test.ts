@@ -52,6 +52,14 @@ function start(t: TestContext, cwd: string, args: readonly string[], env: Record
 }
 
 describe('the launcher', () => {
+  test('on an old Node says which one is needed and where every machine can get it', async (t) => {
+    const old = 'data:text/javascript,Object.defineProperty(process,`versions`,{value:{node:`20.20.2`}})'
+    const { exit, out, err } = await start(t, import.meta.dirname, ['--version'], { NODE_OPTIONS: `--import=${old}` })
+      .ended
+    assert.deepEqual([exit, out], [1, ''])
+    assert.match(err, /needs Node 24 or newer, this is 20\.20\.2\.\nInstall one from https:\/\/nodejs\.org/)
+  })
+
   test('runs from a folder below the config, beside the running service', async (t) => {
     const scene = emptyScene(t)
     writeConfig(scene.folder)

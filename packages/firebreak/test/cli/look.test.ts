@@ -127,12 +127,19 @@ test('tail: a strange --from is 2, an unknown topic 3', async () => {
   assert.equal((await run(scene, ['tail', 'order'])).exit, 3)
 })
 
-test('verify: prints the equation of every partition and ends with 0', async () => {
+test('verify: one line per service, then the verdict, all of it data', async () => {
   const { exit, out, err } = await run(scene, ['verify'])
+  assert.deepEqual([exit, err], [0, ''])
+  assert.match(out, /^SERVICE +VERDICT +CONSUMED +PARKED +DEAD +OUTBOX +BLOCKED\ninvoicing +balanced +3 +0 +2 +0 +0\n/)
+  assert.match(out, /\nEvery record of 1 service is accounted for\.\n$/)
+})
+
+test('verify --partitions: prints the equation of every partition and ends with 0', async () => {
+  const { exit, out } = await run(scene, ['verify', '--partitions'])
   assert.equal(exit, 0)
   assert.match(out, /^invoicing {2}balanced\n {2}PARTITION +CONSUMED += {2}DONE/)
   assert.match(out, /^ {2}orders\/0 +\d += +\d +\+ +0 +\+ +0 +\+ +0 +\+ +\d +\+ +0$/m)
-  assert.match(err, /Every record of 1 service is accounted for\./)
+  assert.match(out, /Every record of 1 service is accounted for\./)
 })
 
 test('verify: an imbalance is named and ends with 1', async (t) => {
@@ -140,7 +147,10 @@ test('verify: an imbalance is named and ends with 1', async (t) => {
   const database = broken.config.services[1]!.database!()
   await database.query('UPDATE fb_partitions SET skipped = skipped + 1 WHERE part = 0')
   await database.close()
-  const { exit, out } = await run(broken, ['verify'])
+  const brief = await run(broken, ['verify'])
+  assert.equal(brief.exit, 1)
+  assert.match(brief.out, /^invoicing +off by 1 [\s\S]*^invoicing: .*orders\/0[\s\S]*^1 ledger of 1 out of balance\.$/m)
+  const { exit, out } = await run(broken, ['verify', '--partitions'])
   assert.equal(exit, 1)
   assert.match(out, /^invoicing {2}off by 1/)
   assert.match(out, /^ {2}orders\/0 +\d +≠ /m)

@@ -123,7 +123,7 @@ describe('wrong usage ends with 2 and a suggestion', () => {
     ['topcis', /Did you mean "topics"\?/],
     ['dlq list --servce x', /Did you mean "--service"\?/],
     ['dlq list --yes', /"dlq list" has no option --yes/],
-    ['dlq list x', /has no use for "x"/],
+    ['dlq list x', /Unexpected argument "x"\./],
     ['dlq show', /"dlq show" needs <id>/],
     ['dlq list --type', /--type needs a value/],
     ['dlq list --type --json', /write --type=--json/],

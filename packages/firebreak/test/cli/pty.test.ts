@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, type TestContext, test } from 'node:test'
 import { type HostileScene, hostileScene, obeyed } from './hostile-text.ts'
-import { scratch } from './scene.ts'
+import { filledScene, type Scene, scratch } from './scene.ts'
 import { writeConfig } from './user-folder.ts'
 
 const launcher = join(import.meta.dirname, '../../bin/firebreak.js')
@@ -13,9 +13,12 @@ const withoutPty = hasPty ? {} : { skip: 'no pty here: the program "script" of u
 const withoutFull = existsSync('/dev/full') ? {} : { skip: 'no /dev/full here' }
 
 let hostile: HostileScene
+let filled: Scene
 before(async () => {
   hostile = await hostileScene(scratch(), 200)
   writeConfig(hostile.scene.folder)
+  filled = await filledScene(scratch())
+  writeConfig(filled.folder)
 })
 
 interface Ended {
@@ -25,10 +28,15 @@ interface Ended {
 }
 
 /** Runs a line of the shell in which `firebreak` is the program. */
-function shell(t: TestContext, line: string, around: (line: string) => readonly string[]): Promise<Ended> {
+function shell(
+  t: TestContext,
+  line: string,
+  around: (line: string) => readonly string[],
+  { folder } = hostile.scene,
+): Promise<Ended> {
   const [command = 'sh', ...args] = around(line.replaceAll('firebreak', `'${process.execPath}' '${launcher}'`))
   const env = { ...process.env, NODE_OPTIONS: '--conditions=firebreak-source', NO_COLOR: '1' }
-  const child = spawn(command, args, { cwd: hostile.scene.folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
   let [out, err] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -42,6 +50,10 @@ function shell(t: TestContext, line: string, around: (line: string) => readonly 
 
 const inShell = (line: string): readonly string[] => ['sh', '-c', line]
 const onPty = (line: string): readonly string[] => ['script', '-qec', line, '/dev/null']
+const wide =
+  (columns: number) =>
+  (line: string): readonly string[] =>
+    onPty(`stty cols ${columns}; ${line}`)
 
 for (const input of ['', ' < /dev/null'])
   test(
@@ -64,6 +76,29 @@ for (const input of ['', ' < /dev/null'])
       }
     },
   )
+
+test(
+  'a terminal of 80 columns gets lines of 80 columns, a wider one more, and a pipe all of it',
+  withoutPty,
+  async (t) => {
+    for (const line of ['dlq list', 'verify --partitions', 'help']) {
+      const { exit, out } = await shell(t, `firebreak ${line}`, wide(80), filled)
+      assert.equal(exit, 0)
+      const lines = out.split(/\r?\n/).filter((text) => !text.includes('Next: '))
+      assert.ok(lines.length > 3)
+      assert.deepEqual(
+        lines.filter((text) => text.length > 80),
+        [],
+      )
+    }
+    const narrow = await shell(t, 'firebreak dlq list', wide(80), filled)
+    assert.match(narrow.out, /^ {2}no rate for 90000 kg \(RateError\)\r$/m)
+    const roomy = await shell(t, 'firebreak dlq list', wide(140), filled)
+    assert.match(roomy.out, / K-2 +no rate for 90000 kg \(RateError\)\r$/m)
+    const piped = await shell(t, 'firebreak verify --partitions | cat', wide(80), filled)
+    assert.match(piped.out, /= +DONE +\+ +DUPLICATE +\+ +SKIPPED +\+ +PARKED +\+ +DEAD +\+ +DISCARDED/)
+  },
+)
 
 test('what cannot be written is exit 1 with a message', withoutFull, async (t) => {
   for (const line of ['dlq list --json', 'dlq list', 'help', 'verify']) {

@@ -24,6 +24,7 @@ const each = (): readonly (readonly string[])[] =>
     ['dlq', 'show', hostile.letterIds[n + 1] ?? '', '--json'],
     ['outbox', 'show', String(hostile.numbers[n])],
     ['outbox', 'show', String(hostile.numbers[n]), '--json'],
+    ['trace', `${commandsOfTerminals[n + 1]}id`],
   ])
 
 /** What would be changed, about one of them whose payload can be read. */
@@ -53,6 +54,7 @@ const general: readonly (readonly string[])[] = [
   ['tail', 'orders', '--from', 'earliest', '--no-follow', '--json'],
   ['tail', evil],
   ['topics', evil],
+  ['trace', evil],
   ['verify'],
   ['verify', '--json'],
   ['dlq', 'show', evil],

@@ -4,6 +4,7 @@ import { type Decision, isStranded } from '../../runtime/operator/dead-letters.t
 import type { OptionSpec } from '../program/args.ts'
 import type { Call } from '../program/command.ts'
 import { type ExitCode, exit, usageError } from '../program/exit.ts'
+import { failureText } from '../program/output.ts'
 import { letters, type Pick, refuseUnlessOpen } from './letter-pick.ts'
 
 /** What is done to each of many letters. */
@@ -132,6 +133,6 @@ async function agreed({ io, output }: Call, { sample, count }: Chosen, action: B
 
 function showSample(write: (text: string) => void, sample: readonly Pick[], count: number): void {
   for (const { ledger, letter } of sample)
-    write(visibleLine(`  ${letter.id}  ${ledger.service.name}  ${letter.eventType ?? '?'}  ${letter.errorClass}`))
+    write(visibleLine(`  ${letter.id}  ${ledger.service.name}  ${letter.eventType ?? '?'}  ${failureText(letter)}`))
   if (count > sample.length) write(`  and ${count - sample.length} more`)
 }

@@ -4,7 +4,6 @@ import { systemClock } from '../../node/clock.ts'
 import { editedPayload } from '../../runtime/message/edited-payload.ts'
 import type { Call, Command } from '../program/command.ts'
 import { type ExitCode, exit } from '../program/exit.ts'
-import type { Output } from '../program/output.ts'
 import { editOptions, editPayload, refuseUnclearEdit } from '../program/payload-edit.ts'
 import { changeOptions } from './bulk.ts'
 import { type Pick, pickById, refuseUnlessOpen, serviceOption } from './letter-pick.ts'
@@ -40,14 +39,12 @@ async function edit(call: Call): Promise<ExitCode> {
   const { letter, ledger } = pick
   refuseUnlessOpen(letter, 'edited')
   const event = eventOf(pick)
-  const { before, after, changes } = await editPayload(call, {
+  const { after, changes } = await editPayload(call, {
     value: letter.entry.value,
     lift: (payload) => lifted(pick, event, payload),
     instead: `To replay it: firebreak dlq replay ${letter.id}`,
   })
-  // Another key is reported below, and refused by the edit.
-  await editedPayload(systemClock, { event, payload: after, key: null })
-  warnAboutKey(output, { event, before, after })
+  await editedPayload(systemClock, { event, payload: after, key: letter.entry.key })
   const isDry = args.flag('dry-run')
   if (!isDry)
     await ledger.deadLetters.edit(letter.id, after, {
@@ -74,16 +71,4 @@ function lifted({ letter }: Pick, event: AnyEvent, payload: unknown): unknown {
   for (let at = Number(letter.entry.headers['ce_schemaversion'] ?? '1'); at < event.version; at++)
     current = event.upcast[at]?.(current as never) ?? current
   return current
-}
-
-function warnAboutKey(
-  output: Output,
-  { event, before, after }: { event: AnyEvent; before: unknown; after: unknown },
-): void {
-  const keyOf = (payload: unknown): unknown => (payload as Record<string, unknown> | null | undefined)?.[event.key]
-  // A tombstone has no field: its key is that of the record.
-  if (before === undefined || after === null || keyOf(before) === keyOf(after)) return
-  output.note(
-    `Careful: "${event.key}" is the key of ${event.type}. The copy keeps its place in the order of the old key.`,
-  )
 }

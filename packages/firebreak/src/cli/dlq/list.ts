@@ -1,9 +1,11 @@
+import { visibleLine } from '../../contracts/text/visible.ts'
 import { countReplayingElsewhere } from '../../ledger/letters.ts'
 import { toRfc3339 } from '../../node/clock.ts'
 import type { Call, Command } from '../program/command.ts'
 import { type ExitCode, exit } from '../program/exit.ts'
-import { duration, grouped, shellWord } from '../program/output.ts'
+import { duration, failureText, grouped, shellWord } from '../program/output.ts'
 import type { ServiceLedger } from '../program/session.ts'
+import { cut, wrap } from '../program/text-width.ts'
 import {
   countOf,
   filterOf,
@@ -87,7 +89,7 @@ function showRows({ io, output }: Call, picks: readonly Pick[], before: string |
     ledger.service.name,
     letter.eventType ?? '?',
     letter.entry.key ?? '-',
-    `${letter.errorClass}: ${letter.message}`,
+    failureText(letter),
   ])
   output.table(
     [
@@ -97,7 +99,7 @@ function showRows({ io, output }: Call, picks: readonly Pick[], before: string |
       { title: 'SERVICE', flexible: true },
       { title: 'TYPE', flexible: true },
       { title: 'KEY', flexible: true },
-      { title: 'ERROR', flexible: true, paint: output.style.red },
+      { title: 'ERROR', flexible: true, below: true, paint: output.style.red },
     ],
     rows,
     before !== undefined,
@@ -117,6 +119,8 @@ interface Group {
   oldestMs: number
 }
 
+const groupIndent = ' '.repeat(7)
+
 async function showGroups({ io, output, args }: Call, query: LetterQuery, total: number): Promise<ExitCode> {
   const groups = await groupsOf(query)
   if (output.json) {
@@ -125,14 +129,14 @@ async function showGroups({ io, output, args }: Call, query: LetterQuery, total:
   }
   if (groups.length === 0) return sayNone(output.note, args.text('state') ?? 'open')
   const { style } = output
+  const room = io.columns - groupIndent.length
   const age = (atMs: number): string => duration(io.clock.now() - atMs)
   for (const { fingerprint, count, message, services, eventTypes, newestMs, oldestMs } of groups) {
     const types = [...eventTypes].map((type) => type ?? '?')
-    output.line(style.bold(grouped(count).padStart(5)), '  ', style.cyan(fingerprint))
-    output.line('       ', style.red(message.split('\n', 1)[0] ?? ''))
-    output.line(
-      `       ${[...services].join(', ')}: ${types.join(', ')}   newest ${age(newestMs)}, oldest ${age(oldestMs)}`,
-    )
+    output.line(style.bold(grouped(count).padStart(5)), '  ', style.cyan(cut(visibleLine(fingerprint), room)))
+    output.line(groupIndent, style.red(cut(visibleLine(message.split('\n', 1)[0] ?? ''), room)))
+    const where = `${[...services].join(', ')}: ${types.join(', ')}   newest ${age(newestMs)}, oldest ${age(oldestMs)}`
+    for (const text of wrap(visibleLine(where), room)) output.line(groupIndent, cut(text, room))
   }
   const shown = groups.reduce((sum, { count }) => sum + count, 0)
   const more = total > shown ? ` (the newest ${grouped(shown)} of ${grouped(total)})` : ''

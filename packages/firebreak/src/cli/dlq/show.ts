@@ -4,8 +4,9 @@ import { toRfc3339 } from '../../node/clock.ts'
 import { isStranded } from '../../runtime/operator/dead-letters.ts'
 import type { Call, Command } from '../program/command.ts'
 import { exit } from '../program/exit.ts'
-import { counted, duration } from '../program/output.ts'
-import { textOf } from '../program/payload.ts'
+import { counted, duration, failureText, shellWord } from '../program/output.ts'
+import { commandLines, type Pair } from '../program/pairs.ts'
+import { prettyJson, textOf } from '../program/payload.ts'
 import { type Pick, pickById, serviceOption } from './letter-pick.ts'
 import { letterDetail } from './letter-view.ts'
 
@@ -39,7 +40,7 @@ function show(call: Call, pick: Pick): void {
   const { letter } = pick
   const { style, line, block } = output
   line(style.bold(letter.id), `  ${letter.hold ? `${letter.state}, its key waits` : letter.state}`)
-  block(style.red(`${letter.errorClass}: ${letter.message}`))
+  block(style.red(failureText(letter)))
   line()
   for (const [name, value] of facts(call, pick)) line(style.dim(name.padEnd(12)), value)
   heading(call, 'Headers')
@@ -53,7 +54,7 @@ function show(call: Call, pick: Pick): void {
     line(`  ${toRfc3339(atMs)}  ${action} by ${by}${note === '' ? '' : `: ${note}`}`)
   }
   heading(call, 'Next')
-  for (const step of nextSteps(pick)) line(`  ${step}`)
+  for (const parts of commandLines(nextSteps(pick), call.io.columns, style)) line(...parts)
 }
 
 function heading({ output }: Call, title: string): void {
@@ -76,12 +77,12 @@ function facts({ io }: Call, { ledger, letter }: Pick): readonly [string, string
   ]
 }
 
-// Never parsed and written again: the text on the screen is the text that failed.
-function showPayload({ output }: Call, { entry }: DeadLetter): void {
+// Never written again from what was parsed: the text on the screen is the text that failed.
+function showPayload({ io, output }: Call, { entry }: DeadLetter): void {
   const { style, line, block } = output
   const text = entry.value === null ? undefined : textOf(entry.value)
   if (entry.value === null) line(style.dim('(none: a tombstone)'))
-  else if (text !== undefined) block(text)
+  else if (text !== undefined) block(io.isTty ? prettyJson(text) : text)
   else {
     line(style.dim(`(${entry.value.length} bytes that are no UTF-8, as base64)`))
     line(Buffer.from(entry.value).toString('base64'))
@@ -94,33 +95,37 @@ function showAttempt({ output, args }: Call, attempt: Attempt): void {
   const { style, line, block } = output
   const started = toRfc3339(attempt.startedAtMs)
   line('  ', style.bold(`#${attempt.number}`), `  ${started}  ${duration(attempt.durationMs)}`)
-  block('      ', style.red(`${attempt.errorClass}: ${attempt.message}`))
+  block('      ', style.red(failureText(attempt)))
   const frames = attempt.stack.split('\n').filter((frame) => /^\s+at /.test(frame))
   const shown = args.flag('stack') ? attempt.stack.split('\n').slice(1) : frames.slice(0, stackLines)
   for (const frame of shown) line('      ', style.dim(frame.trim()))
 }
 
-function nextSteps({ ledger, letter }: Pick): readonly string[] {
+const traceStep = ({ eventId }: DeadLetter): readonly Pair[] =>
+  eventId === null ? [] : [[`firebreak trace ${shellWord(eventId)}`, 'where it came from, and what else became of it']]
+
+function nextSteps({ ledger, letter }: Pick): readonly Pair[] {
   const { id } = letter
   switch (letter.state) {
     case 'open':
       return [
-        `firebreak dlq replay ${id}                           once the cause is fixed`,
-        `firebreak dlq edit ${id} --set <field>=<value>       when the payload is wrong`,
-        `firebreak dlq discard ${id} --reason "…"             to give it up`,
+        [`firebreak dlq replay ${id}`, 'once the cause is fixed'],
+        [`firebreak dlq edit ${id} --set <field>=<value>`, 'when the payload is wrong'],
+        [`firebreak dlq discard ${id} --reason "…"`, 'to give it up'],
+        ...traceStep(letter),
       ]
     case 'replaying':
       if (isStranded(ledger.service, letter))
         return [
-          `${ledger.service.name} does not read ${letter.entry.topic} any more: nobody will handle it.`,
-          `firebreak dlq discard ${id} --reason "…"             to give it up`,
+          [`${ledger.service.name} does not read ${letter.entry.topic} any more: nobody will handle it.`, ''],
+          [`firebreak dlq discard ${id} --reason "…"`, 'to give it up'],
         ]
-      return [`Nothing: ${ledger.service.name} handles it again as soon as it runs.`]
+      return [[`Nothing: ${ledger.service.name} handles it again as soon as it runs.`, '']]
     case 'superseded':
-      return ['Nothing: an edited copy went on in its place.']
+      return [['Nothing: an edited copy went on in its place.', '']]
     case 'resolved':
-      return ['Nothing: a replay succeeded.']
+      return [['Nothing: a replay succeeded.', '']]
     case 'discarded':
-      return ['Nothing: it was given up.']
+      return [['Nothing: it was given up.', '']]
   }
 }

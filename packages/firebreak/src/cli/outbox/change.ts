@@ -6,6 +6,7 @@ import { ledgersOf } from '../dlq/letter-pick.ts'
 import type { OptionSpec } from '../program/args.ts'
 import type { Call } from '../program/command.ts'
 import { type ExitCode, exit, usageError } from '../program/exit.ts'
+import { failureText } from '../program/output.ts'
 import {
   type BlockedPick,
   blockedByNumber,
@@ -139,7 +140,7 @@ async function applyToEach(
 async function agreed({ io, output }: Call, { sample, count }: Chosen, action: OutboxAction): Promise<boolean> {
   for (const { ledger, event } of sample)
     output.note(
-      visibleLine(`  ${event.number}  ${ledger.service.name}  ${event.eventType ?? '?'}  ${event.errorClass}`),
+      visibleLine(`  ${event.number}  ${ledger.service.name}  ${event.eventType ?? '?'}  ${failureText(event)}`),
     )
   if (count > sample.length) output.note(`  and ${count - sample.length} more`)
   if (!io.canAsk)

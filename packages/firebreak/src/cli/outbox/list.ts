@@ -1,7 +1,7 @@
 import { ledgersOf } from '../dlq/letter-pick.ts'
 import type { Call, Command } from '../program/command.ts'
 import { exit } from '../program/exit.ts'
-import { duration, grouped } from '../program/output.ts'
+import { duration, failureText, grouped } from '../program/output.ts'
 import {
   type BlockedPick,
   type BlockedQuery,
@@ -82,7 +82,7 @@ function showRows({ io, output }: Call, picks: readonly BlockedPick[], isMore: b
     event.topic,
     event.eventType ?? '?',
     event.key ?? '-',
-    `${event.errorClass}: ${event.message}`,
+    failureText(event),
   ])
   output.table(
     [
@@ -93,7 +93,7 @@ function showRows({ io, output }: Call, picks: readonly BlockedPick[], isMore: b
       { title: 'TOPIC', flexible: true },
       { title: 'TYPE', flexible: true },
       { title: 'KEY', flexible: true },
-      { title: 'ERROR', flexible: true, paint: output.style.red },
+      { title: 'ERROR', flexible: true, below: true, paint: output.style.red },
     ],
     rows,
     isMore,

@@ -1,8 +1,9 @@
 import { toRfc3339 } from '../../node/clock.ts'
 import type { Call, Command } from '../program/command.ts'
 import { exit } from '../program/exit.ts'
-import { counted, duration } from '../program/output.ts'
-import { textOf } from '../program/payload.ts'
+import { counted, duration, failureText } from '../program/output.ts'
+import { commandLines, type Pair } from '../program/pairs.ts'
+import { prettyJson, textOf } from '../program/payload.ts'
 import { type BlockedPick, blockedByNumber, blockedDetail } from './pick.ts'
 
 export const outboxShow: Command = {
@@ -36,7 +37,7 @@ function show({ io, output }: Call, { ledger, event }: BlockedPick): void {
     line(style.bold(title))
   }
   line(style.bold(String(event.number)), `  ${event.state === 'blocked' ? 'blocked, its key waits' : event.state}`)
-  block(style.red(`${event.errorClass}: ${event.message}`))
+  block(style.red(failureText(event)))
   line()
   const facts: readonly (readonly [string, string])[] = [
     ['service', ledger.service.name],
@@ -50,12 +51,13 @@ function show({ io, output }: Call, { ledger, event }: BlockedPick): void {
   section('Headers')
   for (const [name, value] of Object.entries(event.headers)) line('  ', style.dim(name), `: ${value}`)
   section('Payload')
-  block(payloadText(event.value))
+  const payload = payloadText(event.value)
+  block(io.isTty ? prettyJson(payload) : payload)
   section('History')
   for (const { atMs, action, by, note } of event.history)
     line(`  ${toRfc3339(atMs)}  ${action} by ${by}${note === '' ? '' : `: ${note}`}`)
   section('Next')
-  for (const step of nextSteps({ ledger, event })) line(`  ${step}`)
+  for (const parts of commandLines(nextSteps({ ledger, event }), io.columns, style)) line(...parts)
 }
 
 function payloadText(value: Uint8Array | null): string {
@@ -63,18 +65,18 @@ function payloadText(value: Uint8Array | null): string {
   return textOf(value) ?? `(${value.length} bytes that are no UTF-8; see --json)`
 }
 
-function nextSteps({ ledger, event: { number, state } }: BlockedPick): readonly string[] {
+function nextSteps({ ledger, event: { number, state } }: BlockedPick): readonly Pair[] {
   switch (state) {
     case 'blocked':
       return [
-        `firebreak outbox retry ${number}                        once the log should take it`,
-        `firebreak outbox edit ${number} --set <field>=<value>   to send another payload in its place`,
-        `firebreak outbox discard ${number} --reason "…"         to give it up`,
+        [`firebreak outbox retry ${number}`, 'once the log should take it'],
+        [`firebreak outbox edit ${number} --set <field>=<value>`, 'to send another payload in its place'],
+        [`firebreak outbox discard ${number} --reason "…"`, 'to give it up'],
       ]
     case 'retried':
     case 'edited':
-      return [`Nothing: ${ledger.service.name} sends it as soon as it runs.`]
+      return [[`Nothing: ${ledger.service.name} sends it as soon as it runs.`, '']]
     case 'discarded':
-      return ['Nothing: it was given up, and the later events of its key have left.']
+      return [['Nothing: it was given up, and the later events of its key have left.', '']]
   }
 }

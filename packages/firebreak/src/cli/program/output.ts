@@ -1,45 +1,8 @@
 import { visible, visibleJson, visibleLine } from '../../contracts/text/visible.ts'
 import type { Io } from '../../node/process.ts'
 import { type ListDocument, listDocument } from './list-document.ts'
-
-/** A part of a line. In text, from any source, everything that would move the cursor is written out. */
-export type Part = string | Painted
-
-type Paint = (text: string) => Part
-
-/** Text in a colour. Colours are made by the style alone. */
-class Painted {
-  readonly text: string
-  readonly codes: readonly [number, number]
-
-  constructor(text: string, codes: readonly [number, number]) {
-    this.text = text
-    this.codes = codes
-  }
-
-  /** Within other text it has no colour. */
-  toString(): string {
-    return this.text
-  }
-}
-
-/** Colours of the terminal, or nothing where they do not belong. */
-export interface Style {
-  readonly bold: Paint
-  readonly dim: Paint
-  readonly red: Paint
-  readonly green: Paint
-  readonly yellow: Paint
-  readonly cyan: Paint
-}
-
-export interface Column {
-  readonly title: string
-  readonly align?: 'right'
-  /** Gives way first when the terminal is too narrow. */
-  readonly flexible?: boolean
-  readonly paint?: Paint
-}
+import { type Part, type Style, styleOf, written } from './paint.ts'
+import { type Column, tableLines } from './table.ts'
 
 /**
  * The only way out of a command: data to `line`, `block`, `table` and `document`, messages for people to `note`.
@@ -72,8 +35,9 @@ export interface Output {
 
 export function outputOf(io: Io, options: { readonly json: boolean; readonly color: boolean }): Output {
   const { env } = io
+  const isForced = !['', '0', 'false'].includes(env['FORCE_COLOR'] ?? '')
   const allowed = (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb' && options.color && !options.json
-  const style = styleOf(io.isTty && allowed)
+  const style = styleOf((io.isTty || isForced) && allowed)
   const line = (...parts: readonly Part[]): void => io.out(`${written(parts, visibleLine)}\n`)
   return {
     json: options.json,
@@ -82,8 +46,8 @@ export function outputOf(io: Io, options: { readonly json: boolean; readonly col
     block: (...parts) => io.out(`${written(parts, visible)}\n`),
     table: (columns, rows, isMore = false) => {
       const clean = rows.map((row) => row.map((cell) => visibleLine(cell.replace(/\s*[\r\n]+\s*/g, ' '))))
-      for (const parts of tableLines(columns, clean, { width: io.columns, style }).slice(isMore ? 1 : 0))
-        io.out(`${written(parts, visibleLine).trimEnd()}\n`)
+      const { head, body } = tableLines(columns, clean, { width: io.columns, style })
+      for (const parts of [...(isMore ? [] : head), ...body]) io.out(`${written(parts, visibleLine).trimEnd()}\n`)
     },
     document: (value) => io.out(`${visibleJson(JSON.stringify(value, null, 2))}\n`),
     openList: (head, name) => listDocument((json) => io.out(visibleJson(json)), head, name),
@@ -99,68 +63,6 @@ export function outputOf(io: Io, options: { readonly json: boolean; readonly col
 
 const decoder = new TextDecoder()
 const clearLine = '\r\u001b[2K'
-
-const written = (parts: readonly Part[], shown: (text: string) => string): string =>
-  parts.map((part) => (part instanceof Painted ? colored(part.codes, shown(part.text)) : shown(part))).join('')
-
-const colored = ([open, close]: Painted['codes'], text: string): string => `\u001b[${open}m${text}\u001b[${close}m`
-
-function styleOf(isColored: boolean): Style {
-  const paint = (open: number, close: number): Paint =>
-    isColored ? (text) => new Painted(text, [open, close]) : (text) => text
-  return {
-    bold: paint(1, 22),
-    dim: paint(2, 22),
-    red: paint(31, 39),
-    green: paint(32, 39),
-    yellow: paint(33, 39),
-    cyan: paint(36, 39),
-  }
-}
-
-const gap = '  '
-const flexibleMin = 12
-
-function tableLines(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-  screen: { readonly width: number; readonly style: Style },
-): readonly (readonly Part[])[] {
-  const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => lengthOf(row[i] ?? ''))))
-  shrink(columns, widths, screen.width)
-  const cells = (row: readonly string[], paint: (column: Column, cell: string) => Part): Part[] =>
-    columns.flatMap((column, i) => {
-      const text = cut(row[i] ?? '', widths[i] ?? 0)
-      const blank = ' '.repeat((widths[i] ?? 0) - lengthOf(text))
-      const cell = column.align === 'right' ? [blank, paint(column, text)] : [paint(column, text), blank]
-      return i === 0 ? cell : [gap, ...cell]
-    })
-  const head = cells(
-    columns.map(({ title }) => title),
-    (_, cell) => screen.style.dim(cell),
-  )
-  return [head, ...rows.map((row) => cells(row, (column, cell) => column.paint?.(cell) ?? cell))]
-}
-
-function shrink(columns: readonly Column[], widths: number[], width: number): void {
-  const total = (): number => widths.reduce((sum, each) => sum + each, 0) + gap.length * (columns.length - 1)
-  while (total() > width) {
-    let widest = -1
-    for (const [i, each] of widths.entries()) {
-      if (columns[i]?.flexible === true && each > flexibleMin && each > (widths[widest] ?? 0)) widest = i
-    }
-    if (widest < 0) return
-    widths[widest] = (widths[widest] ?? 0) - 1
-  }
-}
-
-const lengthOf = (text: string): number => [...text].length
-
-/** At most `width` characters, the last one an ellipsis where something was cut off. */
-export function cut(text: string, width: number): string {
-  if (lengthOf(text) <= width) return text
-  return `${[...text].slice(0, Math.max(0, width - 1)).join('')}…`
-}
 
 /** 1 234 567 */
 export const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ' ')
@@ -179,6 +81,10 @@ export function duration(ms: number): string {
   const [size, name] = units.find(([unit]) => ms >= unit) ?? [1, 'ms']
   return `${Math.floor(Math.max(0, ms) / size)} ${name}`
 }
+
+/** What went wrong, in the order in which people read it: the message says more than the class. */
+export const failureText = ({ message, errorClass }: { message: string; errorClass: string }): string =>
+  `${message} (${errorClass})`
 
 /** As a shell takes it. */
 export const shellWord = (text: string): string =>

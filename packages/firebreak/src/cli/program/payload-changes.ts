@@ -1,5 +1,6 @@
-import { cut, type Output } from './output.ts'
+import type { Output } from './output.ts'
 import type { FieldChange } from './payload.ts'
+import { cut } from './text-width.ts'
 
 const shownMax = 60
 

@@ -13,6 +13,35 @@ export function textOf(value: Uint8Array): string | undefined {
   }
 }
 
+const depthMax = 100
+const tokens = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:]+/g
+
+/**
+ * JSON with line ends and indents, for a terminal; other text as it is. Its tokens stay as they were written: parsing would
+ * round large numbers and drop fields that come twice.
+ */
+export function prettyJson(text: string): string {
+  try {
+    JSON.parse(text)
+  } catch {
+    return text
+  }
+  let [shown, depth, before] = ['', 0, '']
+  const newLine = (): string => `\n${'  '.repeat(depth)}`
+  for (const [token] of text.matchAll(tokens)) {
+    const isEnd = token === '}' || token === ']'
+    if (isEnd) depth--
+    const isInside = before === '{' || before === '['
+    if (isEnd ? !isInside : isInside || before === ',') shown += newLine()
+    shown += token === ':' ? ': ' : token
+    if (token === '{' || token === '[') depth++
+    // Its indents alone would be larger than any screen.
+    if (depth > depthMax) return text
+    before = token
+  }
+  return shown
+}
+
 /** A payload in `--json`: its text exactly as published, or its bytes. */
 export function payloadFields(value: Uint8Array | null): Readonly<Record<string, string | null>> {
   if (value === null) return { payloadText: null }
