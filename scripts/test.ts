@@ -55,7 +55,7 @@ const files = globSync(['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.t
   .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
   .sort()
 const outcome: Outcome = { passed: 0, failures: [], skips: new Map() }
-/** File -> the last it said to stderr. */
+/** File -> the end of what it said to stderr. */
 const lastWords = new Map<string, string>()
 const unreported = new Set<string>()
 const cores = availableParallelism()
@@ -88,7 +88,7 @@ async function runTests(paths: readonly string[], concurrency: number): Promise<
     silence.refresh()
     if (type === 'test:pass') countPass(data)
     else if (type === 'test:fail') countFailure(data)
-    else if (type === 'test:stderr') lastWords.set(nameOf(data.file), data.message)
+    else if (type === 'test:stderr') keepWords(nameOf(data.file), data.message)
     else if (type === 'test:diagnostic' && !ownFigures.test(data.message)) console.log(`     ${data.message}`)
     else if (type === 'test:summary' && data.file !== undefined) {
       const { tests, failed } = { tests: data.counts.tests, failed: data.counts.failed + data.counts.cancelled }
@@ -100,6 +100,9 @@ async function runTests(paths: readonly string[], concurrency: number): Promise<
   }
   clearTimeout(silence)
 }
+
+const keepWords = (file: string, message: string): void =>
+  void lastWords.set(file, `${lastWords.get(file) ?? ''}${message}`.slice(-4000))
 
 function giveUp(): void {
   report(outcome)
