@@ -101,8 +101,9 @@ async function runTests(paths: readonly string[], concurrency: number): Promise<
   clearTimeout(silence)
 }
 
-const keepWords = (file: string, message: string): void =>
-  void lastWords.set(file, `${lastWords.get(file) ?? ''}${message}`.slice(-4000))
+function keepWords(file: string, message: string): void {
+  lastWords.set(file, `${lastWords.get(file) ?? ''}${message}`.slice(-4000))
+}
 
 function giveUp(): void {
   report(outcome)

@@ -5,12 +5,12 @@ import { backoffMs } from '../../policy/definition/backoff.ts'
 import type { RetryPolicy } from '../../policy/definition/retry.ts'
 import { askedPauseMs, pauseMs } from '../../policy/pause.ts'
 
-/** How an error is treated. `infrastructure`: our own database or log is away, which is nobody's attempt. */
+/** How an error is treated. `infrastructure`: our own database or log is unavailable; no attempt is counted. */
 export type ErrorClassification =
   | { readonly kind: 'permanent'; readonly reason: DeadReason }
   | { readonly kind: 'transient' }
   | { readonly kind: 'throttled'; readonly afterMs: number }
-  /** Held back before it ran: nobody's attempt, and nothing to be remembered of it. */
+  /** Held back before it ran: no attempt is counted, and nothing is kept of it. */
   | { readonly kind: 'not-started'; readonly afterMs: number }
   | { readonly kind: 'infrastructure' }
   | { readonly kind: 'fenced' }
