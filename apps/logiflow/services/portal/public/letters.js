@@ -75,10 +75,12 @@ function resultItem({ id, service, atMs }, shipment) {
   )
 }
 
+const resultLink = (id) => byId('letters').querySelector(`[data-result="${CSS.escape(id)}"]`)
+
 /** Where the focus goes when a letter leaves: to its result, if the person is not elsewhere by now. */
 function focusResult(hadFocus) {
   for (const id of replayedHere) {
-    const link = byId('letters').querySelector(`[data-result="${CSS.escape(id)}"]`)
+    const link = resultLink(id)
     if (link === null) continue
     replayedHere.delete(id)
     if (hadFocus || document.activeElement === document.body) link.focus()
@@ -98,10 +100,14 @@ export function showLetters({ letters, replays }, shipments) {
   const state = JSON.stringify(facts)
   if (state === shown) return
   shown = state
-  const held = byId('letters').contains(document.activeElement)
+  const focused = document.activeElement
+  const held = byId('letters').contains(focused)
+  // A result is drawn once more when its invoice is known.
+  const heldResult = focused?.getAttribute('data-result') ?? null
   byId('letters').replaceChildren(
     ...letters.map((letter) => letterItem(letter, about(letter.orderId))),
     ...replays.slice(0, 1).map((result) => resultItem(result, about(result.orderId))),
   )
+  if (heldResult !== null) resultLink(heldResult)?.focus()
   focusResult(held)
 }
