@@ -5,7 +5,7 @@ import type { Schema, SchemaInput, SchemaOutput } from '../contracts/schema.ts'
 import { fieldOf } from '../contracts/text/text-of.ts'
 import { topicNameProblems } from '../contracts/topic-options.ts'
 import { type TopicDefinition, topicDefaults, topicSettings } from './topic.ts'
-import { describeWire, unreadableParts } from './wire-schema.ts'
+import { schemaProblems } from './wire-schema.ts'
 
 /** The fields of a payload that can be its key: those whose value is a string. */
 export type StringField<T> = { [K in keyof T]-?: T[K] extends string ? K : never }[keyof T] & string
@@ -135,8 +135,7 @@ function problemsOf(spec: GivenSpec): Problems {
       `event type ${shown(type)} must have 1 to 200 letters, digits, ".", "_", "-", "/", ":" or "#", a letter or digit first`,
     )
   if (typeof spec.key !== 'string' || spec.key === '') found.push(`${of}key must name a field, not ${shown(spec.key)}`)
-  if (spec.schema !== undefined)
-    found.push(...unreadableParts(spec.schema).map((part) => `${of}schema: ${part}. ${describeWire}`))
+  found.push(...schemaProblems(spec.schema).map((problem) => `${of}${problem}`))
   found.push(...topicProblems(spec.topic).map((problem) => `${of}${problem}`))
   found.push(...upcastProblems(spec).map((problem) => `${of}${problem}`))
   return found

@@ -1,3 +1,4 @@
+import { shown } from '../contracts/option.ts'
 import type { Schema } from '../contracts/schema.ts'
 import { payloadDifference } from '../contracts/text/payload-difference.ts'
 import { fieldOf } from '../contracts/text/text-of.ts'
@@ -35,12 +36,19 @@ const depthMax = 32
  *
  * **Source** https://zod.dev/library-authors, `_zod.def`
  */
-export function unreadableParts(schema: Schema): readonly string[] {
+function unreadableParts(schema: Schema): readonly string[] {
   try {
     return partsOf(schema, [])
   } catch {
     return [] // What cannot be looked into is not known to be wrong.
   }
+}
+
+/** What is wrong with the schema of something that travels as JSON: that it is none, or that no record can hold what it demands. */
+export function schemaProblems(schema: unknown): readonly string[] {
+  if (typeof fieldOf(fieldOf(schema, '~standard'), 'validate') !== 'function')
+    return [`schema must be a Standard Schema, such as z.object({ … }) of zod, not ${shown(schema)}`]
+  return unreadableParts(schema as Schema).map((part) => `schema: ${part}. ${describeWire}`)
 }
 
 function partsOf(schema: unknown, path: readonly string[]): readonly string[] {

@@ -110,9 +110,8 @@ test('what is not sure to be wrong is not refused', () => {
       }),
     ),
     'asynchronous refinement that fails': withV(z.string().refine(() => Promise.reject(new Error('no database yet')))),
-    'no schema at all': eventOf({ '~standard': {} }),
     'a description that throws': eventOf({
-      '~standard': Object.defineProperty({}, 'jsonSchema', { get: () => assert.fail() }),
+      '~standard': Object.defineProperty({ validate: () => {} }, 'jsonSchema', { get: () => assert.fail() }),
     }),
     recursive: eventOf(recursive),
   }
@@ -122,4 +121,17 @@ test('what is not sure to be wrong is not refused', () => {
       'none',
       name,
     )
+})
+
+test('what is no schema is refused where the event is defined', () => {
+  const none = [undefined, null, 5, 'z', {}, { '~standard': {} }, { '~standard': { validate: true } }]
+  for (const schema of none)
+    assert.throws(() => event({ type: 'a', topic: 'a', key: 'id', schema } as never), {
+      code: 'FB_CONFIG',
+      message: /^event a: schema must be a Standard Schema, such as z\.object\(\{ … \}\) of zod, not /,
+    })
+  const type = Object.assign(() => true, {
+    '~standard': { version: 1, vendor: 'v', validate: (value: unknown) => ({ value }) },
+  })
+  assert.equal(event({ type: 'a', topic: 'a', key: 'id', schema: type } as never).type, 'a')
 })

@@ -267,12 +267,13 @@ test('what fails because the database is closed during the stop is delivered aga
   await app.stop()
 })
 
-test('an event definition may carry a schema that is none: each record says so', async () => {
+test('an event definition may carry a schema that works for nothing: each record says so', async () => {
   const Broken = event({
     type: 'broken.was',
     topic: 'broken',
     key: 'id' as never,
-    schema: { '~standard': {} } as Schema,
+    // A function, and not one that can be called.
+    schema: { '~standard': { validate: class {} } } as unknown as Schema,
   })
   const set = await scene([service({ name: 'one', handlers: [handle(Broken as never, () => {})] })])
   const headers = { ...recordFor('k').headers, ce_type: 'broken.was' }
