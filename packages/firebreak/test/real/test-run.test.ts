@@ -6,19 +6,20 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
-const program = resolve(import.meta.dirname, '../../../../scripts/test.ts')
+const scripts = resolve(import.meta.dirname, '../../../../scripts')
 
 /** Runs what the files hold, with the arguments of `npm test`. */
 function runOn(t: TestContext, files: Readonly<Record<string, string>>) {
   const repository = mkdtempSync(join(tmpdir(), 'firebreak-test-run-'))
   t.after(() => rmSync(repository, { recursive: true, force: true }))
-  cpSync(program, join(repository, 'scripts/test.ts'))
+  for (const name of ['test.ts', 'end-of-file.ts']) cpSync(join(scripts, name), join(repository, 'scripts', name))
   for (const [path, body] of Object.entries(files)) {
     mkdirSync(join(repository, path, '..'), { recursive: true })
     writeFileSync(join(repository, path), `import { describe, test } from 'node:test'\n${body}\n`)
   }
   // A run inside a run would run nothing.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const { NODE_TEST_CONTEXT: _, ...inherited } = process.env
+  const env = { ...inherited, TEST_FILE_MS: '5000', TEST_FILE_OPEN_MS: '200' }
   return (...args: readonly string[]) => {
     const { status, stdout } = spawnSync(process.execPath, [join(repository, 'scripts/test.ts'), ...args], {
       ...{ env, encoding: 'utf8' },
@@ -45,4 +46,19 @@ test('a suite that is skipped is not passed over', (t) => {
   const npmTest = runOn(t, { 'packages/a/test/a.test.ts': passes, 'packages/a/test/b.test.ts': skips })
   const { status, stdout } = npmTest('--no-skips', 'packages/')
   assert.deepEqual([status, /1 x needs PostgreSQL/.test(stdout)], [1, true], stdout)
+})
+
+test('a file that does not end fails, with what it left open, and the others are run', (t) => {
+  const open = `${passes}\nprocess.on('SIGTERM', () => {})\nsetInterval(() => {}, 1000)`
+  const hangs = `test('hangs', () => new Promise(() => setInterval(() => {}, 1000)))`
+  const files = {
+    'packages/a/test/a.test.ts': open,
+    'packages/a/test/b.test.ts': hangs,
+    'packages/a/test/c.test.ts': passes,
+  }
+  const { status, stdout } = runOn(t, files)('packages/')
+  assert.equal(status, 1)
+  assert.match(stdout, /a\.test\.ts: its tests have ended, but its process has not for 200 ms\. Still open: .*Timeout/)
+  assert.match(stdout, /b\.test\.ts: it did not end within 5000 ms/)
+  assert.match(stdout, /ok {3}packages\/a\/test\/c\.test\.ts/)
 })
