@@ -3,7 +3,7 @@ import { FirebreakError } from '../../contracts/errors.ts'
 import type { AnyEvent } from '../../contracts/event.ts'
 import type { Observer } from '../../contracts/journal.ts'
 import type { Log } from '../../contracts/log.ts'
-import { type OptionTable, optionProblems, other } from '../../contracts/option.ts'
+import { listProblems, type OptionTable, optionProblems, other, type Problems, shown } from '../../contracts/option.ts'
 import { fieldOf, textOf } from '../../contracts/text/text-of.ts'
 import type { ServiceDefinition } from '../../define/service.ts'
 import type { Caller } from '../calls/caller.ts'
@@ -72,7 +72,7 @@ export interface RunningServices extends AsyncDisposable {
  * ```
  */
 export async function startAll(config: Config, options: StartAllOptions = {}): Promise<RunningServices> {
-  const problems = [...configProblems(config), ...optionProblems(startAllOptions, options, 'startAll: ')]
+  const problems = [...configProblems(config), ...startProblems(options)]
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   const { services = config.services.map(({ service }) => service), prepare } = options
   const chosen = services.map((one) => configured(config, one))
@@ -87,6 +87,20 @@ export async function startAll(config: Config, options: StartAllOptions = {}): P
     running.set(entry.service, { runtime, database: database ?? noDatabase })
   }
   return new System(log, running, opened.move())
+}
+
+function startProblems(options: StartAllOptions): Problems {
+  const found = [...optionProblems(startAllOptions, options, 'startAll: ')]
+  const [services, prepare] = [fieldOf(options, 'services'), fieldOf(options, 'prepare')]
+  found.push(...listProblems('startAll: services', services, 'service'))
+  if (Array.isArray(services)) {
+    if (services.length === 0)
+      found.push('startAll: services must list one service or more; without it all are started')
+    if (new Set(services).size < services.length) found.push('startAll: services lists a service twice')
+  }
+  if (prepare !== undefined && typeof prepare !== 'function')
+    found.push(`startAll: prepare must be a function, not ${shown(prepare)}`)
+  return found
 }
 
 function configured(config: Config, definition: ServiceDefinition): ConfiguredService {

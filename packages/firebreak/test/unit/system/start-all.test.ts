@@ -89,3 +89,16 @@ test('mistakes of a config and of its options are reported together, and nothing
     return true
   })
 })
+
+const refused: readonly (readonly [object, RegExp])[] = [
+  [{ services: 'billing' }, /^startAll: services must be a list, not "billing"$/],
+  [{ services: [undefined] }, /^startAll: services\[0\] must be made by service\(\)/],
+  [{ services: [] }, /^startAll: services must list one service or more/],
+  [{ services: [other, other] }, /^startAll: services lists a service twice$/],
+  [{ prepare: 5 }, /^startAll: prepare must be a function, not 5$/],
+]
+for (const [options, message] of refused)
+  test(`options that match ${message} are refused before anything is opened`, async () => {
+    const closed = defineConfig({ log: () => assert.fail('opened'), services: [{ service: other }] })
+    await assert.rejects(startAll(closed, options as never), { code: 'FB_CONFIG', message })
+  })
