@@ -149,9 +149,11 @@ const runProcesses = async ({ flags, engines, notices, startedAtMs, isResumed, l
   await log.ensureTopics(topicsOfSystem())
   const desk = new OpsDesk(log, systemOn(engines))
   let isStarted = false
+  let isEnding = false
   const supervisor = new Supervisor(childSpecs(engines, clock, port), {
     onStatus(status) {
-      const text = noticeOf(status, isStarted)
+      // While all of it starts or ends, a change is no news.
+      const text = noticeOf(status, isStarted && !isEnding)
       if (text !== undefined) notices.note(status.name, text)
     },
     onMessage(_, message: FromChild) {
@@ -162,7 +164,6 @@ const runProcesses = async ({ flags, engines, notices, startedAtMs, isResumed, l
   let url = ''
   let watching: OpsWatch | undefined
   const saving = every(SAVE_EVERY_MS, () => saveState(dataDir, clock, url))
-  let isEnding = false
   const end = async (code: number): Promise<void> => {
     if (isEnding) process.exit(1)
     isEnding = true

@@ -22,8 +22,8 @@ export const openNotices = (options: { readonly quiet: boolean; readonly jsonLog
 }
 
 /** What a change of state is worth saying; undefined for the ordinary. */
-export const noticeOf = (status: ServiceStatus, isStarted: boolean): string | undefined => {
-  if (!isStarted) return undefined
+export const noticeOf = (status: ServiceStatus, isRunning: boolean): string | undefined => {
+  if (!isRunning) return undefined
   if (status.state === 'up') return '✔ up again'
   if (status.state === 'stopped') return '■ stopped on the page, until it is started there. The others go on.'
   if (status.state !== 'waiting') return undefined

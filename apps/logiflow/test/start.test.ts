@@ -137,6 +137,7 @@ test('Ctrl-C ends everything within 2 s; the next start goes on with the same or
   const beganMs = nowMs()
   process.kill(app.pid, 'SIGINT')
   assert.equal(await app.ended, 0)
+  assert.doesNotMatch(app.output(), /stopped on the page/, 'the end of all is no stop by a person')
   assert.ok(nowMs() - beganMs < 3_000, `took ${nowMs() - beganMs} ms`)
   assert.match(app.output(), /are kept in/)
   assert.deepEqual(pids.filter(isAlive), [])
