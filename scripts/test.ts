@@ -139,7 +139,7 @@ function countFailure(test: Finished): void {
   if (isWholeFile) {
     unreported.delete(file)
     console.log(`FAIL ${file}`)
-  }
+  } else console.log(`     failed: ${test.name}`)
   outcome.failures.push({
     name: isWholeFile ? 'the whole file' : test.name,
     file,

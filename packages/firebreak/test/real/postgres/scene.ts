@@ -53,10 +53,11 @@ export class PostgresScene {
     return this.#handles.get(database) ?? ''
   }
 
-  /** Cuts the connections whose names start so. */
+  /** Cuts the connections whose names start so. Other test files on the server have cases of the same number. */
   async cut(names: string): Promise<void> {
-    const sql = 'select pid, pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name like $1'
-    await this.#outside.query(sql, [`${names}%`])
+    const sql = `select pid, pg_terminate_backend(pid, 5000) from pg_stat_activity
+      where datname = $1 and starts_with(application_name, $2)`
+    await this.#outside.query(sql, [this.#name, names])
   }
 
   async rows(sql: string, values: readonly unknown[] = []): Promise<readonly Record<string, unknown>[]> {
