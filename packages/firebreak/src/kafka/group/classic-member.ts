@@ -223,8 +223,6 @@ export class ClassicMember implements Membership {
     const sentAtMs = this.#nowMs
     const { errorCode, assignment } = await this.#requests.sync(connection, joined, assignments)
     if (errorCode === code.rebalanceInProgress) this.#apply({ kind: 'round-failed' })
-    // Before the round is finished a coordinator that takes over knows nothing of it, nor the id that the join has given.
-    else if (errorCode === code.fencedInstanceId) throw new MembershipLost()
     else if (errorCode !== 0) throw this.#errorOf(errorCode)
     else this.#finish(decodeAssignment(assignment), claimed, sentAtMs)
   }

@@ -29,6 +29,8 @@ interface Member extends Known {
   readonly generation: number
   /** Of the newest round that was finished: claims are as old as that. */
   readonly finishedGeneration: number
+  /** The id this member had in that round, empty before the first. An id that is newer is known to one coordinator alone. */
+  readonly finishedId: string
   /** When it last asked something that the group has answered. */
   readonly aliveAtMs: number
 }
@@ -59,7 +61,7 @@ export type MemberEvent =
   | { readonly kind: 'ended'; readonly failed: boolean }
 
 export const noAssignment: Assignment = new Map()
-const none = { generation: -1, finishedGeneration: -1, assignment: noAssignment }
+const none = { generation: -1, finishedGeneration: -1, finishedId: '', assignment: noAssignment }
 
 export const newMember: MemberState = {
   state: 'due',
@@ -94,8 +96,9 @@ export function nextMember(now: MemberState, event: MemberEvent): MemberState {
     case 'round-finished': {
       if (now.state !== 'joining') return now
       const { assignment, sentAtMs } = event
-      const finished = { assignment, finishedGeneration: now.generation, aliveAtMs: Math.max(now.aliveAtMs, sentAtMs) }
-      return roundOver({ ...now, ...finished }, 'stable')
+      const { generation: finishedGeneration, memberId: finishedId } = now
+      const aliveAtMs = Math.max(now.aliveAtMs, sentAtMs)
+      return roundOver({ ...now, assignment, finishedGeneration, finishedId, aliveAtMs }, 'stable')
     }
     case 'heartbeat-answered':
       return now.state === 'lost' ? now : { ...now, aliveAtMs: Math.max(now.aliveAtMs, event.sentAtMs) }
@@ -126,7 +129,13 @@ export function isSilent(now: MemberState, nowMs: number, sessionTimeoutMs: numb
 /** How long a request whose connection has ended may lie in a broker that does not run, and be worked on when it does. */
 const inDoubtForMs = 60_000
 
-/** A fence may come of a request of our own that was in doubt: it has made us another member meanwhile. */
+/**
+ * Whether a fence may have another reason than a second member with our instance id: a request of our own that was in doubt has
+ * made us another member meanwhile, or the coordinator that gave our id has gone before the round was finished, and its
+ * successor found in the log the id we had before.
+ */
 export function explainsFence(now: MemberState, nowMs: number): boolean {
-  return now.state !== 'ended' && nowMs - now.inDoubtAtMs < inDoubtForMs
+  if (now.state === 'ended') return false
+  if (nowMs - now.inDoubtAtMs < inDoubtForMs) return true
+  return now.state !== 'lost' && now.memberId !== now.finishedId
 }

@@ -106,6 +106,15 @@ test('a request to join in doubt explains a fence for a minute, whatever comes a
   assert.equal(explainsFence(after(...stable), 0), false)
 })
 
+test('an id that came with a round explains a fence until a round is finished with it', () => {
+  const again = [...stable, lost, wanted(), sent, joined('m2', 6)]
+  for (const later of [[], [failed], [failed, sent, joined('m2', 7), failed, sent]])
+    assert.equal(explainsFence(after(...again, ...later), 0), true)
+  assert.equal(explainsFence(after(...again, finished()), 0), false)
+  for (const known of [[due], [due, sent], [due, sent, joined('m1', 6), failed]])
+    assert.equal(explainsFence(after(...stable, ...known), 0), false)
+})
+
 const anyEvent: fc.Arbitrary<MemberEvent> = fc.oneof(
   fc.nat(100).map(wanted),
   fc.constantFrom(due, sent, failed, lost, finished(), finished(other)),

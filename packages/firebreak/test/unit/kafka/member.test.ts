@@ -237,6 +237,37 @@ test('a fence before the round is finished comes of a coordinator that does not 
   await group.log.close()
 })
 
+test('so does one that the next request to join brings: the round had given the id, and its end was lost', async () => {
+  const group = new ScriptedGroup({ t: 1 }, { instanceId: 'same' })
+  group.given = [t0]
+  const syncs = [lostConnection]
+  group.onSync = () => syncs.shift()
+  group.onJoin = ({ memberId }) => (memberId === 'm1' ? fencedInstance : undefined)
+  const opening = group.log.open('g', ['t'])
+  await group.clock.advance(2000)
+  const cursor = await opening
+  await pollOnce(cursor)
+  await group.clock.settle()
+  await pollOnce(cursor)
+  assert.deepEqual(ids(cursor.assignment()), ['t/0'])
+  assert.deepEqual(
+    group.joins.map(({ memberId }) => memberId),
+    ['', 'm1', ''],
+  )
+  await group.log.close()
+})
+
+test('a fence of an id that a round was finished with stops the member, also in the middle of the next round', async () => {
+  const { group, cursor } = await holding({ instanceId: 'same' })
+  group.onSync = () => fencedInstance
+  await group.round()
+  assert.deepEqual(await pollOnce(cursor), [])
+  await rejectsWith(pollOnce(cursor), 'FB_LOG_REFUSED')
+  await group.clock.advance(10_000)
+  assert.equal(group.joins.length, 2)
+  await group.log.close()
+})
+
 test('a commit that was sent under an id of before says nothing about the id of now, also in one generation', async () => {
   const { group, cursor } = await holding({ instanceId: 'same' })
   const late = Promise.withResolvers<number>()
