@@ -5,11 +5,19 @@ import { topicOptions } from '../packages/firebreak/src/contracts/topic-options.
 import { callOptions } from '../packages/firebreak/src/define/call.ts'
 import { eventOptions } from '../packages/firebreak/src/define/event.ts'
 import { handlerOptions } from '../packages/firebreak/src/define/handle.ts'
+import { jobOptions, rateOptions, uniqueOptions } from '../packages/firebreak/src/define/job.ts'
 import { serviceOptions } from '../packages/firebreak/src/define/service.ts'
 import { topicSettings } from '../packages/firebreak/src/define/topic.ts'
 import { admissionOptions, codelOptions } from '../packages/firebreak/src/gateway/admission.ts'
+import { gatewayOptions } from '../packages/firebreak/src/gateway/jobs/gateway.ts'
+import { acceptOptions } from '../packages/firebreak/src/gateway/jobs/routes.ts'
 import { kafkaFetchOptions, kafkaOptions } from '../packages/firebreak/src/kafka/cluster/kafka-options.ts'
-import { blockedFilterOptions, letterFilterOptions } from '../packages/firebreak/src/ledger/list-options.ts'
+import {
+  blockedFilterOptions,
+  jobFilterOptions,
+  letterFilterOptions,
+} from '../packages/firebreak/src/ledger/list-options.ts'
+import { isolatedOptions } from '../packages/firebreak/src/node/isolated/isolated.ts'
 import {
   aimdOptions,
   backoffOptions,
@@ -26,6 +34,7 @@ import { postgresAddressOptions, postgresOptions } from '../packages/firebreak/s
 import { callerOptions } from '../packages/firebreak/src/runtime/calls/caller.ts'
 import { limitOptions, stopOptions } from '../packages/firebreak/src/runtime/instance/limits.ts'
 import { runtimeOptions, startOptions } from '../packages/firebreak/src/runtime/instance/runtime-options.ts'
+import { enqueueOptions } from '../packages/firebreak/src/runtime/message/job-maker.ts'
 import { sqliteDatabaseOptions } from '../packages/firebreak/src/sqlite/database/sqlite-database.ts'
 import { sqliteLogOptions } from '../packages/firebreak/src/sqlite/sqlite-log.ts'
 import { faultOptions } from '../packages/firebreak/src/testing/faults.ts'
@@ -51,6 +60,11 @@ const area = (place: string, shapes: string, table: object): OptionArea => ({
 export const optionAreas: readonly OptionArea[] = [
   area('event({ … })', 'EventSpec', eventOptions),
   area('topic(name, { … })', 'TopicSettings', topicSettings),
+  area('job({ … })', 'JobSpec', jobOptions),
+  area('job({ rate: { … } })', 'Rate', rateOptions),
+  area('job({ unique: { … } })', 'Unique', uniqueOptions),
+  area('tx.enqueue(job, input, { … })', 'EnqueueOptions', enqueueOptions),
+  area('isolated(module, { … })', 'IsolatedOptions', isolatedOptions),
   area('log.ensureTopics([{ … }])', 'TopicSpec', topicOptions),
   area('handle(event, run, { … })', 'HandlerOptions', handlerOptions),
   area('handle(event, run, { retry: { … } })', 'RetryPolicy Backoff', retryOptions),
@@ -60,6 +74,7 @@ export const optionAreas: readonly OptionArea[] = [
   area('createRuntime({ startFrom: { … } })', 'StartFrom', startOptions),
   area('runtime.stop({ … })', 'Runtime RunningServices', stopOptions),
   area('runtime.deadLetters.list({ … })', 'DeadLetterPage', letterFilterOptions),
+  area('runtime.jobs.list({ … })', 'JobPage', jobFilterOptions),
   area('runtime.outbox.list({ … })', 'BlockedPage', blockedFilterOptions),
   area('call({ … })', 'CallSpec', callOptions),
   area('caller.call(call, request, { … })', 'CallOptions', { deadlineMs: callTime }),
@@ -81,6 +96,8 @@ export const optionAreas: readonly OptionArea[] = [
   area('kafkaLog({ fetch: { … } })', 'KafkaOptions', kafkaFetchOptions),
   area('createAdmission({ … })', 'AdmissionOptions', admissionOptions),
   area('createAdmission({ codel: { … } })', 'CodelSpec', codelOptions),
+  area('createGateway({ … })', 'GatewayOptions', gatewayOptions),
+  area('accept(route, job, { … })', 'AcceptOptions', acceptOptions),
   area('createTestRuntime({ … })', 'TestRuntimeOptions', testRuntimeOptions),
   area('memoryLog({ … })', 'MemoryLogOptions', memoryLogOptions),
   area('new Faults({ … })', 'FaultRates', faultOptions),

@@ -2,12 +2,13 @@ import { parseArgs } from 'node:util'
 import { type Machine, machine } from './common/settings.ts'
 import type { Figures, Suite, SuiteOptions, SuiteResult } from './common/suite.ts'
 import { embeddedSuite } from './embedded.ts'
+import { jobsSuite } from './jobs.ts'
 import { kafkaSuite } from './kafka.ts'
 import { labSuite } from './lab.ts'
 import { policySuite } from './policy.ts'
 import { postgresSuite } from './postgres.ts'
 
-const suites: readonly Suite[] = [embeddedSuite, kafkaSuite, postgresSuite, policySuite, labSuite]
+const suites: readonly Suite[] = [embeddedSuite, kafkaSuite, postgresSuite, jobsSuite, policySuite, labSuite]
 
 const help = `Measures firebreak, and beside it what it stands on, in the same run.
 

@@ -35,6 +35,22 @@ export type {
   TombstoneEvent,
   TombstoneKey,
 } from './contracts/event.ts'
+export type {
+  AnyJob,
+  Enqueue,
+  Enqueued,
+  EnqueueLater,
+  EnqueueOptions,
+  JobDefinition,
+  JobInput,
+  JobPayload,
+  JobProgress,
+  JobResult,
+  Priority,
+  Rate,
+  Unique,
+} from './contracts/job.ts'
+export type { JobContext } from './contracts/job-context.ts'
 export type { Fact, FactListener, Observer } from './contracts/journal.ts'
 export type {
   Cursor,
@@ -50,6 +66,7 @@ export type {
   TopicSpec,
 } from './contracts/log.ts'
 export { havingStored, storedOf } from './contracts/log.ts'
+export type { AnyMessage, MessageDefinition } from './contracts/message.ts'
 export type { Original, OriginalHeader } from './contracts/original.ts'
 export type { Schema } from './contracts/schema.ts'
 export type { Transaction } from './contracts/transaction.ts'
@@ -64,12 +81,24 @@ export {
 } from './define/call.ts'
 export { type EventSpec, event } from './define/event.ts'
 export type { FinalAnswers } from './define/final-answers.ts'
-export { type Handler, type HandlerOptions, type HandlerRun, type HandlerSpec, handle } from './define/handle.ts'
+export {
+  type Handler,
+  type HandlerOptions,
+  type HandlerRun,
+  type HandlerSpec,
+  type HandlerTerms,
+  handle,
+  type JobHandler,
+  type JobHandlerSpec,
+  type JobRun,
+} from './define/handle.ts'
+export { type JobSpec, job } from './define/job.ts'
 export {
   type Manifest,
   type ManifestCall,
   type ManifestEvent,
   type ManifestHandler,
+  type ManifestJob,
   type ManifestService,
   type ManifestTopic,
   manifestOf,
@@ -77,6 +106,9 @@ export {
 export { type ServiceDefinition, type ServiceSpec, service } from './define/service.ts'
 export { type TopicDefinition, type TopicSettings, topic } from './define/topic.ts'
 export type { BlockedAction, BlockedEvent, BlockedFilter, BlockedPage, BlockedState } from './ledger/blocked-events.ts'
+export type { JobPage } from './ledger/jobs/find-jobs.ts'
+export type { JobDecision } from './ledger/jobs/job-decisions.ts'
+export type { JobState, JobView } from './ledger/jobs/read-jobs.ts'
 export type {
   DeadLetter,
   DeadLetterAction,
@@ -85,7 +117,9 @@ export type {
   DeadLetterState,
 } from './ledger/letters.ts'
 export { type LedgerReport, type LogView, type PartitionLedger, verifyLedger } from './ledger/verify/verify.ts'
+export type { JobLedger } from './ledger/verify/verify-jobs.ts'
 export type { Fetch } from './node/fetch.ts'
+export { type Isolated, type IsolatedOptions, isolated } from './node/isolated/isolated.ts'
 export { policy, policyDefaults } from './policy/definition/policy.ts'
 export type {
   BreakerSpec,
@@ -103,8 +137,10 @@ export type { Health } from './runtime/instance/health.ts'
 export { type Limits, limitDefaults } from './runtime/instance/limits.ts'
 export type { RuntimeOptions } from './runtime/instance/runtime-options.ts'
 export type { BlockedEvents } from './runtime/operator/blocked-events.ts'
-export type { DeadLetters, Decision } from './runtime/operator/dead-letters.ts'
+export type { DeadLetters } from './runtime/operator/dead-letters.ts'
+export type { Jobs } from './runtime/operator/jobs.ts'
 export { type Logger, logTo } from './runtime/operator/log-to.ts'
+export type { Decision } from './runtime/operator/operator-deps.ts'
 export { createRuntime, type Runtime } from './runtime/runtime.ts'
 export type { RuntimeStats } from './runtime/stats.ts'
 export { type Config, type ConfiguredService, defineConfig } from './runtime/system/config.ts'

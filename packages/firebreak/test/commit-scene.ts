@@ -14,7 +14,7 @@ const nothing = (): void => {}
 export async function committerOn(database: Database): Promise<Committer> {
   await openLedger(database, 'one', 0)
   await database.query('create table effects (n bigint)')
-  const rest = { clock: systemClock, inboxWindowMs: 1000, random: () => 0.5, onError: nothing }
+  const rest = { clock: systemClock, inboxWindowMs: 1000, random: () => 0.5, onError: nothing, instance: 'one-1' }
   return new Committer({ database, ...rest })
 }
 
@@ -28,7 +28,7 @@ export function effectUnit(n: number, before: (sql: Sql) => Promise<unknown> = a
       await sql.query('insert into effects (n) values ($1)', [n])
       await before(sql)
     },
-    records: () => [record],
+    outgoing: () => [record],
   }
 }
 

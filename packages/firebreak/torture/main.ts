@@ -1,5 +1,6 @@
 /** `npm run torture`: kills an engine for real and counts what is wrong afterwards. */
 import { parseArgs } from 'node:util'
+import { errorsOf, type JobEngine, jobEngines, tortureJobs } from './jobs/torture-jobs.ts'
 import { type EngineName, engineNames } from './process/engines.ts'
 import { whenNpmIsGone } from './process/npm-parent.ts'
 import { tryRecords } from './records.ts'
@@ -27,6 +28,8 @@ join and leave every second.
                       virtual time, and counted; 100000 take some minutes
   --records <n>       instead of all that: so many random records, with any key, headers and value, between good ones, are
                       played in virtual time, and counted
+  --target jobs       instead of all that: three processes enqueue and run jobs on one database (--engine embedded or postgres)
+                      and are killed, frozen and stopped
   --json              one JSON document instead of a table
   --keep              keeps the folder with the databases also when nothing was found, and names it
   --progress          progress on stderr also when it is no terminal
@@ -36,7 +39,10 @@ Exit code: 0 when all error figures are zero and nothing else went wrong, 1 othe
 130 after Ctrl-C.
 `
 
-interface Choice extends TortureOptions {
+interface Choice extends Omit<TortureOptions, 'engine'> {
+  readonly engine: EngineName
+  readonly target: 'events' | 'jobs'
+  readonly jobEngine: JobEngine
   readonly json: boolean
   /** 0: a torture. */
   readonly values: number
@@ -50,6 +56,7 @@ if (typeof chosen === 'string') {
 } else if (chosen === undefined) process.stdout.write(help)
 else if (chosen.values > 0) await runValues(chosen)
 else if (chosen.records > 0) await runRecords(chosen)
+else if (chosen.target === 'jobs') await runJobs(chosen)
 else await run(chosen)
 
 function choose(): Choice | string | undefined {
@@ -59,6 +66,7 @@ function choose(): Choice | string | undefined {
         engine: { type: 'string', default: 'embedded' },
         kills: { type: 'string', default: '200' },
         seed: { type: 'string', default: '1' },
+        target: { type: 'string', default: 'events' },
         hostile: { type: 'boolean', default: false },
         values: { type: 'string', default: '0' },
         records: { type: 'string', default: '0' },
@@ -69,8 +77,14 @@ function choose(): Choice | string | undefined {
       },
     })
     if (values.help) return undefined
-    const engine = engineNames.find((name): name is EngineName => name === values.engine)
-    if (engine === undefined) return `--engine ${values.engine}: there is ${engineNames.join(', ')}`
+    const target = (['events', 'jobs'] as const).find((name) => name === values.target)
+    if (target === undefined) return `--target ${values.target}: there is events, jobs`
+    const [engine = 'embedded', jobEngine = 'embedded'] = [
+      engineNames.find((name) => name === values.engine),
+      jobEngines.find((name) => name === values.engine),
+    ]
+    const known: readonly string[] = target === 'jobs' ? jobEngines : engineNames
+    if (!known.includes(values.engine)) return `--engine ${values.engine}: there is ${known.join(', ')}`
     const [kills, seed, tried] = [Number(values.kills), Number(values.seed), Number(values.values)]
     if (!Number.isSafeInteger(kills) || kills < 0) return `--kills must be a whole number, not ${values.kills}`
     if (!Number.isSafeInteger(tried) || tried < 0) return `--values must be a whole number, not ${values.values}`
@@ -78,7 +92,7 @@ function choose(): Choice | string | undefined {
     if (!Number.isSafeInteger(records) || records < 0) return `--records must be a whole number, not ${values.records}`
     if (!Number.isSafeInteger(seed)) return `--seed must be a whole number, not ${values.seed}`
     const { hostile, keep, json } = values
-    const choice = { engine, kills, seed, hostile, values: tried, records, keep, json }
+    const choice = { engine, jobEngine, target, kills, seed, hostile, values: tried, records, keep, json }
     return values.progress ? { ...choice, onProgress: showProgress } : choice
   } catch (error) {
     return (error as Error).message
@@ -100,7 +114,23 @@ async function runRecords({ json, ...options }: Choice): Promise<void> {
   process.exitCode = halts + unsettled + neighboursHarmed + ledgerImbalance > 0 ? 1 : 0
 }
 
-async function run({ json, values, records, ...options }: Choice): Promise<void> {
+async function runJobs({ json, jobEngine, seed, kills, keep = false, onProgress }: Choice): Promise<void> {
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort())
+  whenNpmIsGone(() => interrupted.abort())
+  const told = onProgress === undefined ? {} : { onProgress }
+  const report = await tortureJobs({ engine: jobEngine, seed, kills, keep, signal: interrupted.signal, ...told })
+  if (report === undefined) {
+    process.exitCode = 130
+    return
+  }
+  const { problems, ...figures } = report
+  const table = [rowsOf(figures), ...problems.map((text) => `${text}\n`)].join('')
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : table)
+  process.exitCode = errorsOf(report) + problems.length > 0 ? 1 : 0
+}
+
+async function run({ json, values, records, target, jobEngine, ...options }: Choice): Promise<void> {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort())
   whenNpmIsGone(() => interrupted.abort())

@@ -15,10 +15,15 @@ export interface GraphileTuning {
 const silent = new Logger(() => () => undefined)
 
 /**
- * graphile-worker with one user row per job, written in a transaction of its own before the job's completion: at least
+ * graphile-worker with one user row per job, or without, written in a transaction of its own before the job's completion: at least
  * once, without order per key. `count` jobs wait when it starts; timed from the first one's start until the last is gone from the table.
  */
-export async function graphilePerSec(url: string, count: number, tuning: GraphileTuning): Promise<number> {
+export async function graphilePerSec(
+  url: string,
+  count: number,
+  tuning: GraphileTuning,
+  writes: boolean = true,
+): Promise<number> {
   const pool = new pg.Pool({ connectionString: url, max: tuning.concurrentJobs + 4 })
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
@@ -44,9 +49,10 @@ export async function graphilePerSec(url: string, count: number, tuning: Graphil
       effect: async (payload, helpers) => {
         if (firstAt === 0) firstAt = performance.now()
         const { n, id } = payload as { n: number; id: string }
-        await helpers.withPgClient((client) =>
-          client.query({ name: 'bench-effect', text: insertEffect, values: [n, id] }),
-        )
+        if (writes)
+          await helpers.withPgClient((client) =>
+            client.query({ name: 'bench-effect', text: insertEffect, values: [n, id] }),
+          )
         if (--left === 0) finished.resolve()
       },
     },
@@ -57,7 +63,7 @@ export async function graphilePerSec(url: string, count: number, tuning: Graphil
   const rate = perSecond(count, performance.now() - firstAt)
   await runner.stop()
   await pool.end()
-  await expectEffects(url, count)
+  await expectEffects(url, writes ? count : 0)
   return rate
 }
 

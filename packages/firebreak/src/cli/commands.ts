@@ -4,6 +4,11 @@ import { dlqEdit } from './dlq/edit.ts'
 import { dlqList } from './dlq/list.ts'
 import { dlqReplay } from './dlq/replay.ts'
 import { dlqShow } from './dlq/show.ts'
+import { jobsCancel } from './jobs/cancel.ts'
+import { jobsList } from './jobs/list.ts'
+import { jobsRetry } from './jobs/retry.ts'
+import { jobsRunNow } from './jobs/run-now.ts'
+import { jobsShow } from './jobs/show.ts'
 import { outboxDiscard } from './outbox/discard.ts'
 import { outboxEdit } from './outbox/edit.ts'
 import { outboxList } from './outbox/list.ts'
@@ -22,6 +27,11 @@ export const commands: readonly Command[] = [
   dlqReplay,
   dlqEdit,
   dlqDiscard,
+  jobsList,
+  jobsShow,
+  jobsCancel,
+  jobsRunNow,
+  jobsRetry,
   outboxList,
   outboxShow,
   outboxRetry,

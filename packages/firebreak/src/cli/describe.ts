@@ -1,6 +1,6 @@
 import { asyncApiOf } from '../define/asyncapi.ts'
 import { retriedInWords } from '../define/final-answers.ts'
-import { type Manifest, type ManifestHandler, manifestOf } from '../define/manifest-of.ts'
+import { type Manifest, type ManifestHandler, type ManifestJob, manifestOf } from '../define/manifest-of.ts'
 import type { RetryPolicy, RetryTime } from '../policy/definition/retry.ts'
 import type { Call, Command } from './program/command.ts'
 import { exit } from './program/exit.ts'
@@ -44,7 +44,7 @@ export const describeCommand: Command = {
 
 const detailIndent = ' '.repeat(15)
 
-function show({ io, output }: Call, manifest: Manifest): void {
+function showServices({ io, output }: Call, manifest: Manifest): void {
   const { style } = output
   const detail = (text: string): void => {
     for (const line of wrap(text, io.columns - detailIndent.length)) output.line(detailIndent, style.dim(line))
@@ -56,6 +56,11 @@ function show({ io, output }: Call, manifest: Manifest): void {
       output.line(`    handles    ${handler.type}`)
       for (const text of retriesOf(handler)) detail(text)
     }
+    for (const job of service.jobs) {
+      output.line(`    runs       ${job.type}`)
+      for (const text of [...limitsOf(job), ...retriesOf(job, 'between them it is a row, and holds no place')])
+        detail(text)
+    }
     for (const type of service.publishes) output.line(`    publishes  ${type}`)
     for (const name of service.calls) {
       output.line(`    calls      ${name}`)
@@ -63,6 +68,12 @@ function show({ io, output }: Call, manifest: Manifest): void {
         detail(`tried again after ${retriedInWords(call.final)}; other failures are final`)
     }
   }
+}
+
+function show(call: Call, manifest: Manifest): void {
+  const { output } = call
+  const { style } = output
+  showServices(call, manifest)
   output.line()
   output.line(style.bold('Events'))
   output.table(
@@ -102,15 +113,30 @@ function show({ io, output }: Call, manifest: Manifest): void {
 }
 
 /** How often a handler is tried, how long that lasts, where the record waits, and what happens then. */
-export function retriesOf({ retry, retryTime, deadlineMs, onExhausted }: ManifestHandler): readonly string[] {
+export function retriesOf(
+  { retry, retryTime, deadlineMs, onExhausted }: ManifestHandler,
+  place: string = placeOf(retry, retryTime),
+): readonly string[] {
   const each = `of ${duration(deadlineMs)} each`
   const end = `then a dead letter, and the key ${onExhausted === 'hold' ? 'waits for a person' : 'goes on'}`
   if (retry.attemptsMax === 1) return [`1 attempt of ${duration(deadlineMs)}`, end]
-  return [
-    `${retry.attemptsMax} attempts ${each}, ${lengthOf(retryTime, retry.ageMaxMs)}`,
-    placeOf(retry, retryTime),
-    end,
+  return [`${retry.attemptsMax} attempts ${each}, ${lengthOf(retryTime, retry.ageMaxMs)}`, place, end]
+}
+
+/** What holds a job up, and what is kept of it. */
+function limitsOf({ key, unique, concurrency, rate, priority, endsAfterMs, keepMs }: ManifestJob): readonly string[] {
+  const window =
+    typeof unique === 'object' && unique !== null ? `once in ${lasting(unique.windowMs)}` : 'once at a time'
+  const found = [
+    ...(key === null ? [] : [`in order per ${key}`]),
+    ...(unique === null ? [] : [`the same payload ${window}`]),
+    ...(concurrency === null ? [] : [`${concurrency} at once`]),
+    ...(rate === null ? [] : [`${rate.max} in ${lasting(rate.perMs)}`]),
+    ...(priority === 1 ? [] : [`priority ${priority}`]),
+    ...(endsAfterMs === null ? [] : [`not after ${lasting(endsAfterMs)}`]),
+    ...(keepMs === 0 ? [] : [`its end is kept for ${lasting(keepMs)}`]),
   ]
+  return found.length === 0 ? [] : [found.join(', ')]
 }
 
 function lengthOf({ averageMs, maxMs, endsBy }: RetryTime, ageMaxMs: number): string {

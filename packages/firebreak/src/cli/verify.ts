@@ -1,4 +1,5 @@
 import { type LedgerReport, type PartitionLedger, verifyLedger } from '../ledger/verify/verify.ts'
+import type { JobLedger } from '../ledger/verify/verify-jobs.ts'
 import type { Call, Command } from './program/command.ts'
 import { exit } from './program/exit.ts'
 import { counted, grouped } from './program/output.ts'
@@ -22,7 +23,7 @@ export const verifyCommand: Command = {
     'no-log': { help: 'only the tables: do not read the log beside them' },
   },
   notes: [
-    'Safe beside running services. Per partition:\nconsumed = done + duplicate + skipped + parked + dead + discarded.\nThe left side follows from the positions that are finished; the right side is counted where\noutcomes are written.',
+    'Safe beside running services. Per partition:\nconsumed = done + duplicate + skipped + parked + dead + discarded.\nThe left side follows from the positions that are finished; the right side is counted where\noutcomes are written. Of jobs, per type:\nenqueued = live + done + failed + cancelled + expired + discarded.',
     'Without --no-log it also reads every finished record that the log still holds, which takes as\nlong as reading the log. Exit code 1 without a document on stdout: it could not be asked.',
   ],
   async run(call) {
@@ -88,6 +89,7 @@ function showPartitions({ io, output }: Call, report: ServiceReport): void {
   const waiting = outbox > 0 ? `, ${counted(outbox, 'event')} in the outbox` : ''
   output.line(style.bold(service), '  ', (ok ? style.green : style.red)(verdictOf(report)), waiting, stuck)
   if (partitions.length > 0) output.table(columns, partitions.map(equation))
+  if (report.jobs.length > 0) output.table(jobColumns, report.jobs.map(jobEquation))
   for (const problem of problems) for (const text of wrap(problem, io.columns - 2)) output.line('  ', style.red(text))
   output.line()
 }
@@ -113,9 +115,35 @@ const columns = [
   number('DISCARDED'),
 ]
 
+const jobColumns = [
+  { title: '  JOB', flexible: true },
+  number('ENQUEUED'),
+  { title: '=' },
+  number('LIVE'),
+  plus,
+  number('DONE'),
+  plus,
+  number('FAILED'),
+  plus,
+  number('CANCELLED'),
+  plus,
+  number('EXPIRED'),
+  plus,
+  number('DISCARDED'),
+]
+
+function jobEquation(row: JobLedger): readonly string[] {
+  const { live, done, failed, cancelled, expired, discarded } = row
+  return [`  ${row.type}`, grouped(row.enqueued), ...sumOf(row, [live, done, failed, cancelled, expired, discarded])]
+}
+
 function equation(row: PartitionLedger): readonly string[] {
   const { done, duplicate, skipped, parked, dead, discarded } = row
-  const accounts = [done, duplicate, skipped, parked, dead, discarded].map(grouped)
-  const right = accounts.flatMap((account, i) => (i === 0 ? [account] : ['+', account]))
-  return [`  ${row.topic}/${row.partition}`, grouped(row.consumed), row.imbalance === 0 ? '=' : '≠', ...right]
+  const right = sumOf(row, [done, duplicate, skipped, parked, dead, discarded])
+  return [`  ${row.topic}/${row.partition}`, grouped(row.consumed), ...right]
+}
+
+function sumOf({ imbalance }: { readonly imbalance: number }, accounts: readonly number[]): readonly string[] {
+  const right = accounts.map(grouped).flatMap((account, i) => (i === 0 ? [account] : ['+', account]))
+  return [imbalance === 0 ? '=' : '≠', ...right]
 }

@@ -2,6 +2,7 @@ import type { AnyCallSignature, CallRequest, CallResponse, HandlerCallOptions } 
 import type { SqlParam, SqlRow } from './database.ts'
 import type { Envelope } from './envelope.ts'
 import type { Publish } from './event.ts'
+import type { EnqueueLater } from './job.ts'
 import type { Transaction } from './transaction.ts'
 
 /** What a handler gets beside its payload: the unit of work it runs in. */
@@ -34,6 +35,12 @@ export interface Context {
    * **Errors** `FB_CONTRACT_VIOLATED`, `FB_NOT_PUBLISHABLE`, `FB_RECORD_TOO_LARGE`, `FB_UNIT_ENDED`.
    */
   readonly publish: Publish
+  /**
+   * Adds a job to the unit of work, with or without a transaction of its own: it exists when that is committed, and not before.
+   *
+   * **Errors** those of `Transaction.enqueue`; `FB_UNIT_ENDED`. An asynchronous schema tells at the commit.
+   */
+  readonly enqueue: EnqueueLater
   /**
    * Calls another service, within the time that this attempt has left. Before the transaction: it waits for the network.
    *

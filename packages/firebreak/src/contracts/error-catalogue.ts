@@ -1,11 +1,11 @@
+import { callErrors } from './catalogue/call-errors.ts'
+import { databaseErrors } from './catalogue/database-errors.ts'
+import { jobErrors } from './catalogue/job-errors.ts'
+
 /** Who must act: nobody (it is retried), the sender, the person who set it up, or the programmer. */
 export type ErrorKind = 'transient' | 'permanent' | 'config' | 'bug'
 
-/**
- * Every code that firebreak raises: who must act, the message (`{name}` is filled from the detail), and what to do.
- * docs/errors.md explains each; a test compares the two in both directions.
- */
-export const catalogue = {
+const otherErrors = {
   FB_BLOCKED_NOT_FOUND: {
     kind: 'permanent',
     message: 'there is no blocked event {number}',
@@ -21,52 +21,7 @@ export const catalogue = {
     message: 'blocked event {number} is {state}, so it cannot be {action}',
     remedy: 'Show its history with: firebreak outbox show {number}',
   },
-  FB_CALL_BUSY: {
-    kind: 'transient',
-    message: 'call of {dependency} refused: its {reason} has no place left',
-    remedy: 'It is slow or busy; nothing was sent. Raise the bulkhead only if the dependency can take more.',
-  },
-  FB_CALL_CONTRACT: {
-    kind: 'permanent',
-    message: 'the {part} of call {call} is not as declared: {issues}',
-    remedy: 'Fix what sends it, or the schema of the call.',
-  },
-  FB_CALL_DEADLINE: {
-    kind: 'transient',
-    message: 'call of {dependency} not answered before its deadline, after {attempts} attempts',
-    remedy: 'Look at what the dependency waits for; a caller further up may have left little time.',
-  },
-  FB_CALL_FAILED: {
-    kind: 'transient',
-    message: 'call of {dependency} failed: {reason}',
-    remedy: 'Look at the dependency; calls are tried again within their policy.',
-  },
-  FB_CALL_OPEN: {
-    kind: 'transient',
-    message: 'call of {dependency} refused: its breaker is open',
-    remedy: 'Too many calls failed; probes go on by themselves and close it when it answers.',
-  },
-  FB_CALL_REJECTED: {
-    kind: 'permanent',
-    message: '{dependency} rejected call {call} with {status}: {reason}',
-    remedy: 'The request is wrong for it, and is not sent again; see the reason that it gave.',
-  },
-  FB_CALL_THROTTLED: {
-    kind: 'transient',
-    message: '{dependency} answered {status} and asked for a pause of {afterMs} ms',
-    remedy: 'Nothing to do: a handler is tried again after that time. If it lasts, send less.',
-  },
-  FB_CALL_TIMEOUT: {
-    kind: 'transient',
-    message: 'call of {dependency} not answered within {attemptTimeoutMs} ms, in {attempts} attempts',
-    remedy: 'Look at the dependency; raise attemptTimeoutMs if it is known to take longer.',
-  },
   FB_CLOSED: { kind: 'bug', message: '{what} is closed', remedy: 'Do not use it after close() or stop().' },
-  FB_COMMIT_UNKNOWN: {
-    kind: 'transient',
-    message: 'whether a commit in {path} took effect is unknown: {reason}',
-    remedy: 'Handlers find out by themselves. A transaction from outside: look at its rows before doing it again.',
-  },
   FB_CONFIG: { kind: 'config', message: '{problems}', remedy: 'Fix what the message names, then run it again.' },
   FB_CONTRACT_VIOLATED: {
     kind: 'permanent',
@@ -77,42 +32,6 @@ export const catalogue = {
     kind: 'permanent',
     message: 'the process died {deaths} times while handling this message',
     remedy: 'Find out why it kills the process before replaying it.',
-  },
-  FB_DATABASE_BEHIND: {
-    kind: 'config',
-    message: 'the database knows less than it has committed: {what} stood at {committed}, and is at {found}',
-    remedy:
-      'Start the service again: it goes on from what the database holds, and repeats what was lost. Guide 5, section 7.',
-  },
-  FB_DATABASE_BUSY: {
-    kind: 'transient',
-    message: 'database {path} stayed locked for {waitedMs} ms',
-    remedy: 'Another process holds a long transaction on it; end that one.',
-  },
-  FB_DATABASE_CORRUPT: {
-    kind: 'config',
-    message: 'database {path} is damaged or not a firebreak database: {reason}',
-    remedy: 'Restore it from a backup, or move it aside to start empty.',
-  },
-  FB_DATABASE_FULL: {
-    kind: 'transient',
-    message: 'no space left for database {path}',
-    remedy: 'Free disk space; work goes on by itself.',
-  },
-  FB_DATABASE_READONLY: {
-    kind: 'config',
-    message: 'database {path} cannot be written: {reason}',
-    remedy: 'Make it writable for this user; with PostgreSQL, connect to the primary.',
-  },
-  FB_DATABASE_REFUSED: {
-    kind: 'config',
-    message: 'database {path} refuses this client: {reason}',
-    remedy: 'Fix user, password, database name, rights or TLS settings.',
-  },
-  FB_DATABASE_UNAVAILABLE: {
-    kind: 'transient',
-    message: 'database {path} cannot be reached: {reason}',
-    remedy: 'Work waits and goes on by itself when it is back.',
   },
   FB_DEAD_LETTER_AMBIGUOUS: {
     kind: 'permanent',
@@ -166,12 +85,6 @@ export const catalogue = {
     remedy: 'Nothing to do: it is tried again after the given time.',
   },
   FB_INVARIANT: { kind: 'bug', message: 'broken invariant: {claim}', remedy: 'Please report it with the stack.' },
-  FB_LEDGER_CORRUPT: {
-    kind: 'config',
-    message: 'the row of {table} with {where} is not what was written there',
-    remedy:
-      'Restore the database from a backup. To go on without it, see with firebreak verify what is damaged, and delete these rows.',
-  },
   FB_LOG_CORRUPT: {
     kind: 'config',
     message: 'log {path} is damaged or not a firebreak log: {reason}',
@@ -207,11 +120,6 @@ export const catalogue = {
     message: '{path} has format {found}, this version reads {expected}',
     remedy: 'Use the version of firebreak that wrote it, or migrate.',
   },
-  FB_NOT_CALLABLE: {
-    kind: 'bug',
-    message: '{who} does not declare that it calls {call}',
-    remedy: 'Add the call to `calls` of the handler; for runtime.call, to `calls` of the service.',
-  },
   FB_NOT_PUBLISHABLE: {
     kind: 'bug',
     message: 'service {service} does not declare that it publishes {type}: add it to publishes of service {service}',
@@ -242,26 +150,11 @@ export const catalogue = {
     message: 'the record does not fit {type} v{version}: {issues}',
     remedy: 'Correct the payload, or deploy what handles it; nothing was changed.',
   },
-  FB_REQUEST_ABANDONED: {
-    kind: 'transient',
-    message: 'the caller has gone',
-    remedy: 'Nothing to do: nobody waits for the answer.',
-  },
-  FB_REQUEST_EXPIRED: {
-    kind: 'transient',
-    message: 'the time of this request, {timeoutMs} ms, is over',
-    remedy: 'Look at what it waited for; the caller sets the time, up to timeoutMaxMs.',
-  },
   FB_SCHEMA_TIMEOUT: {
     kind: 'transient',
     message: 'the schema of {type} did not answer within {deadlineMs} ms',
     remedy:
       'Make it faster, or raise deadlineMs of the handler. A schema that waits for others belongs into the handler.',
-  },
-  FB_STATEMENT_INVALID: {
-    kind: 'bug',
-    message: 'a statement cannot be run as written: {problem}; it is: {statement}',
-    remedy: 'Write the statement or its values as the message says.',
   },
   FB_TOPIC_MISMATCH: {
     kind: 'config',
@@ -272,21 +165,6 @@ export const catalogue = {
     kind: 'config',
     message: 'there is no topic {topic}',
     remedy: 'Declare it through an event of a service, or create it.',
-  },
-  FB_TRANSACTION_NESTED: {
-    kind: 'bug',
-    message: '{what} inside a transaction would wait for it, or commit without it, once for every attempt',
-    remedy: 'Use the handle that the transaction gives you, or do it before or after the transaction.',
-  },
-  FB_TRANSACTION_SHARED: {
-    kind: 'transient',
-    message: 'a statement needs a transaction of its own, and this one is shared: {statement}',
-    remedy: "Nothing to do: its unit is run alone. Say transaction: 'own' on the handler to spare the first try.",
-  },
-  FB_TRANSACTION_TIMEOUT: {
-    kind: 'transient',
-    message: 'a transaction was held open for more than {limitMs} ms',
-    remedy: 'Do slow work before ctx.transaction, only SQL inside it.',
   },
   FB_UNDECODABLE: {
     kind: 'permanent',
@@ -304,5 +182,16 @@ export const catalogue = {
     remedy: 'Add the upcaster to the event definition, then replay.',
   },
 } as const
+
+/**
+ * Every code that firebreak raises: who must act, the message (`{name}` is filled from the detail), and what to do.
+ * docs/errors.md explains each; a test compares the two in both directions.
+ */
+export const catalogue: typeof callErrors & typeof databaseErrors & typeof jobErrors & typeof otherErrors = {
+  ...callErrors,
+  ...databaseErrors,
+  ...jobErrors,
+  ...otherErrors,
+}
 
 export type ErrorCode = keyof typeof catalogue

@@ -39,6 +39,10 @@ type FactWith<E> =
       readonly reason: DeadReason
       readonly error: E
     } & About)
+  /** Of a job: somebody ended it. */
+  | ({ readonly kind: 'cancelled' } & About)
+  /** Of a job: it was not started before its deadline. */
+  | ({ readonly kind: 'expired' } & About)
   | ({ readonly kind: 'error-after-commit'; readonly error: E } & About)
   | { readonly kind: 'offset-gap'; readonly partition: Partition; readonly from: number; readonly to: number }
   | { readonly kind: 'published'; readonly count: number }

@@ -154,13 +154,13 @@ function namesOf(given: object): readonly string[] {
 }
 
 /** What is wrong with a list of definitions: a module that imports itself leaves holes in it. */
-export function listProblems(name: string, list: unknown, kind: string): Problems {
+export function listProblems(name: string, list: unknown, ...kinds: readonly string[]): Problems {
   if (list === undefined) return []
   if (!Array.isArray(list)) return [`${name} must be a list, not ${shown(list)}`]
   return Array.from(list, (one: unknown, at) =>
-    fieldOf(one, 'kind') === kind
+    kinds.some((kind) => fieldOf(one, 'kind') === kind)
       ? ''
-      : `${name}[${at}] must be made by ${kind === 'handler' ? 'handle' : kind}(), not ${shown(one)}`,
+      : `${name}[${at}] must be made by ${kinds[0] === 'handler' ? 'handle' : kinds[0]}(), not ${shown(one)}`,
   ).filter((problem) => problem !== '')
 }
 

@@ -148,7 +148,8 @@ function topicProblems(topic: unknown): Problems {
   return [...topicNameProblems(fieldOf(topic, 'name')), ...optionProblems(topicSettings, settings, 'topic.')]
 }
 
-function upcastProblems({ upcast = {}, version = 1 }: GivenSpec): Problems {
+/** What is wrong with the steps that lead from older versions to the one of a definition. */
+export function upcastProblems({ upcast = {}, version = 1 }: Pick<GivenSpec, 'upcast' | 'version'>): Problems {
   if (typeof upcast !== 'object' || upcast === null) return [`upcast must be an object, not ${shown(upcast)}`]
   return Object.entries(upcast).flatMap(([from, step]) => {
     const leads = Number.isSafeInteger(Number(from)) && Number(from) >= 1 && Number(from) < version

@@ -2,6 +2,8 @@ import type { Context } from '../contracts/context.ts'
 import { seconds } from '../contracts/duration.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, Payload } from '../contracts/event.ts'
+import type { AnyJob, JobPayload, JobResult } from '../contracts/job.ts'
+import type { JobContext } from '../contracts/job-context.ts'
 import { choice, filled, ms, type OptionTable, optionProblems, other, type Problems } from '../contracts/option.ts'
 import { fieldOf, textOf } from '../contracts/text/text-of.ts'
 import { type RetryPolicy, retryDefaults, retryProblems } from '../policy/definition/retry.ts'
@@ -27,11 +29,10 @@ export interface HandlerOptions {
   readonly calls?: readonly AnyCall[]
 }
 
-/** What a service does with one event. Inert data; `handle()` builds it. */
-export interface Handler {
-  readonly kind: 'handler'
-  readonly event: AnyEvent
-  readonly run: (payload: never, ctx: Context) => Promise<void> | void
+/** What the handlers of events and of jobs have in common. */
+export interface HandlerTerms {
+  /** Of the event or the job. */
+  readonly type: string
   readonly retry: RetryPolicy
   readonly deadlineMs: number
   readonly onExhausted: 'skip' | 'hold'
@@ -39,19 +40,44 @@ export interface Handler {
   readonly calls: readonly AnyCall[]
 }
 
+/** What a service does with one event. Inert data; `handle()` builds it. */
+export interface Handler extends HandlerTerms {
+  readonly kind: 'handler'
+  readonly event: AnyEvent
+  readonly run: (payload: never, ctx: Context) => Promise<void> | void
+}
+
+/** What a service does when it is asked for a job. Inert data; `handle()` builds it. */
+export interface JobHandler extends HandlerTerms {
+  readonly kind: 'job-handler'
+  readonly job: AnyJob
+  readonly run: (payload: never, ctx: never) => unknown
+}
+
 /** What a handler does with one event. Returning is done; throwing is a failed attempt, which is tried again. */
 export type HandlerRun<E extends AnyEvent> = (payload: Payload<E>, ctx: Context) => Promise<void> | void
+
+/** What a handler does when it is asked for a job. What it returns is the result; throwing is a failed attempt. */
+export type JobRun<J extends AnyJob> = (
+  input: JobPayload<J>,
+  ctx: JobContext<J>,
+) => Promise<JobResult<J>> | JobResult<J>
 
 /** The options first, for a handler that is longer than they are. */
 export interface HandlerSpec<E extends AnyEvent> extends HandlerOptions {
   readonly run: HandlerRun<E>
 }
 
+/** The same of a job. */
+export interface JobHandlerSpec<J extends AnyJob> extends HandlerOptions {
+  readonly run: JobRun<J>
+}
+
 /**
- * Defines the handler of an event.
+ * Defines the handler of an event, or of a job.
  *
  * **Guarantee** Runs at least once per event and one after the other per key; what it does inside its unit of work takes
- * effect once within the inbox window. **Errors** `FB_CONFIG`.
+ * effect once within the inbox window; of a job, always once. **Errors** `FB_CONFIG`.
  *
  * @example
  * ```ts
@@ -71,11 +97,14 @@ export interface HandlerSpec<E extends AnyEvent> extends HandlerOptions {
  * })
  * ```
  */
+export function handle<J extends AnyJob>(job: J, how: JobRun<J> | JobHandlerSpec<J>, also?: HandlerOptions): JobHandler
+// Last: the compiler tells of a mistake by the last one.
 export function handle<E extends AnyEvent>(
   event: E,
   how: HandlerRun<E> | HandlerSpec<E>,
   also?: HandlerOptions,
-): Handler {
+): Handler
+export function handle(definition: AnyEvent | AnyJob, how: unknown, also?: HandlerOptions): Handler | JobHandler {
   const { run, options, problems } = read(how, also)
   const { retry: given, onExhausted = 'skip', transaction = 'shared', deadlineMs = seconds(30) } = options
   const retry = filled(retryDefaults, given)
@@ -87,32 +116,34 @@ export function handle<E extends AnyEvent>(
     ...callDisagreements(calls),
     ...(wrong.length > 0 ? [] : layerProblems(retry, calls)),
   ]
+  if (isJob(definition) && onExhausted === 'hold')
+    found.push("a job without attempts left ends, and its key goes on: onExhausted 'hold' is for events only")
   if (typeof run !== 'function') found.push(`it needs a function that takes the payload, not ${textOf(run, 100)}`)
   if (found.length > 0) {
-    const problems = found.map((one) => `handler of ${textOf(fieldOf(event, 'type'), 100)}: ${one}`).join('\n')
+    const problems = found.map((one) => `handler of ${textOf(fieldOf(definition, 'type'), 100)}: ${one}`).join('\n')
     throw new FirebreakError('FB_CONFIG', { problems })
   }
-  return Object.freeze({
-    kind: 'handler',
-    event,
-    run: run as HandlerRun<E>,
-    retry: Object.freeze(retry),
-    deadlineMs,
-    onExhausted,
-    transaction,
-    calls,
-  })
+  const terms = { type: definition?.type, retry: Object.freeze(retry), deadlineMs, onExhausted, transaction, calls }
+  if (isJob(definition))
+    return Object.freeze({ kind: 'job-handler', job: definition, run: run as JobHandler['run'], ...terms })
+  return Object.freeze({ kind: 'handler', event: definition, run: run as Handler['run'], ...terms })
 }
 
+const isJob = (definition: AnyEvent | AnyJob): definition is AnyJob => fieldOf(definition, 'kind') === 'job'
+
 /** Both ways to write it; what is given may come from JavaScript. */
-function read<E extends AnyEvent>(
-  how: HandlerRun<E> | HandlerSpec<E>,
+function read(
+  how: unknown,
   also: HandlerOptions | undefined,
 ): { readonly run: unknown; readonly options: HandlerOptions; readonly problems: Problems } {
   if (typeof how === 'function' || typeof how !== 'object' || how === null)
     return { run: how, options: also ?? {}, problems: optionProblems(handlerOptions, also) }
   const twice = also === undefined ? [] : ['its options are given twice: beside run, or behind the function, not both']
-  return { run: fieldOf(how, 'run'), options: how, problems: [...optionProblems(handlerSpecOptions, how), ...twice] }
+  return {
+    run: fieldOf(how, 'run'),
+    options: how as HandlerOptions,
+    problems: [...optionProblems(handlerSpecOptions, how), ...twice],
+  }
 }
 
 export const handlerOptions: OptionTable<HandlerOptions> = {

@@ -1,8 +1,10 @@
 import type { AnyEvent } from '../contracts/event.ts'
+import type { Priority, Rate, Unique } from '../contracts/job.ts'
 import type { Policy } from '../policy/definition/policy-spec.ts'
 import { type RetryPolicy, type RetryTime, retryTime } from '../policy/definition/retry.ts'
 import type { AnyCall, CallMethod } from './call.ts'
 import type { FinalAnswers } from './final-answers.ts'
+import type { HandlerTerms, JobHandler } from './handle.ts'
 import type { ServiceDefinition } from './service.ts'
 import { topicsOf } from './topics-of.ts'
 
@@ -20,6 +22,7 @@ export interface ManifestService {
   readonly handlersMax: number
   readonly unknownEvents: 'skip' | 'dead-letter'
   readonly handles: readonly ManifestHandler[]
+  readonly jobs: readonly ManifestJob[]
   /** Event types. */
   readonly publishes: readonly string[]
   /** Names of calls, those of its handlers included. */
@@ -35,6 +38,21 @@ export interface ManifestHandler {
   readonly onExhausted: 'skip' | 'hold'
   /** Names of calls. */
   readonly calls: readonly string[]
+}
+
+/** A job that a service runs; its attempts are those of its handler. */
+export interface ManifestJob extends ManifestHandler {
+  readonly version: number
+  /** The payload field by whose value its jobs are kept in order; null: in none. */
+  readonly key: string | null
+  readonly unique: Unique | null
+  readonly priority: Priority
+  readonly concurrency: number | null
+  readonly rate: Rate | null
+  /** From when it is enqueued until no attempt starts any more. */
+  readonly endsAfterMs: number | null
+  readonly keepMs: number
+  readonly description: string
 }
 
 export interface ManifestEvent {
@@ -116,19 +134,28 @@ function serviceOf(service: ServiceDefinition): ManifestService {
     description: service.description,
     handlersMax: service.handlersMax,
     unknownEvents: service.unknownEvents,
-    handles: [...service.handlers.values()]
-      .map(({ event, retry, deadlineMs, onExhausted, calls }) => ({
-        type: event.type,
-        retry,
-        retryTime: retryTime(retry),
-        deadlineMs,
-        onExhausted,
-        calls: namesOf(calls),
-      }))
-      .sort((a, b) => (a.type < b.type ? -1 : 1)),
+    handles: [...service.handlers.values()].map(termsOf).sort(byType),
+    jobs: [...service.jobs.values()].map(jobOf).sort(byType),
     publishes: typesOf(service.publishes),
     calls: namesOf(service.calls),
   }
+}
+
+const byType = (a: ManifestHandler, b: ManifestHandler): number => (a.type < b.type ? -1 : 1)
+
+const termsOf = ({ type, retry, deadlineMs, onExhausted, calls }: HandlerTerms): ManifestHandler => ({
+  type,
+  retry,
+  retryTime: retryTime(retry),
+  deadlineMs,
+  onExhausted,
+  calls: namesOf(calls),
+})
+
+function jobOf({ job, ...terms }: JobHandler): ManifestJob {
+  const { version, key, unique, priority, concurrency, rate, deadlineMs: endsAfterMs, keepMs, description } = job
+  const limits = { unique, priority, concurrency, rate, endsAfterMs, keepMs }
+  return { ...termsOf(terms), version, key, ...limits, description }
 }
 
 const namesOf = (calls: Iterable<AnyCall>): string[] => [...calls].map((call) => call.name).sort()

@@ -9,8 +9,8 @@
  * I3 An instant is one slot, however many wall times lead to it.
  */
 import { invariant } from '../contracts/errors.ts'
-import type { ZoneRules } from '../contracts/zone-rules.ts'
 import { dateAt } from '../node/clock.ts'
+import type { ZoneRules } from '../node/time/zones.ts'
 import type { Cron } from './cron.ts'
 
 const minuteMs = 60_000

@@ -13,12 +13,12 @@ import {
 import { fieldOf, textOf } from '../contracts/text/text-of.ts'
 import type { AnyCall } from './call.ts'
 import { callDisagreements } from './call-agreement.ts'
-import type { Handler } from './handle.ts'
+import type { Handler, JobHandler } from './handle.ts'
 import { describeWire, misreading } from './wire-schema.ts'
 
 export interface ServiceSpec<
   P extends readonly AnyEvent[] = readonly AnyEvent[],
-  H extends readonly Handler[] = readonly Handler[],
+  H extends readonly (Handler | JobHandler)[] = readonly (Handler | JobHandler)[],
 > {
   readonly name: string
   readonly handlers?: H
@@ -60,7 +60,10 @@ export const serviceOptions: OptionTable<ServiceSpec> = {
 export interface ServiceDefinition<P extends AnyEvent = AnyEvent, D extends boolean = boolean> {
   readonly kind: 'service'
   readonly name: string
+  /** Of events. */
   readonly handlers: ReadonlyMap<string, Handler>
+  /** Of jobs: it runs them, and may enqueue them. */
+  readonly jobs: ReadonlyMap<string, JobHandler>
   readonly publishes: ReadonlySet<P>
   /** It has handlers, and so a database. */
   readonly needsDatabase: D
@@ -93,14 +96,20 @@ export interface ServiceDefinition<P extends AnyEvent = AnyEvent, D extends bool
  */
 export function service<
   const P extends readonly AnyEvent[] = readonly [],
-  const H extends readonly Handler[] = readonly [],
+  const H extends readonly (Handler | JobHandler)[] = readonly [],
 >(spec: ServiceSpec<P, H>): ServiceDefinition<P[number], HasSome<H>>
 export function service(spec: ServiceSpec): ServiceDefinition {
   const refused = shapeProblems(spec)
   const { name, handlers: given = [], publishes = [], calls: own = [] } = refused.length > 0 ? readable(spec) : spec
   const handlers = new Map<string, Handler>()
+  const jobs = new Map<string, JobHandler>()
   const problems = [...refused]
   for (const handler of given) {
+    if (handler.kind === 'job-handler') {
+      if (jobs.has(handler.type)) problems.push(`${name} has two handlers of the job ${handler.type}: give it one`)
+      jobs.set(handler.type, handler)
+      continue
+    }
     if (handlers.has(handler.event.type))
       problems.push(
         `${name} has two handlers of ${handler.event.type}. A service notes for each event that it is done, and with two ` +
@@ -109,7 +118,7 @@ export function service(spec: ServiceSpec): ServiceDefinition {
       )
     handlers.set(handler.event.type, handler)
   }
-  const calls = new Set([...own, ...[...handlers.values()].flatMap((handler) => handler.calls)])
+  const calls = new Set([...own, ...[...handlers.values(), ...jobs.values()].flatMap((handler) => handler.calls)])
   problems.push(
     ...callDisagreements(calls),
     ...disagreements(
@@ -123,8 +132,9 @@ export function service(spec: ServiceSpec): ServiceDefinition {
     kind: 'service',
     name,
     handlers,
+    jobs,
     publishes: new Set(publishes),
-    needsDatabase: handlers.size > 0,
+    needsDatabase: handlers.size + jobs.size > 0,
     calls,
     topics: [...new Set([...handlers.values()].map((h) => h.event.topic))].sort(),
     handlersMax: spec.handlersMax ?? 100,
@@ -150,7 +160,7 @@ function shapeProblems(spec: ServiceSpec): Problems {
   return [
     ...(isSound ? [] : [`service name ${shown(name)} must be lower-case kebab, 63 at most`]),
     ...optionProblems(serviceOptions, spec, of),
-    ...listProblems(`${of}handlers`, fieldOf(spec, 'handlers'), 'handler'),
+    ...listProblems(`${of}handlers`, fieldOf(spec, 'handlers'), 'handler', 'job-handler'),
     ...listProblems(`${of}publishes`, fieldOf(spec, 'publishes'), 'event'),
     ...listProblems(`${of}calls`, fieldOf(spec, 'calls'), 'call'),
   ]
@@ -158,13 +168,13 @@ function shapeProblems(spec: ServiceSpec): Problems {
 
 /** What of a spec can be judged further: the rest of its mistakes are to be told too. */
 function readable(spec: unknown): Pick<ServiceSpec, 'name' | 'handlers' | 'publishes' | 'calls'> {
-  const listed = <T>(name: string, kind: string): readonly T[] => {
+  const listed = <T>(name: string, ...kinds: readonly unknown[]): readonly T[] => {
     const list = fieldOf(spec, name)
-    return Array.isArray(list) ? list.filter((one) => fieldOf(one, 'kind') === kind) : []
+    return Array.isArray(list) ? list.filter((one) => kinds.includes(fieldOf(one, 'kind'))) : []
   }
   return {
     name: textOf(fieldOf(spec, 'name'), 100),
-    handlers: listed('handlers', 'handler'),
+    handlers: listed('handlers', 'handler', 'job-handler'),
     publishes: listed('publishes', 'event'),
     calls: listed('calls', 'call'),
   }

@@ -1,16 +1,11 @@
 import { type FirebreakError, isFirebreakError } from '../contracts/errors.ts'
 import { askedPauseMs } from '../policy/pause.ts'
 import type { Refusal } from './admission-request.ts'
+import { type ProblemAnswer, problemAnswer } from './problem.ts'
 
 /** What a server says instead of the answer. */
-export interface FailureAnswer {
-  readonly status: 502 | 503 | 504
-  readonly headers: Readonly<Record<string, string>>
-  /** RFC 9457. */
-  readonly body: string
-}
+export type FailureAnswer = ProblemAnswer<502 | 503 | 504>
 
-const problem = { 'content-type': 'application/problem+json' } as const
 // For room at a server, and for a dependency that has failed several times: longer than callers wait for one answer.
 const roomAfterSec = 1
 const healthAfterSec = 5
@@ -43,7 +38,7 @@ export function failureAnswer(error: unknown): FailureAnswer | undefined {
     case 'FB_CALL_TIMEOUT':
       return wasTriedAgain(error)
         ? busy('a service that it needs is not available', healthAfterSec)
-        : answer(502, 'a service that it needs has failed')
+        : problemAnswer(502, 'a service that it needs has failed')
     default:
       return undefined
   }
@@ -56,13 +51,6 @@ const secondsOf = ({ detail }: FirebreakError): number =>
   Math.max(roomAfterSec, Math.ceil(askedPauseMs(detail['afterMs']) / 1000))
 
 const busy = (detail: string, afterSec: number): FailureAnswer =>
-  answer(503, detail, { 'retry-after': String(afterSec) })
+  problemAnswer(503, detail, { headers: { 'retry-after': String(afterSec) } })
 
-const late = (detail: string): FailureAnswer => answer(504, detail)
-
-const titles = { 502: 'Bad Gateway', 503: 'Service Unavailable', 504: 'Gateway Timeout' } as const
-
-function answer(status: 502 | 503 | 504, detail: string, headers: Record<string, string> = {}): FailureAnswer {
-  const body = JSON.stringify({ title: titles[status], status, detail })
-  return { status, headers: { ...problem, ...headers }, body }
-}
+const late = (detail: string): FailureAnswer => problemAnswer(504, detail)

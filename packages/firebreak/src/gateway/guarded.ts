@@ -1,6 +1,7 @@
 import { type Admission, type AdmissionOptions, admissionOf } from './admission.ts'
 import type { Refusal } from './admission-request.ts'
-import { type FailureAnswer, failureAnswer, refusalAnswer } from './answer.ts'
+import { failureAnswer, refusalAnswer } from './answer.ts'
+import { responseOf } from './problem.ts'
 import type { ServerContext } from './server-context.ts'
 
 /** Answers one request. Pass `ctx` to the calls that it makes, and `ctx.signal` to whatever else it waits for. */
@@ -38,5 +39,3 @@ export function guarded(
     }
   }
 }
-
-const responseOf = ({ status, headers, body }: FailureAnswer): Response => new Response(body, { status, headers })

@@ -1,8 +1,8 @@
 import type { Database, Sql, SqlValue } from '../contracts/database.ts'
 import type { Original } from '../contracts/original.ts'
+import { storable } from '../contracts/text/storable.ts'
 import { keptRecord } from './kept.ts'
 import type { OutboxRow } from './outbox.ts'
-import { storable } from './storable.ts'
 
 /**
  * `blocked` waits for a person, or for the log to change its mind; `retried` and `edited` are on their way again, the latter

@@ -9,9 +9,9 @@ import type { DatabaseCapabilities, SqlRow, SqlValue } from '../contracts/databa
 import { FirebreakError } from '../contracts/errors.ts'
 import type { LogEntry, LogRecord } from '../contracts/log.ts'
 import { decodeOriginal, encodeOriginal, type Original } from '../contracts/original.ts'
+import { storable } from '../contracts/text/storable.ts'
 import { checksum } from '../node/checksum.ts'
 import { isBytes } from '../node/sql-values.ts'
-import { storable } from './storable.ts'
 
 type Kept = Pick<LogRecord, 'key' | 'value' | 'headers' | 'original'>
 

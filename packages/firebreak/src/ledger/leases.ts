@@ -15,7 +15,7 @@ export interface Held {
 }
 
 /** `until_ms` only grows: each renewal moves it, so that others see that the holder lives. No clock is compared with it. */
-interface Row {
+export interface LeaseRow {
   readonly name: string
   readonly holder: string
   readonly until_ms: number
@@ -34,7 +34,7 @@ const forget = 'DELETE FROM fb_leases WHERE name = $1 AND holder = $2 AND until_
 const forgottenAfterMs = 60_000
 
 const shardName = (shard: number): string => `outbox ${shard}`
-const isMember = ({ name }: Row): boolean => name.startsWith('relay ')
+const isMember = ({ name }: LeaseRow): boolean => name.startsWith('relay ')
 
 /**
  * What one instance has seen of the leases of others. A lease is over when it has not moved for its whole time, as the clock
@@ -43,10 +43,10 @@ const isMember = ({ name }: Row): boolean => name.startsWith('relay ')
  * I1 At most one entry for each row of the table at the last look.
  */
 export class LeaseWatch {
-  #seen: ReadonlyMap<string, { readonly row: Row; readonly sinceMs: number }> = new Map()
+  #seen: ReadonlyMap<string, { readonly row: LeaseRow; readonly sinceMs: number }> = new Map()
 
   /** `atMs`: not before the rows were read. */
-  look(rows: readonly Row[], atMs: number): void {
+  look(rows: readonly LeaseRow[], atMs: number): void {
     const seen = rows.map((row) => {
       const known = this.#seen.get(row.name)
       const isStill = known?.row.holder === row.holder && known.row.until_ms === row.until_ms
@@ -56,7 +56,7 @@ export class LeaseWatch {
   }
 
   /** For how long it has not moved, as far as this instance has seen. */
-  stillMs({ name }: Row, atMs: number): number {
+  stillMs({ name }: LeaseRow, atMs: number): number {
     return atMs - (this.#seen.get(name)?.sinceMs ?? atMs)
   }
 }
@@ -70,10 +70,10 @@ export class LeaseWatch {
  */
 export async function leaseShards(sql: Sql, terms: LeaseTerms, shards: number): Promise<Held> {
   const { holder, forMs, watch } = terms
-  const rows = await sql.query<Row>(select)
+  const rows = await sql.query<LeaseRow>(select)
   const atMs = terms.clock.monotonic()
   watch.look(rows, atMs)
-  const isOver = (row: Row): boolean => watch.stillMs(row, atMs) >= forMs
+  const isOver = (row: LeaseRow): boolean => watch.stillMs(row, atMs) >= forMs
   const others = rows.filter((row) => isMember(row) && row.holder !== holder && !isOver(row))
   const fair = Math.ceil(shards / (others.length + 1))
   const byName = new Map(rows.map((row) => [row.name, row]))
@@ -108,7 +108,7 @@ export async function dropLeases(sql: Sql, holder: string): Promise<void> {
 /** `row`: what was seen of it; who renews it meanwhile keeps it. */
 async function lease(
   sql: Sql,
-  { name, row }: { name: string; row: Row | undefined },
+  { name, row }: { name: string; row: LeaseRow | undefined },
   { holder, clock, forMs }: LeaseTerms,
 ): Promise<boolean> {
   const seen = [row?.holder ?? null, row?.until_ms ?? null]

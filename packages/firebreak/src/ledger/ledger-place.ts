@@ -1,12 +1,15 @@
 /**
  * Where the ledger's tables are. Its statements name them bare, as they are on an engine without schemas; on one with
  * schemas a bare name means whatever a connection's search path finds first, which may be the table of another service.
+ *
+ * Which rows they lock stands in a comment, as for an engine with one writer there is nothing to say; the other reads it.
  */
 import type { CommitOptions, Database, Sql, SqlRow, SqlUnit, SqlValue } from '../contracts/database.ts'
 import { inTransaction } from '../contracts/sql/in-transaction.ts'
 
 // Not behind a schema, in a text, or as the name of an index, which lives where its table does.
 const tableName = /(?<![.'"^\w]|INDEX )fb_\w+/g
+const rowLock = /\/\* (FOR UPDATE(?: SKIP LOCKED)?) \*\//g
 
 /** The same database for the ledger's statements: names of its tables mean those in its own schema. */
 export function inLedger(database: Database): Database {
@@ -54,7 +57,7 @@ class Place {
   placed(text: string): string {
     let placed = this.#texts.get(text)
     if (placed === undefined) {
-      placed = text.replaceAll(tableName, `"${this.#schema}".$&`)
+      placed = text.replaceAll(tableName, `"${this.#schema}".$&`).replaceAll(rowLock, '$1')
       this.#texts.set(text, placed)
     }
     return placed

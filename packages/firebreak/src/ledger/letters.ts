@@ -1,8 +1,8 @@
 import type { Database, DatabaseCapabilities, Sql, SqlRow, SqlValue } from '../contracts/database.ts'
 import type { Attempt, DeadReason } from '../contracts/disposition.ts'
 import type { LogEntry } from '../contracts/log.ts'
+import { storable } from '../contracts/text/storable.ts'
 import { checkSeals, keptColumns, keptRecord, letterSeal, sealOf } from './kept.ts'
-import { storable } from './storable.ts'
 
 /**
  * `open` waits for a person; `replaying` is parked again in its service; `resolved` succeeded on replay; `superseded` was
@@ -117,6 +117,29 @@ export async function changeLetter(sql: Sql, letter: DeadLetter, change: StateCh
   return (await sql.query(setState, params)).length > 0
 }
 
+/** How a replay ended, otherwise than in another failure. */
+export interface ReplayEnd {
+  readonly to: 'resolved' | 'discarded'
+  readonly atMs: number
+  readonly by: string
+  readonly note: string
+}
+
+/** What a replay that succeeded makes of its letter. */
+export const resolvedAt = (atMs: number): ReplayEnd => ({ to: 'resolved', atMs, by: 'replay', note: '' })
+
+/** Decides the letter of a replay that has ended. One that is not there, or that somebody has decided, stays as it is. */
+export async function endReplay(
+  sql: Sql,
+  kept: Pick<DatabaseCapabilities, 'dialect'>,
+  id: string,
+  { to, atMs, by, note }: ReplayEnd,
+): Promise<void> {
+  const letter = await findLetter(sql, id, kept)
+  if (letter?.state === 'replaying')
+    await changeLetter(sql, letter, { from: 'replaying', to, action: { atMs, action: to, by, note } })
+}
+
 /**
  * Newest first.
  *
@@ -169,10 +192,10 @@ export async function letterIdsLike(source: Pick<Database, 'query'>, start: stri
   return (await source.query<{ id: string }>(sql, [start, `${start}~`, max])).map(({ id }) => id)
 }
 
-/** How many are being replayed on other topics than these. */
+/** How many records are being replayed on other topics than these. No topic has a slash: with one it is that of jobs. */
 export async function countReplayingElsewhere(database: Database, topics: readonly string[]): Promise<number> {
   const others = topics.map((_, i) => ` AND topic <> $${i + 1}`).join('')
-  const sql = `SELECT COUNT(*) AS n FROM fb_dead_letters WHERE state = 'replaying'${others}`
+  const sql = `SELECT COUNT(*) AS n FROM fb_dead_letters WHERE state = 'replaying' AND topic NOT LIKE '%/%'${others}`
   const [row] = await database.query<{ n: number }>(sql, topics)
   return row?.n ?? 0
 }

@@ -1,6 +1,7 @@
 import { FirebreakError } from '../contracts/errors.ts'
 import { count, type OptionTable, optionProblems, other } from '../contracts/option.ts'
 import type { BlockedPage } from './blocked-events.ts'
+import type { JobPage } from './jobs/find-jobs.ts'
 import type { DeadLetterPage } from './letters.ts'
 
 const max = count('rows', { least: 1, default: 100, meaning: 'rows of one list' })
@@ -25,6 +26,8 @@ export const blockedFilterOptions: OptionTable<BlockedPage> = {
   }),
   max,
 }
+
+export const jobFilterOptions: OptionTable<JobPage> = { type: other, state: other, after: other, max }
 
 /** A filter as it was given; a database would take -1 for everything. **Errors** `FB_CONFIG`. */
 export function checkedFilter<T extends object>(table: OptionTable<T>, filter: T | undefined): T | undefined {

@@ -1,5 +1,6 @@
 import type { DatabaseCapabilities, Sql } from '../contracts/database.ts'
 import { createInbox, indexMarks } from './inbox-tables.ts'
+import { addJobs } from './jobs/job-tables.ts'
 import { allSeals, progressSeal, recordSeals, sealOfRow } from './kept.ts'
 import { shardOf } from './outbox.ts'
 
@@ -23,6 +24,7 @@ export const steps: readonly Step[] = [
   dateParked,
   keepTime,
   keepOriginals,
+  addJobs,
 ]
 
 // Ids are compared byte by byte, as JavaScript does: the database's language must not change their order.

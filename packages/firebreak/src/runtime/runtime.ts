@@ -1,4 +1,5 @@
 import type { AnyCallSignature, CallOptions, CallRequest, CallResponse } from '../contracts/call.ts'
+import type { Sql } from '../contracts/database.ts'
 import { FirebreakError } from '../contracts/errors.ts'
 import type { AnyEvent, Declared, PayloadInput, TombstoneEvent, TombstoneKey } from '../contracts/event.ts'
 import type { Fact, FactListener } from '../contracts/journal.ts'
@@ -12,6 +13,7 @@ import { causeOf } from './message/contract.ts'
 import type { Cause } from './message/envelope-codec.ts'
 import { type BlockedEvents, blockedEvents } from './operator/blocked-events.ts'
 import { type DeadLetters, deadLetters } from './operator/dead-letters.ts'
+import { type Jobs, jobs } from './operator/jobs.ts'
 import type { Relay } from './outbox/relay.ts'
 import { outsideTransaction } from './outside-transaction.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
@@ -65,7 +67,9 @@ export interface Runtime<P extends AnyEvent = AnyEvent> extends AsyncDisposable 
     request: CallRequest<C>,
     options?: CallOptions,
   ): Promise<CallResponse<C>>
-  /** Records that this service could not handle. */
+  /** Jobs of this service, and how those of late have ended. */
+  readonly jobs: Jobs
+  /** Records and jobs that this service could not handle. */
   readonly deadLetters: DeadLetters
   /** Events that the log has refused. */
   readonly outbox: BlockedEvents
@@ -104,6 +108,16 @@ export function createRuntime<S extends ServiceDefinition>(
   return new ServiceRuntime(options)
 }
 
+/** What servers of the library use of a runtime besides. */
+export interface RuntimeInside {
+  readonly instance: Instance
+  /** As `Runtime.transaction`; `ledger` is the same transaction for statements of the library's own. */
+  transaction<T>(body: (tx: Transaction, ledger: Sql) => Promise<T>, cause?: Partial<Cause>): Promise<T>
+}
+
+/** Undefined for what `createRuntime` has not made. */
+export const insideOf = (runtime: unknown): RuntimeInside | undefined => ServiceRuntime.insideOf(runtime)
+
 type PublishedBy<S> = S extends ServiceDefinition<infer P, boolean> ? P : never
 
 class ServiceRuntime implements Runtime {
@@ -111,6 +125,7 @@ class ServiceRuntime implements Runtime {
   readonly #lifecycle: Lifecycle
   readonly #instance: Instance
   readonly #relay: Relay
+  readonly jobs: Jobs
   readonly deadLetters: DeadLetters
   readonly outbox: BlockedEvents
 
@@ -122,8 +137,14 @@ class ServiceRuntime implements Runtime {
     this.#instance = parts.instance
     this.#relay = parts.relay
     this.#lifecycle = new Lifecycle(options, parts)
+    this.jobs = jobs(deps)
     this.deadLetters = deadLetters(deps)
     this.outbox = blockedEvents(deps)
+  }
+
+  static insideOf(runtime: unknown): RuntimeInside | undefined {
+    if (typeof runtime !== 'object' || runtime === null || !(#parts in runtime)) return undefined
+    return { instance: runtime.#instance, transaction: (body, cause) => runtime.#transaction(body, cause) }
   }
 
   start(): Promise<void> {
@@ -146,7 +167,12 @@ class ServiceRuntime implements Runtime {
     return record.headers['ce_id'] as string
   }
 
-  async transaction<T>(body: (tx: Transaction) => Promise<T>, cause?: Partial<Cause>): Promise<T> {
+  transaction<T>(body: (tx: Transaction) => Promise<T>, cause?: Partial<Cause>): Promise<T> {
+    // Its body is given nothing of the ledger.
+    return this.#transaction(typeof body === 'function' ? (tx) => body(tx) : body, cause)
+  }
+
+  async #transaction<T>(body: (tx: Transaction, ledger: Sql) => Promise<T>, cause?: Partial<Cause>): Promise<T> {
     this.#refuseWhenStopped()
     return outsideTransaction(this.#instance, { body, cause, outboxPending: this.#relay.pending })
   }
@@ -185,7 +211,8 @@ class ServiceRuntime implements Runtime {
 
   #reload(): void {
     if (!this.#lifecycle.isRunning) return
-    const { parking, relay } = this.#parts
+    const { parking, relay, jobs } = this.#parts
+    jobs.wake()
     const reloads = [parking.reload(), relay.decided()]
     Promise.all(reloads).catch((error) =>
       this.#instance.emit({ kind: 'infrastructure-error', where: 'database', error }),

@@ -19,6 +19,9 @@ import type { RuntimeOptions } from './instance/runtime-options.ts'
 import { Slots } from './instance/slots.ts'
 import { ChangeWatch } from './intake/change-watch.ts'
 import { Consumer } from './intake/consumer.ts'
+import { JobIntake } from './jobs/job-intake.ts'
+import { JobMaker } from './message/job-maker.ts'
+import { PayloadWriter } from './message/payload-writer.ts'
 import { Publisher } from './message/publisher.ts'
 import { TopicSettings } from './message/topic-settings.ts'
 import { Warnings } from './operator/warnings.ts'
@@ -36,6 +39,7 @@ export interface Parts {
   readonly lanes: Lanes
   readonly consumer: Consumer
   readonly changes: ChangeWatch
+  readonly jobs: JobIntake
 }
 
 /** Makes the parts of an instance; nothing happens yet. */
@@ -46,14 +50,15 @@ export function wire(options: RuntimeOptions): Parts {
   const instance = instanceOf({ ...options, clock }, facts, runState)
   const deliverOne = (delivery: Delivery): ReturnType<typeof deliver> => deliver(instance, delivery)
   const relay = new Relay(instance)
-  instance.committer.connect(relay)
+  const jobs = new JobIntake(instance)
+  instance.committer.connect(relay, jobs)
   const parking = new Parking(instance, deliverOne)
   const backpressure = new Backpressure(instance.limits, relay)
   const lanes = new Lanes({ instance, parking, deliver: deliverOne, backpressure })
   const startFrom = options.startFrom ?? 'earliest'
   const consumer = new Consumer({ instance, lanes, parking, relay, backpressure, startFrom })
   const changes = new ChangeWatch(instance, { consumer, relay, parking })
-  return { instance, facts, runState, relay, parking, backpressure, lanes, consumer, changes }
+  return { instance, facts, runState, relay, parking, backpressure, lanes, consumer, changes, jobs }
 }
 
 /** Without an observer warnings are printed, so that a first program that fails does not fail in silence. */
@@ -69,9 +74,12 @@ function instanceOf(options: RuntimeOptions & { clock: Clock }, facts: Facts, ru
   const limits = limitsOf(options)
   const topics = new TopicSettings(log)
   const readBack = options.readBack ?? 'when-changed'
+  const writer = new PayloadWriter({ clock, readBack, bytesMax: limits.payloadBytesMax })
   const sizes = { payload: limits.payloadBytesMax, topics }
   const { random } = entropy
   const onError = (error: unknown): void => facts.emit({ kind: 'infrastructure-error', where: 'database', error })
+  const name = options.instance ?? `${service.name}-${entropy.hex(4)}`
+  const inboxWindowMs = limits.inboxWindowMs
   return {
     service,
     log,
@@ -82,11 +90,14 @@ function instanceOf(options: RuntimeOptions & { clock: Clock }, facts: Facts, ru
     limits,
     ledger: { id: null },
     mirror: options.mirrorDeadLetters ?? false,
-    name: options.instance ?? `${service.name}-${entropy.hex(4)}`,
-    publisher: new Publisher(service, { clock, entropy, readBack }, sizes),
+    name,
+    writer,
+    jobMaker: new JobMaker(service, { clock, entropy, writer }),
+    publisher: new Publisher(service, { clock, entropy, writer }, sizes),
     topics,
-    committer: new Committer({ database, clock, inboxWindowMs: limits.inboxWindowMs, random, onError }),
+    committer: new Committer({ database, clock, inboxWindowMs, random, onError, instance: name }),
     slots: new Slots(limits.handlersMax),
+    jobSlots: new Slots(limits.jobsMax),
     caller,
     gate: new DependencyGate(service, caller?.dependencies, random),
     deadlines: new DeadlineWatch(clock),

@@ -51,6 +51,7 @@ test('dlq list: --json is one document with the same letters', async () => {
     state: 'open',
     reason: 'exhausted',
     hold: false,
+    of: 'event',
     eventType: 'order.placed',
     key: 'K-3',
     errorClass: 'RateError',

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
+import { z } from 'zod'
 import { retriesOf } from '../../src/cli/describe.ts'
 import { sleep, type Timer } from '../../src/contracts/clock.ts'
 import type { LogRecord } from '../../src/contracts/log.ts'
 import { call } from '../../src/define/call.ts'
 import { type HandlerOptions, handle } from '../../src/define/handle.ts'
+import { job } from '../../src/define/job.ts'
 import { manifestOf } from '../../src/define/manifest-of.ts'
 import { service } from '../../src/define/service.ts'
 import { defineConfig } from '../../src/runtime/system/config.ts'
@@ -191,6 +193,27 @@ test('describe: says of a handler how often it is tried, how long that lasts, wh
     'then a dead letter, and the key goes on',
   ])
   assert.match(told({ retry: { ageMaxMs: 90_000 } })[0] ?? '', /, as many as start within 1.5 min$/)
+})
+
+test('describe: says of a job what holds it up, how often it is tried, and what is kept', async (t) => {
+  const Render = job({
+    type: 'statement.render',
+    schema: z.object({ customer: z.string() }),
+    key: 'customer',
+    unique: 'live',
+    concurrency: 4,
+    rate: { max: 100, perMs: 60_000 },
+  })
+  const rendering = service({ name: 'rendering', handlers: [handle(Render, () => {}, { retry: { attemptsMax: 4 } })] })
+  const config = defineConfig({
+    log: scene.config.log,
+    services: [{ service: rendering, database: () => assert.fail() }],
+  })
+  const { exit, out } = await run({ ...emptyScene(t), config }, ['describe'])
+  assert.equal(exit, 0)
+  assert.match(out, /^ {4}runs {7}statement\.render$/m)
+  assert.match(out, /in order per customer, the same payload once at a time, 4 at once, 100 in 1 min$/m)
+  assert.match(out, /between them it is a row, and holds no place/)
 })
 
 test('describe: says of a call which answers are not final', async (t) => {

@@ -47,8 +47,9 @@ test('a table gives up optional columns, then puts one below, then puts a row on
     { title: 'ERROR', flexible: true, below: true },
   ]
   const rows = [['abcdefgh', '+', 'k'.repeat(20), 'm'.repeat(40)]]
-  const at = (width: number): readonly string[] => {
-    const { head, body } = tableLines(columns, rows, { width, style })
+  const rest = [['abcdefgh', '+', 'k'.repeat(20), '']]
+  const at = (width: number, shown = rows): readonly string[] => {
+    const { head, body } = tableLines(columns, shown, { width, style })
     return [...head, ...body].map((parts) => parts.join('').trimEnd())
   }
   assert.deepEqual(at(Number.POSITIVE_INFINITY), [
@@ -57,5 +58,6 @@ test('a table gives up optional columns, then puts one below, then puts a row on
   ])
   assert.deepEqual(at(54), ['ID        KEY           ERROR', `abcdefgh  ${'k'.repeat(11)}…  ${'m'.repeat(29)}…`])
   assert.deepEqual(at(40), ['ID        KEY', `abcdefgh  ${'k'.repeat(20)}`, `  ${'m'.repeat(37)}…`])
+  assert.deepEqual(at(40, [...rows, ...rest]).slice(3), [`abcdefgh  ${'k'.repeat(20)}`])
   assert.deepEqual(at(15), ['ID     abcdefgh', `KEY    ${'k'.repeat(7)}…`, `ERROR  ${'m'.repeat(7)}…`])
 })

@@ -78,7 +78,7 @@ test('the glossary names what is exported, and each noun once', () => {
 })
 
 test('the architecture names every table of the ledger, and no other', () => {
-  const files = ['schema', 'migrations', 'inbox-tables'].map((name) =>
+  const files = ['schema', 'migrations', 'inbox-tables', 'jobs/job-tables'].map((name) =>
     readDoc(`packages/firebreak/src/ledger/${name}.ts`),
   )
   const created = files.flatMap((text) => [

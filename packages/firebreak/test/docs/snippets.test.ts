@@ -23,15 +23,30 @@ test('every guide has code that runs', () => {
 
 // Where somebody comes in: everything else is met on the way.
 const entries = [
+  'accept',
   'call',
   'createAdmission',
   'createCaller',
+  'createGateway',
   'createRuntime',
   'createTestRuntime',
   'defineConfig',
   'event',
 ]
-entries.push('handle', 'kafkaLog', 'logTo', 'permanent', 'policy', 'postgresDatabase', 'service', 'sqliteDatabase')
+entries.push(
+  'handle',
+  'isolated',
+  'job',
+  'jobRoutes',
+  'kafkaLog',
+  'logTo',
+  'nodeHandler',
+  'permanent',
+  'policy',
+  'postgresDatabase',
+  'service',
+  'sqliteDatabase',
+)
 entries.push('sqliteLog', 'startAll', 'throttled', 'topic')
 
 test('every entry function has an example', () => {

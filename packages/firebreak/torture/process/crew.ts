@@ -33,7 +33,11 @@ export interface CrewOptions {
 }
 
 /** What fills a place, by the first word of its name; services otherwise. */
-const entries: Readonly<Record<string, string>> = { producer: 'producer.ts', churn: 'churn.ts' }
+const entries: Readonly<Record<string, string>> = {
+  producer: 'producer.ts',
+  churn: 'churn.ts',
+  jobs: '../jobs/job-worker.ts',
+}
 const stderrMax = 6000
 const problemsMax = 5
 const orderlyEndMs = 30_000
@@ -160,7 +164,7 @@ export class Crew {
   /** Producers publish nothing more, also those that start from now on. */
   quieten(): void {
     this.#quiet = true
-    for (const slot of this.slots) if (slot.startsWith('producer')) this.tell(slot, { do: 'quiet' })
+    for (const slot of this.slots) if (publishes(slot)) this.tell(slot, { do: 'quiet' })
   }
 
   /** Resolves when `condition` holds, looked at whenever the crew has news; false when `timeoutMs` have passed first. */
@@ -244,7 +248,7 @@ export class Crew {
   #heard(slot: Slot, member: Member, { ready, acked, handled }: News): void {
     if (ready) {
       member.isReady = true
-      if (this.#quiet && slot.startsWith('producer')) this.tell(slot, { do: 'quiet' })
+      if (this.#quiet && publishes(slot)) this.tell(slot, { do: 'quiet' })
       if (this.#storming && slot.startsWith('churn')) this.tell(slot, { do: 'storm' })
       // It may have been set while the process started.
       if (this.#aheadMs.has(slot)) this.tell(slot, { do: 'clock', aheadMs: this.#aheadMs.get(slot) ?? 0 })
@@ -285,3 +289,6 @@ export class Crew {
     for (const wake of waiters) wake()
   }
 }
+
+/** Of a place: its process makes work of its own. */
+const publishes = (slot: Slot): boolean => slot.startsWith('producer') || slot.startsWith('jobs')

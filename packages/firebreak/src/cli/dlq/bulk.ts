@@ -1,11 +1,12 @@
 import { errorMessage, isFirebreakError } from '../../contracts/errors.ts'
 import { visibleLine } from '../../contracts/text/visible.ts'
-import { type Decision, isStranded } from '../../runtime/operator/dead-letters.ts'
+import type { Decision } from '../../runtime/operator/operator-deps.ts'
+import { isStranded } from '../../runtime/operator/record-letters.ts'
 import type { OptionSpec } from '../program/args.ts'
 import type { Call } from '../program/command.ts'
 import { type ExitCode, exit, usageError } from '../program/exit.ts'
 import { failureText } from '../program/output.ts'
-import { letters, type Pick, refuseUnlessOpen } from './letter-pick.ts'
+import { letters, type Pick, refuseUnlessOpen, subjectOf } from './letter-pick.ts'
 
 /** What is done to each of many letters. */
 export interface BulkAction {
@@ -133,6 +134,6 @@ async function agreed({ io, output }: Call, { sample, count }: Chosen, action: B
 
 function showSample(write: (text: string) => void, sample: readonly Pick[], count: number): void {
   for (const { ledger, letter } of sample)
-    write(visibleLine(`  ${letter.id}  ${ledger.service.name}  ${letter.eventType ?? '?'}  ${failureText(letter)}`))
+    write(visibleLine(`  ${letter.id}  ${ledger.service.name}  ${subjectOf(letter)}  ${failureText(letter)}`))
   if (count > sample.length) write(`  and ${count - sample.length} more`)
 }

@@ -1,16 +1,15 @@
 import { FirebreakError } from '../../contracts/errors.ts'
-import type { AnyEvent } from '../../contracts/event.ts'
-import { systemClock } from '../../node/clock.ts'
-import { editedPayload } from '../../runtime/message/edited-payload.ts'
+import type { AnyMessage } from '../../contracts/message.ts'
 import type { Call, Command } from '../program/command.ts'
 import { type ExitCode, exit } from '../program/exit.ts'
 import { editOptions, editPayload, refuseUnclearEdit } from '../program/payload-edit.ts'
+import { serviceOption } from '../program/pick-by-id.ts'
 import { changeOptions } from './bulk.ts'
-import { type Pick, pickById, refuseUnlessOpen, serviceOption } from './letter-pick.ts'
+import { isOfJob, type Pick, pickById, refuseUnlessOpen } from './letter-pick.ts'
 
 export const dlqEdit: Command = {
   name: 'dlq edit',
-  summary: 'fix the payload of a dead letter and hand it back as a new event',
+  summary: 'fix the payload of a dead letter and hand it back as a new event or job',
   operands: '<id>',
   operandsMin: 1,
   operandsMax: 1,
@@ -27,7 +26,7 @@ export const dlqEdit: Command = {
     reason: { value: 'text', help: 'kept in the history' },
   },
   notes: [
-    'The new payload must fit the contract of its event, or nothing happens. It goes back as\na new event that names the old one as its cause; the old letter stays, superseded.',
+    'The new payload must fit the contract of its event or job, or nothing happens. It goes\nback as a new one that names the old one as its cause; the old letter stays, superseded.',
   ],
   run: edit,
 }
@@ -38,37 +37,38 @@ async function edit(call: Call): Promise<ExitCode> {
   const pick = await pickById(call, args.operands[0] ?? '')
   const { letter, ledger } = pick
   refuseUnlessOpen(letter, 'edited')
-  const event = eventOf(pick)
+  const message = messageOf(pick)
   const { after, changes } = await editPayload(call, {
     value: letter.entry.value,
-    lift: (payload) => lifted(pick, event, payload),
+    lift: (payload) => lifted(pick, message, payload),
     instead: `To replay it: firebreak dlq replay ${letter.id}`,
   })
-  await editedPayload(systemClock, { event, payload: after, key: letter.entry.key })
   const isDry = args.flag('dry-run')
-  if (!isDry)
+  if (isDry) await ledger.deadLetters.check(letter.id, after)
+  else
     await ledger.deadLetters.edit(letter.id, after, {
       by: args.text('by') ?? call.io.user,
       note: args.text('reason') ?? '',
     })
   if (output.json)
     output.document({ action: 'edit', dryRun: isDry, id: letter.id, service: ledger.service.name, changes })
-  else if (isDry) output.note(`It fits ${event.type} v${event.version}. Nothing was changed.`)
+  else if (isDry) output.note(`It fits ${message.type} v${message.version}. Nothing was changed.`)
   else output.line(`edited ${letter.id}: its copy goes back to ${ledger.service.name}`)
   return exit.ok
 }
 
-function eventOf({ letter, ledger }: Pick): AnyEvent {
-  const event = ledger.service.handlers.get(letter.eventType ?? '')?.event
-  if (event !== undefined) return event
-  const issues = `${ledger.service.name} has no handler for it`
+function messageOf({ letter, ledger: { service } }: Pick): AnyMessage {
+  const type = letter.eventType ?? ''
+  const message = isOfJob(letter) ? service.jobs.get(type)?.job : service.handlers.get(type)?.event
+  if (message !== undefined) return message
+  const issues = `${service.name} has no handler for it`
   throw new FirebreakError('FB_REPLAY_INVALID', { type: letter.eventType ?? 'an unknown event', version: '?', issues })
 }
 
 /** The payload in the shape of today, as its edited copy goes out under the current version. */
-function lifted({ letter }: Pick, event: AnyEvent, payload: unknown): unknown {
+function lifted({ letter }: Pick, message: AnyMessage, payload: unknown): unknown {
   let current = payload
-  for (let at = Number(letter.entry.headers['ce_schemaversion'] ?? '1'); at < event.version; at++)
-    current = event.upcast[at]?.(current as never) ?? current
+  for (let at = Number(letter.entry.headers['ce_schemaversion'] ?? '1'); at < message.version; at++)
+    current = message.upcast[at]?.(current as never) ?? current
   return current
 }

@@ -2,18 +2,10 @@ import { type DeadLetterFilter, type LetterPlace, lettersInLogOrder } from '../.
 import type { OptionSpec } from '../program/args.ts'
 import type { Call } from '../program/command.ts'
 import { type ExitCode, exit, usageError } from '../program/exit.ts'
+import { ledgersOf } from '../program/pick-by-id.ts'
 import type { ServiceLedger } from '../program/session.ts'
 import { type BulkAction, type Chosen, runBulk, sampleSize } from './bulk.ts'
-import {
-  countOf,
-  filterOf,
-  filterOptions,
-  ledgersOf,
-  letterPages,
-  letters,
-  type Pick,
-  pickById,
-} from './letter-pick.ts'
+import { countOf, filterOf, filterOptions, letterPages, letters, type Pick, pickById } from './letter-pick.ts'
 
 const bulkMax = 10_000
 const pageMax = 100

@@ -1,4 +1,4 @@
-import { FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
+import { FirebreakError } from '../../contracts/errors.ts'
 import {
   countLetters,
   type DeadLetter,
@@ -6,10 +6,12 @@ import {
   type DeadLetterPage,
   type DeadLetterState,
 } from '../../ledger/letters.ts'
+import { isJobTopic } from '../../runtime/jobs/job-topic.ts'
 import type { Arguments, OptionSpec } from '../program/args.ts'
 import type { Call } from '../program/command.ts'
-import { CommandError, exit, usageError } from '../program/exit.ts'
+import { usageError } from '../program/exit.ts'
 import { counted } from '../program/output.ts'
+import { type Identified, pickOne, serviceOption } from '../program/pick-by-id.ts'
 import type { ServiceLedger } from '../program/session.ts'
 import { didYouMean } from '../program/suggest.ts'
 
@@ -20,10 +22,6 @@ export interface Pick {
 }
 
 const states: readonly DeadLetterState[] = ['open', 'replaying', 'resolved', 'superseded', 'discarded']
-
-export const serviceOption: Readonly<Record<string, OptionSpec>> = {
-  service: { value: 'name', help: 'only this service' },
-}
 
 export const filterOptions: Readonly<Record<string, OptionSpec>> = {
   ...serviceOption,
@@ -99,55 +97,24 @@ export async function countOf(ledgers: readonly ServiceLedger[], filter: DeadLet
   return total
 }
 
-/**
- * The letter with this id, or with a beginning of it that no other has.
- *
- * **Errors** exit code 3 where there is none, 2 with the candidates where there are several.
- */
+const byId: Identified<DeadLetter> = {
+  ...{ noun: 'dead letter', list: 'firebreak dlq list --state all' },
+  ...{ notFound: 'FB_DEAD_LETTER_NOT_FOUND', ambiguous: 'FB_DEAD_LETTER_AMBIGUOUS' },
+  get: (ledger, id) => ledger.deadLetters.get(id),
+}
+
+/** The letter with this id. **Errors** those of `pickOne`. */
 export async function pickById(call: Call, id: string): Promise<Pick> {
-  if (id === '') throw usageError('An empty id names no dead letter.', 'List them with: firebreak dlq list')
-  const found: Pick[] = []
-  const meant: Candidate[] = []
-  for (const ledger of await ledgersOf(call)) {
-    try {
-      const letter = await ledger.deadLetters.get(id)
-      found.push({ ledger, letter })
-      meant.push({ id: letter.id, service: ledger.service.name })
-    } catch (error) {
-      if (isFirebreakError(error, 'FB_DEAD_LETTER_AMBIGUOUS')) meant.push(...candidatesOf(error, ledger))
-      else if (!isFirebreakError(error, 'FB_DEAD_LETTER_NOT_FOUND')) throw error
-    }
-  }
-  const [first] = found
-  if (first !== undefined && meant.length === 1) return first
-  if (meant.length > 0) throw ambiguous(id, meant)
-  throw new CommandError(
-    exit.notFound,
-    `There is no dead letter ${id}.`,
-    'List them with: firebreak dlq list --state all',
-  )
+  const { ledger, found } = await pickOne(call, id, byId)
+  return { ledger, letter: found }
 }
 
-interface Candidate {
-  readonly id: string
-  readonly service: string
-}
+/** Whether it is that of a job; otherwise it is that of a record of the log. */
+export const isOfJob = ({ entry }: DeadLetter): boolean => isJobTopic(entry.topic)
 
-const candidatesOf = ({ detail }: FirebreakError, { service }: ServiceLedger): readonly Candidate[] =>
-  (detail['candidates'] as readonly string[]).map((id) => ({ id, service: service.name }))
-
-function ambiguous(id: string, candidates: readonly Candidate[]): CommandError {
-  const lines = candidates.map((one) => `  ${one.id}  ${one.service}`)
-  const message = [`${id} is the beginning of several dead letters, the first of them:`, ...lines].join('\n')
-  return new CommandError(exit.usage, message, 'Type more of the id. Nothing was changed.', candidates)
-}
-
-/** The services that have a ledger, or the one of `--service`. */
-export async function ledgersOf({ args, session, output }: Call): Promise<readonly ServiceLedger[]> {
-  const { awake, asleep } = await session.ledgers(args.text('service'))
-  if (asleep.length > 0) output.note(`(${asleep.join(', ')} has never run: no ledger yet)`)
-  return awake
-}
+/** What failed, in a word or two. */
+export const subjectOf = (letter: DeadLetter): string =>
+  isOfJob(letter) ? `job ${letter.eventType}` : (letter.eventType ?? '?')
 
 /** Throws as the change itself would, for those who only want to know. */
 export function refuseUnlessOpen({ id, state }: DeadLetter, action: string): void {

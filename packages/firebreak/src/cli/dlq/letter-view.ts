@@ -1,6 +1,7 @@
 import { toRfc3339 } from '../../node/clock.ts'
+import { attemptDocuments } from '../program/attempts.ts'
 import { originalFields, payloadFields } from '../program/payload.ts'
-import type { Pick } from './letter-pick.ts'
+import { isOfJob, type Pick } from './letter-pick.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -13,11 +14,13 @@ export function letterSummary({ ledger, letter }: Pick): Json {
     state: letter.state,
     reason: letter.reason,
     hold: letter.hold,
+    of: isOfJob(letter) ? 'job' : 'event',
     eventType: letter.eventType,
     eventId: letter.eventId,
     correlationId: letter.correlationId,
     key,
-    position: { topic, partition, offset },
+    // Of a job it says nothing.
+    position: isOfJob(letter) ? null : { topic, partition, offset },
     at: toRfc3339(letter.atMs),
     errorClass: letter.errorClass,
     message: letter.message,
@@ -37,22 +40,7 @@ export function letterDetail(pick: Pick): Json {
     headers: letter.entry.headers,
     ...originalFields(letter.entry.original),
     ...payloadFields(letter.entry.value),
-    attempts: [...letter.attempts]
-      .reverse()
-      .map((attempt) => ({ ...attempt, startedAt: toRfc3339(attempt.startedAtMs) })),
+    attempts: attemptDocuments(letter.attempts),
     history: letter.history.map((action) => ({ ...action, at: toRfc3339(action.atMs) })),
   }
-}
-
-const shownLeast = 18
-
-/** Beginnings of ids, as short as they can be without two of these letters sharing one. */
-export function shortIds(picks: readonly Pick[]): readonly string[] {
-  const ids = picks.map(({ letter }) => letter.id)
-  // The first 18 characters of a version 7 UUID are its time and 12 random bits.
-  for (let length = shownLeast; length < 36; length++) {
-    const short = ids.map((id) => id.slice(0, length))
-    if (new Set(short).size === new Set(ids).size) return short
-  }
-  return ids
 }

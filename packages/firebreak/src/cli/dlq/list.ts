@@ -4,21 +4,23 @@ import { toRfc3339 } from '../../node/clock.ts'
 import type { Call, Command } from '../program/command.ts'
 import { type ExitCode, exit } from '../program/exit.ts'
 import { duration, failureText, grouped, shellWord } from '../program/output.ts'
+import { ledgersOf } from '../program/pick-by-id.ts'
 import type { ServiceLedger } from '../program/session.ts'
+import { shortIds } from '../program/short-ids.ts'
 import { cut, wrap } from '../program/text-width.ts'
 import {
   countOf,
   filterOf,
   filterOptions,
   type LetterQuery,
-  ledgersOf,
   letterPages,
   letters,
   type Pick,
   pageOptions,
   stateOption,
+  subjectOf,
 } from './letter-pick.ts'
-import { letterSummary, shortIds } from './letter-view.ts'
+import { letterSummary } from './letter-view.ts'
 
 const listMax = 50
 
@@ -81,13 +83,13 @@ async function showLetters(call: Call, query: LetterQuery, total: number): Promi
 
 /** **Shape** the short id of the first letter of the list. */
 function showRows({ io, output }: Call, picks: readonly Pick[], before: string | undefined): string {
-  const short = shortIds(picks)
+  const short = shortIds(picks.map(({ letter }) => letter.id))
   const rows = picks.map(({ ledger, letter }, i) => [
     short[i] ?? letter.id,
     duration(io.clock.now() - letter.atMs),
     letter.hold ? `${letter.state}, holds` : letter.state,
     ledger.service.name,
-    letter.eventType ?? '?',
+    subjectOf(letter),
     letter.entry.key ?? '-',
     failureText(letter),
   ])

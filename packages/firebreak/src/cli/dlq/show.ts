@@ -1,13 +1,14 @@
-import type { Attempt } from '../../contracts/disposition.ts'
 import type { DeadLetter } from '../../ledger/letters.ts'
 import { toRfc3339 } from '../../node/clock.ts'
-import { isStranded } from '../../runtime/operator/dead-letters.ts'
+import { isStranded } from '../../runtime/operator/record-letters.ts'
+import { heading, showAttempts, stackOption } from '../program/attempts.ts'
 import type { Call, Command } from '../program/command.ts'
 import { exit } from '../program/exit.ts'
 import { counted, duration, failureText, shellWord } from '../program/output.ts'
 import { commandLines, type Pair } from '../program/pairs.ts'
 import { prettyJson, textOf } from '../program/payload.ts'
-import { type Pick, pickById, serviceOption } from './letter-pick.ts'
+import { serviceOption } from '../program/pick-by-id.ts'
+import { isOfJob, type Pick, pickById } from './letter-pick.ts'
 import { letterDetail } from './letter-view.ts'
 
 export const dlqShow: Command = {
@@ -23,7 +24,7 @@ export const dlqShow: Command = {
   options: {
     ...serviceOption,
     payload: { help: 'only the payload, byte for byte' },
-    stack: { help: 'whole stacks of all attempts' },
+    ...stackOption,
   },
   async run(call) {
     const { args, output } = call
@@ -47,8 +48,7 @@ function show(call: Call, pick: Pick): void {
   for (const [name, value] of Object.entries(letter.entry.headers)) line('  ', style.dim(name), `: ${value}`)
   heading(call, 'Payload')
   showPayload(call, letter)
-  heading(call, `Attempts (${letter.attempts.length}, newest first)`)
-  for (const attempt of [...letter.attempts].reverse()) showAttempt(call, attempt)
+  showAttempts(call, letter.attempts)
   heading(call, 'History')
   for (const { atMs, action, by, note } of letter.history) {
     line(`  ${toRfc3339(atMs)}  ${action} by ${by}${note === '' ? '' : `: ${note}`}`)
@@ -57,20 +57,19 @@ function show(call: Call, pick: Pick): void {
   for (const parts of commandLines(nextSteps(pick), call.io.columns, style)) line(...parts)
 }
 
-function heading({ output }: Call, title: string): void {
-  output.line()
-  output.line(output.style.bold(title))
-}
-
 function facts({ io }: Call, { ledger, letter }: Pick): readonly [string, string][] {
   const { topic, partition, offset, key, atMs } = letter.entry
+  const isJob = isOfJob(letter)
+  const position: readonly [string, string][] = isJob
+    ? []
+    : [['position', `${topic} partition ${partition} offset ${offset}`]]
   return [
     ['service', ledger.service.name],
-    ['event', `${letter.eventType ?? '?'}  ${letter.eventId ?? '(no id)'}`],
+    [isJob ? 'job' : 'event', `${letter.eventType ?? '?'}  ${letter.eventId ?? '(no id)'}`],
     ['key', key ?? '(none)'],
-    ['position', `${topic} partition ${partition} offset ${offset}`],
+    ...position,
     ['correlation', letter.correlationId ?? '(none)'],
-    ['published', toRfc3339(atMs)],
+    [isJob ? 'enqueued' : 'published', toRfc3339(atMs)],
     ['given up', `${toRfc3339(letter.atMs)} (${duration(io.clock.now() - letter.atMs)} ago), reason: ${letter.reason}`],
     ['fingerprint', letter.fingerprint],
     ['replayed', counted(letter.replays, 'time')],
@@ -89,20 +88,10 @@ function showPayload({ io, output }: Call, { entry }: DeadLetter): void {
   }
 }
 
-const stackLines = 3
-
-function showAttempt({ output, args }: Call, attempt: Attempt): void {
-  const { style, line, block } = output
-  const started = toRfc3339(attempt.startedAtMs)
-  line('  ', style.bold(`#${attempt.number}`), `  ${started}  ${duration(attempt.durationMs)}`)
-  block('      ', style.red(failureText(attempt)))
-  const frames = attempt.stack.split('\n').filter((frame) => /^\s+at /.test(frame))
-  const shown = args.flag('stack') ? attempt.stack.split('\n').slice(1) : frames.slice(0, stackLines)
-  for (const frame of shown) line('      ', style.dim(frame.trim()))
-}
-
 const traceStep = ({ eventId }: DeadLetter): readonly Pair[] =>
   eventId === null ? [] : [[`firebreak trace ${shellWord(eventId)}`, 'where it came from, and what else became of it']]
+
+const jobStep = ({ eventId }: DeadLetter): readonly Pair[] => [[`firebreak jobs show ${eventId}`, 'how far it is']]
 
 function nextSteps({ ledger, letter }: Pick): readonly Pair[] {
   const { id } = letter
@@ -120,6 +109,7 @@ function nextSteps({ ledger, letter }: Pick): readonly Pair[] {
           [`${ledger.service.name} does not read ${letter.entry.topic} any more: nobody will handle it.`, ''],
           [`firebreak dlq discard ${id} --reason "…"`, 'to give it up'],
         ]
+      if (isOfJob(letter)) return jobStep(letter)
       return [[`Nothing: ${ledger.service.name} handles it again as soon as it runs.`, '']]
     case 'superseded':
       return [['Nothing: an edited copy went on in its place.', '']]

@@ -1,12 +1,12 @@
 import { errorMessage, FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
 import { visibleLine } from '../../contracts/text/visible.ts'
-import type { Decision } from '../../runtime/operator/dead-letters.ts'
+import type { Decision } from '../../runtime/operator/operator-deps.ts'
 import { bulkOptions, sampleSize } from '../dlq/bulk.ts'
-import { ledgersOf } from '../dlq/letter-pick.ts'
 import type { OptionSpec } from '../program/args.ts'
 import type { Call } from '../program/command.ts'
 import { type ExitCode, exit, usageError } from '../program/exit.ts'
 import { failureText } from '../program/output.ts'
+import { ledgersOf } from '../program/pick-by-id.ts'
 import {
   type BlockedPick,
   blockedByNumber,

@@ -1,7 +1,7 @@
-import { ledgersOf } from '../dlq/letter-pick.ts'
 import type { Call, Command } from '../program/command.ts'
 import { exit } from '../program/exit.ts'
 import { duration, failureText, grouped } from '../program/output.ts'
+import { ledgersOf } from '../program/pick-by-id.ts'
 import {
   type BlockedPick,
   type BlockedQuery,

@@ -1,12 +1,12 @@
 import { isFirebreakError } from '../../contracts/errors.ts'
 import { type BlockedEvent, type BlockedFilter, type BlockedState, countBlocked } from '../../ledger/blocked-events.ts'
 import { toRfc3339 } from '../../node/clock.ts'
-import { ledgersOf } from '../dlq/letter-pick.ts'
 import type { Arguments, OptionSpec } from '../program/args.ts'
 import type { Call } from '../program/command.ts'
 import { CommandError, exit, usageError } from '../program/exit.ts'
 import { counted } from '../program/output.ts'
 import { originalFields, payloadFields } from '../program/payload.ts'
+import { ledgersOf } from '../program/pick-by-id.ts'
 import type { ServiceLedger } from '../program/session.ts'
 import { didYouMean } from '../program/suggest.ts'
 

@@ -31,8 +31,18 @@ export class CommandError extends Error {
 
 export const usageError = (message: string, hint?: string): CommandError => new CommandError(exit.usage, message, hint)
 
-const notFound: ReadonlySet<string> = new Set(['FB_BLOCKED_NOT_FOUND', 'FB_DEAD_LETTER_NOT_FOUND', 'FB_TOPIC_UNKNOWN'])
-const conflicts: ReadonlySet<string> = new Set(['FB_BLOCKED_STATE', 'FB_DEAD_LETTER_STATE', 'FB_REPLAY_INVALID'])
+const notFound: ReadonlySet<string> = new Set([
+  'FB_BLOCKED_NOT_FOUND',
+  'FB_DEAD_LETTER_NOT_FOUND',
+  'FB_JOB_NOT_FOUND',
+  'FB_TOPIC_UNKNOWN',
+])
+const conflicts: ReadonlySet<string> = new Set([
+  'FB_BLOCKED_STATE',
+  'FB_DEAD_LETTER_STATE',
+  'FB_JOB_STATE',
+  'FB_REPLAY_INVALID',
+])
 
 /** The exit code that belongs to an error. */
 export function exitOf(error: unknown): ExitCode {

@@ -7,6 +7,7 @@ import { ledgerOwner } from '../../ledger/schema.ts'
 import type { Io } from '../../node/process.ts'
 import { type BlockedEvents, blockedEvents } from '../../runtime/operator/blocked-events.ts'
 import { type DeadLetters, deadLetters } from '../../runtime/operator/dead-letters.ts'
+import { type Jobs, jobs } from '../../runtime/operator/jobs.ts'
 import type { Config } from '../../runtime/system/config.ts'
 import { CommandError, exit } from './exit.ts'
 import { didYouMean } from './suggest.ts'
@@ -38,6 +39,7 @@ export interface ServiceLedger {
   readonly database: Database
   readonly deadLetters: DeadLetters
   readonly outbox: BlockedEvents
+  readonly jobs: Jobs
 }
 
 export function openSession(io: Io, load: () => Promise<Config>): Session {
@@ -71,6 +73,7 @@ export function openSession(io: Io, load: () => Promise<Config>): Session {
             database: inLedger(database),
             deadLetters: deadLetters(deps),
             outbox: blockedEvents(deps),
+            jobs: jobs(deps),
           })
         }
       }

@@ -100,7 +100,9 @@ function grid({ columns, rows, shown, widths }: Grid, { width, style }: Screen):
     ],
     body: rows.flatMap((row) => [
       cells(row, painted),
-      ...beneath.map((i) => [gap, painted(columns[i] ?? { title: '' }, cut(row[i] ?? '', width - gap.length))]),
+      ...beneath
+        .filter((i) => (row[i] ?? '') !== '')
+        .map((i) => [gap, painted(columns[i] ?? { title: '' }, cut(row[i] ?? '', width - gap.length))]),
     ]),
   }
 }

@@ -1,4 +1,5 @@
 import { toRfc3339 } from '../../node/clock.ts'
+import { isJobTopic } from '../../runtime/jobs/job-topic.ts'
 import type { Call, Command } from '../program/command.ts'
 import { type ExitCode, exit, usageError } from '../program/exit.ts'
 import { counted, duration, failureText } from '../program/output.ts'
@@ -101,8 +102,10 @@ function showStep(call: Call, { event, depth, outcomes, isCauseMissing }: Step, 
   say('', event.type, style.bold)
   say('  ', `id ${event.id}${event.id === typed ? '  (the one asked for)' : ''}`, style.cyan)
   const { position, outbox } = event
-  const place = position === null ? '' : `  ${position.topic} ${position.partition}:${position.offset}`
-  say('  ', `published by ${publisherOf(event.source)}, ${toRfc3339(event.atMs)}${place}  key ${event.key ?? '-'}`)
+  const isJob = position !== null && isJobTopic(position.topic)
+  const place = position === null || isJob ? '' : `  ${position.topic} ${position.partition}:${position.offset}`
+  const how = isJob ? 'a job, enqueued' : 'published'
+  say('  ', `${how} by ${publisherOf(event.source)}, ${toRfc3339(event.atMs)}${place}  key ${event.key ?? '-'}`)
   if (isCauseMissing) say('  ', `its cause ${event.causationId} was not found`, style.yellow)
   if (outbox !== undefined) {
     const blocked = outbox.blocked === null ? '' : `; the log refuses it: firebreak outbox show ${outbox.blocked}`

@@ -32,21 +32,23 @@ const counted = (kind: Row['kind'], from: string): string =>
 const byState = (state: string, from: string): string =>
   `SELECT 'state' AS kind, topic, part, ${state}, NULL AS first_position, COUNT(*) AS next_position, '' AS above, 0 AS gaps, ${zeros} ${from}`
 const unclaimed = 'NOT EXISTS (SELECT 1 FROM fb_partitions p WHERE p.topic = x.topic AND p.part = x.part)'
+// Letters of jobs are counted with the jobs.
+const ofRecord = "topic NOT LIKE 'jobs/%'"
 
 // One statement sees one instant on every engine; several in a transaction do so only on some.
 const everything = [
   `SELECT 'partition' AS kind, topic, part, '' AS state, first_position, next_position, above, gaps,
    done, duplicate, skipped, parked, dead, discarded FROM fb_partitions`,
   byState("'parked' AS state", 'FROM fb_parked GROUP BY topic, part'),
-  byState('state', 'FROM fb_dead_letters GROUP BY topic, part, state'),
+  byState('state', `FROM fb_dead_letters WHERE ${ofRecord} GROUP BY topic, part, state`),
   counted('outbox', 'FROM fb_outbox'),
   counted('blocked', "FROM fb_blocked_events WHERE state = 'blocked'"),
   counted(
     'lost',
-    `FROM fb_dead_letters l WHERE state = 'replaying' AND NOT EXISTS (SELECT 1 FROM fb_parked p WHERE p.letter_id = l.id)`,
+    `FROM fb_dead_letters l WHERE state = 'replaying' AND ${ofRecord} AND NOT EXISTS (SELECT 1 FROM fb_parked p WHERE p.letter_id = l.id)`,
   ),
   counted('stray', `FROM fb_parked x WHERE ${unclaimed}`),
-  counted('stray', `FROM fb_dead_letters x WHERE ${unclaimed}`),
+  counted('stray', `FROM fb_dead_letters x WHERE ${ofRecord} AND ${unclaimed}`),
   counted('mark', 'FROM fb_inbox'),
   `SELECT 'forgotten' AS kind, '' AS topic, 0 AS part, '' AS state, NULL AS first_position,
    CAST(value AS BIGINT) AS next_position, '' AS above, 0 AS gaps, ${zeros} FROM fb_meta WHERE name = '${forgottenMarks}'`,

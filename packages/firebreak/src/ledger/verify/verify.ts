@@ -3,6 +3,7 @@ import { type LogInspection, type Partition, partitionId } from '../../contracts
 import { type Accounts, totalOf } from '../accounts.ts'
 import { inLedger } from '../ledger-place.ts'
 import { countAbove } from './above.ts'
+import { type JobLedger, verifyJobs } from './verify-jobs.ts'
 import { comparePositions } from './verify-positions.ts'
 import { damagedRows } from './verify-rows.ts'
 import { ledgerSnapshot } from './verify-snapshot.ts'
@@ -25,6 +26,7 @@ export interface LedgerReport {
   /** Event ids in the inbox; fewer than are done only once marks beyond the window are forgotten. */
   readonly marks: number
   readonly partitions: readonly PartitionLedger[]
+  readonly jobs: readonly JobLedger[]
   /** What does not agree, in words; empty when `ok`. */
   readonly problems: readonly string[]
 }
@@ -84,7 +86,8 @@ export async function verifyLedger(database: Database, log?: LogView): Promise<L
       for (const { what, difference } of await comparePositions(row, log.inspection, topics)) differ(what, difference)
     }
   }
+  const jobs = await verifyJobs(inLedger(database), differ)
   for (const what of await damagedRows(inLedger(database))) differ(what, 1)
   const { outbox, blocked } = found
-  return { ok: problems.length === 0, imbalance, outbox, blocked, marks: found.marks, partitions, problems }
+  return { ok: problems.length === 0, imbalance, outbox, blocked, marks: found.marks, partitions, jobs, problems }
 }

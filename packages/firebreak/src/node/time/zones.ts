@@ -1,11 +1,16 @@
 import { FirebreakError } from '../../contracts/errors.ts'
 import { type Problems, shown } from '../../contracts/option.ts'
 import { nearestName } from '../../contracts/text/nearest-name.ts'
-import type { ZoneRules } from '../../contracts/zone-rules.ts'
 
 // Who looks for the next slot asks about the same few instants again and again.
 const keptMax = 64
 const offsetPattern = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/
+
+/** What the clocks of a time zone show: production asks the rules that came with Node, tests may make up a night. */
+export interface ZoneRules {
+  /** How far the zone is ahead of UTC at this instant, in minutes; negative in the west. A fraction only long ago. */
+  offsetMinutesAt(instantMs: number): number
+}
 
 /**
  * The rules of an IANA time zone, as this Node knows them.

@@ -7,7 +7,7 @@ import type {
 } from '../../contracts/call.ts'
 import type { Envelope } from '../../contracts/envelope.ts'
 import { FirebreakError } from '../../contracts/errors.ts'
-import type { Handler } from '../../define/handle.ts'
+import type { HandlerTerms } from '../../define/handle.ts'
 import type { Caller } from './caller.ts'
 
 /** What a call inherits from the attempt that makes it. */
@@ -23,10 +23,10 @@ export interface AttemptTime {
 export class AttemptCalls {
   readonly #caller: Caller | undefined
   readonly #envelope: Envelope
-  readonly #handler: Handler
+  readonly #handler: HandlerTerms
   readonly #counts = new Map<string, number>()
 
-  constructor(caller: Caller | undefined, envelope: Envelope, handler: Handler) {
+  constructor(caller: Caller | undefined, envelope: Envelope, handler: HandlerTerms) {
     this.#caller = caller
     this.#envelope = envelope
     this.#handler = handler
@@ -41,7 +41,7 @@ export class AttemptCalls {
   ): Promise<CallResponse<C>> {
     const { name } = definition
     if (this.#caller === undefined || !this.#handler.calls.some((one) => one === (definition as unknown))) {
-      const who = `the handler of ${this.#handler.event.type}`
+      const who = `the handler of ${this.#handler.type}`
       return Promise.reject(new FirebreakError('FB_NOT_CALLABLE', { who, call: name }))
     }
     const count = (this.#counts.get(name) ?? 0) + 1

@@ -1,7 +1,7 @@
 import type { Attempt } from '../../contracts/disposition.ts'
 import { FirebreakError } from '../../contracts/errors.ts'
 import type { AnyCall } from '../../define/call.ts'
-import type { Handler } from '../../define/handle.ts'
+import type { HandlerTerms } from '../../define/handle.ts'
 import type { ServiceDefinition } from '../../define/service.ts'
 import type { Dependency } from '../../policy/dependency.ts'
 import type { Dependencies } from './dependencies.ts'
@@ -14,7 +14,7 @@ const betweenMs = 50
 
 /** What is known of a delivery whose handler is about to run. */
 export interface Candidate {
-  readonly handler: Handler
+  readonly handler: HandlerTerms
   /** The last attempt that failed, in this process or in an earlier one. */
   readonly last: Attempt | undefined
 }
@@ -33,7 +33,7 @@ export class DependencyGate {
   readonly #random: () => number
   readonly #states = new Map<string, DependencyState>()
   /** By handler: the dependencies that it cannot do without. */
-  readonly #needs = new Map<Handler, readonly DependencyState[]>()
+  readonly #needs = new Map<HandlerTerms, readonly DependencyState[]>()
 
   constructor(service: ServiceDefinition, dependencies: Dependencies | undefined, random: () => number) {
     this.#service = service
@@ -58,12 +58,18 @@ export class DependencyGate {
   /** Whether nothing of a topic could start now: then there is no use in reading it. */
   isShut(topic: string): boolean {
     if (this.#dependencies === undefined || this.#service.calls.size === 0) return false
-    const { nowMs } = this.#dependencies
     const handlers = [...this.#service.handlers.values()].filter(({ event }) => event.topic === topic)
-    return handlers.every((handler) => this.#needsOf(handler).some((state) => state.isShut(nowMs)))
+    return handlers.every((handler) => this.isShutFor(handler))
   }
 
-  #needsOf(handler: Handler): readonly DependencyState[] {
+  /** Whether a handler could not start now. */
+  isShutFor(handler: HandlerTerms): boolean {
+    if (this.#dependencies === undefined || handler.calls.length === 0) return false
+    const { nowMs } = this.#dependencies
+    return this.#needsOf(handler).some((state) => state.isShut(nowMs))
+  }
+
+  #needsOf(handler: HandlerTerms): readonly DependencyState[] {
     const known = this.#needs.get(handler)
     if (known !== undefined) return known
     for (const call of handler.calls) this.#stateOf(call)
@@ -89,10 +95,10 @@ function usedBudget(last: Attempt | undefined): last is Attempt & { readonly dep
 }
 
 const held = (
-  { event }: Handler,
+  { type }: HandlerTerms,
   { name }: DependencyState,
   why: { reason: string; afterMs: number },
-): FirebreakError => new FirebreakError('FB_NOT_STARTED', { type: event.type, dependency: name, ...why })
+): FirebreakError => new FirebreakError('FB_NOT_STARTED', { type, dependency: name, ...why })
 
 /** What is known of one dependency, for the handlers that need it. */
 class DependencyState {

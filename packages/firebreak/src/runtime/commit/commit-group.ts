@@ -3,10 +3,14 @@ import { errorMessage, FirebreakError, isFirebreakError } from '../../contracts/
 import type { LogRecord } from '../../contracts/log.ts'
 import { type Accounts, noAccounts } from '../../ledger/accounts.ts'
 import type { Inbox, Marks } from '../../ledger/inbox.ts'
+import { lockClaims } from '../../ledger/jobs/claim-jobs.ts'
+import { endJobs } from '../../ledger/jobs/end-jobs.ts'
 import type { LedgerTime } from '../../ledger/ledger-time.ts'
 import { addToOutbox, type OutboxRow } from '../../ledger/outbox.ts'
 import { advanceEpochs, type Progress, recordProgress } from '../../ledger/partitions.ts'
+import type { Outgoing, OutgoingJob } from '../message/outgoing.ts'
 import type { ClaimedPartition } from '../partition/partition.ts'
+import { storeJobs } from './store-jobs.ts'
 import type { Unit } from './unit.ts'
 
 /** How a unit enters the commit, as its first statements found it. */
@@ -14,7 +18,7 @@ type Entry = { readonly is: 'new'; readonly mark: number } | { readonly is: 'kno
 
 /** How it leaves it. `ours`: the ledger failed it, and not the code of the user. `alone`: only a commit of its own can tell. */
 export type End =
-  | { readonly is: 'committed' | 'duplicate'; readonly records: readonly LogRecord[] }
+  | { readonly is: 'committed' | 'duplicate'; readonly outgoing: readonly Outgoing[] }
   | { readonly is: 'fenced' | 'alone' }
   | { readonly is: 'failed'; readonly error: unknown; readonly ours: boolean }
 
@@ -25,6 +29,7 @@ class Run implements Effects {
   held: readonly ClaimedPartition[] = []
   ends: readonly End[] = []
   rows: readonly OutboxRow[] = []
+  jobs: readonly OutgoingJob[] = []
   /** It was rolled back, or another has begun. */
   isOver = false
   readonly #restores: (() => void)[] = []
@@ -45,14 +50,18 @@ export interface Effects {
   /** In the order of the units. */
   readonly ends: readonly End[]
   readonly rows: readonly OutboxRow[]
+  /** Jobs that are new. */
+  readonly jobs: readonly OutgoingJob[]
 }
 
-type Records = readonly LogRecord[]
-type Scope = CommitScope<Records>
+type Made = readonly Outgoing[]
+type Scope = CommitScope<Made>
 
-const none: Records = []
+const none: Made = []
 
 export interface GroupPlace {
+  /** The instance, for the accounts of jobs. */
+  readonly instance: string
   readonly inbox: Inbox
   readonly time: Pick<LedgerTime, 'now'>
   readonly nowMs: number
@@ -83,16 +92,16 @@ export class CommitGroup {
     this.#place = place
     this.#own = placesOf(
       units,
-      ({ body, ledgerSql, records }) => body !== null || ledgerSql !== null || records !== null,
+      ({ body, ledgerSql, outgoing }) => body !== null || ledgerSql !== null || outgoing !== null,
     )
   }
 
   /** What the database runs. */
-  get sqlUnits(): readonly SqlUnit<Records>[] {
+  get sqlUnits(): readonly SqlUnit<Made>[] {
     const begin = this.#allOrNothing((ledger) => this.#begin(ledger))
     // The first verdict is that of `begin`.
     const finish = this.#allOrNothing((ledger, { before }) => this.#finish(ledger, before.slice(1)))
-    const own = this.#own.map((i): SqlUnit<Records> => {
+    const own = this.#own.map((i): SqlUnit<Made> => {
       return (sql, commit) => this.#unit(this.#units[i] as Unit, this.#now.entries[i] as Entry, sql, commit)
     })
     return [begin, ...own, finish]
@@ -115,9 +124,10 @@ export class CommitGroup {
     this.#now = now
     const { partitions, lost } = await fenceAll(ledger, this.#units)
     now.held = partitions.filter((partition) => !lost.has(partition))
+    const isLost = await this.#lostJobs(ledger)
     // Looked at once: a partition may be fenced while the marks are written.
     const marking = placesOf(this.#units, (unit) => unit.inboxId !== null && !isFenced(unit))
-    const entries = this.#units.map((unit): Entry => (isFenced(unit) ? fenced : unmarked))
+    const entries = this.#units.map((unit): Entry => (isFenced(unit) || isLost(unit) ? fenced : unmarked))
     const { first, known } = await this.#mark(ledger, marking)
     for (let n = 0; n < marking.length; n++) {
       const i = marking[n] as number
@@ -127,6 +137,14 @@ export class CommitGroup {
     now.entries = entries
   }
 
+  /** Which units end a job that is not ours any more. The rows of all others stay ours until the commit ends. */
+  async #lostJobs(ledger: Sql): Promise<(unit: Unit) => boolean> {
+    const claims = this.#units.flatMap(({ job }) => (job === null ? [] : [job.claim]))
+    if (claims.length === 0) return isNotLost
+    const held = await lockClaims(ledger, claims)
+    return ({ job }) => job !== null && !held.has(job.claim)
+  }
+
   async #mark(ledger: Sql, places: readonly number[]): Promise<Marks> {
     if (places.length === 0) return noMarks
     const ids = places.map((i) => this.#units[i]?.inboxId as string)
@@ -134,12 +152,12 @@ export class CommitGroup {
     return inbox.mark(ledger, ids, await time.now(ledger))
   }
 
-  async #unit(unit: Unit, entry: Entry, sql: Sql, commit: Scope): Promise<Records> {
+  async #unit(unit: Unit, entry: Entry, sql: Sql, commit: Scope): Promise<Made> {
     if (entry.is === 'fenced') return none
     if (unit.ledgerSql !== null) await this.#ledgerSql(unit.ledgerSql, commit.ledger)
     if (entry.is === 'known') return none
-    if (unit.body !== null) await unit.body(sql)
-    return unit.records === null ? none : await unit.records()
+    if (unit.body !== null) await unit.body(sql, this.#place.inLedger(commit.ledger))
+    return unit.outgoing === null ? none : await unit.outgoing()
   }
 
   async #ledgerSql(ledgerSql: NonNullable<Unit['ledgerSql']>, ledger: Sql): Promise<void> {
@@ -151,7 +169,7 @@ export class CommitGroup {
   }
 
   // The events of all units go into the outbox at once, in the order of the units.
-  async #finish(ledger: Sql, verdicts: readonly Verdict<Records>[]): Promise<void> {
+  async #finish(ledger: Sql, verdicts: readonly Verdict<Made>[]): Promise<void> {
     const now = this.#now
     let own = 0
     now.ends = this.#units.map((unit, i): End => {
@@ -161,9 +179,23 @@ export class CommitGroup {
     await this.#unmark(ledger, now)
     if (now.isOver) return
     await this.#progress(ledger, now)
+    await this.#endJobs(ledger, now)
+    const made = now.ends.flatMap((end) => ('outgoing' in end ? end.outgoing : none))
+    if (made.length === 0) return
+    const records = made.filter((one): one is LogRecord => 'topic' in one)
+    if (records.length < made.length) now.jobs = await this.#storeJobs(ledger, made)
     // Last: from here to the end of the commit other queues and instances wait for the next number.
-    const records = now.ends.flatMap((end) => ('records' in end ? end.records : none))
     if (records.length > 0) now.rows = await addToOutbox(ledger, records, this.#place.nowMs)
+  }
+
+  async #endJobs(ledger: Sql, { ends }: Run): Promise<void> {
+    const ended = this.#units.flatMap(({ job }, i) => (job !== null && ends[i]?.is === 'committed' ? [job.end()] : []))
+    if (ended.length > 0) await endJobs(ledger, ended, this.#place.instance)
+  }
+
+  #storeJobs(ledger: Sql, made: Made): Promise<readonly OutgoingJob[]> {
+    const jobs = made.filter((one): one is OutgoingJob => !('topic' in one))
+    return storeJobs(ledger, jobs, this.#place.instance)
   }
 
   async #unmark(ledger: Sql, { entries, ends }: Run): Promise<void> {
@@ -202,7 +234,7 @@ export class CommitGroup {
   }
 
   /** I3. */
-  #allOrNothing(run: (ledger: Sql, commit: Scope) => Promise<void>): SqlUnit<Records> {
+  #allOrNothing(run: (ledger: Sql, commit: Scope) => Promise<void>): SqlUnit<Made> {
     return async (_, commit) => {
       commit.require()
       try {
@@ -242,20 +274,21 @@ function placesOf(units: readonly Unit[], isMeant: (unit: Unit) => boolean): rea
 }
 
 const isFenced = ({ partition }: Unit): boolean => partition?.fenced === true
+const isNotLost = (): boolean => false
 
 const ledgerFailed = (error: unknown): FirebreakError =>
   new FirebreakError('FB_DATABASE_UNAVAILABLE', { path: 'ledger', reason: errorMessage(error) }, error)
 
-function endOf(unit: Unit, entry: Entry, verdict: Verdict<Records> | undefined): End {
+function endOf(unit: Unit, entry: Entry, verdict: Verdict<Made> | undefined): End {
   if (entry.is === 'fenced') return { is: 'fenced' }
   if (verdict?.ok === false) {
     const { error, alone } = verdict
     if (alone === true && !unit.own) return { is: 'alone' }
     const ofLedger = LedgerSqlFailed.in(error)
     if (ofLedger !== undefined) return { is: 'failed', error: ofLedger.error, ours: true }
-    return { is: 'failed', error, ours: unit.body === null && unit.records === null }
+    return { is: 'failed', error, ours: unit.body === null && unit.outgoing === null }
   }
-  return { is: entry.is === 'known' ? 'duplicate' : 'committed', records: verdict?.value ?? none }
+  return { is: entry.is === 'known' ? 'duplicate' : 'committed', outgoing: verdict?.value ?? none }
 }
 
 /** The partitions of the group that are ours, which stay so until it is committed, and those that are not. */

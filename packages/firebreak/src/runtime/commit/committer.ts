@@ -3,6 +3,7 @@ import type { Database } from '../../contracts/database.ts'
 import { Inbox } from '../../ledger/inbox.ts'
 import { LedgerTime } from '../../ledger/ledger-time.ts'
 import type { OutboxRow } from '../../ledger/outbox.ts'
+import type { OutgoingJob } from '../message/outgoing.ts'
 import { CommitQueue } from './commit-queue.ts'
 import { GroupCommitter } from './group-committer.ts'
 import type { Unit, UnitOutcome } from './unit.ts'
@@ -11,9 +12,15 @@ export interface CommitterOptions {
   readonly database: Database
   readonly clock: Clock
   readonly inboxWindowMs: number
+  readonly instance: string
   readonly random: () => number
   /** Clearing the inbox has failed; it is tried again. */
   readonly onError: (error: unknown) => void
+}
+
+/** Gets the new jobs of each commit. */
+export interface JobReceiver {
+  enqueued(jobs: readonly OutgoingJob[]): void
 }
 
 /** Gets the outbox rows of each commit before its units learn of it; those of one queue in commit order. */
@@ -33,8 +40,9 @@ export class Committer {
   readonly #queues: readonly CommitQueue[]
   readonly #time: LedgerTime
   #receiver: OutboxReceiver | undefined
+  #jobReceiver: JobReceiver | undefined
 
-  constructor({ database, clock, inboxWindowMs: windowMs, random, onError }: CommitterOptions) {
+  constructor({ database, clock, inboxWindowMs: windowMs, random, onError, instance }: CommitterOptions) {
     const inbox = new Inbox(database, { windowMs, random, onError })
     const count = database.capabilities.shared ? queuesOnServer : 1
     const time = new LedgerTime(database, clock)
@@ -43,18 +51,24 @@ export class Committer {
     this.inbox = inbox
     this.#time = time
     const onOutbox = (rows: readonly OutboxRow[]): void => this.#receiver?.push(rows)
-    const committer = new GroupCommitter({ database, clock, inbox, time, onOutbox })
-    this.#queues = Array.from({ length: count }, () => new CommitQueue(committer, sweep))
+    const onJobs = (jobs: readonly OutgoingJob[]): void => this.#jobReceiver?.enqueued(jobs)
+    const shared = { database, clock, inbox, time, onOutbox, onJobs }
+    // An account of jobs each: they would wait for each other's rows.
+    this.#queues = Array.from({ length: count }, (_, line) => {
+      const committer = new GroupCommitter({ ...shared, instance: line === 0 ? instance : `${instance}/${line}` })
+      return new CommitQueue(committer, sweep)
+    })
   }
 
   /** Once, before the first commit. */
-  connect(receiver: OutboxReceiver): void {
+  connect(receiver: OutboxReceiver, jobs?: JobReceiver): void {
     this.#receiver = receiver
+    this.#jobReceiver = jobs
   }
 
   /** Resolves when the unit is durable; rejects with the error of its body, `FB_FENCED`, or that of the database. */
   commit(unit: Unit): Promise<UnitOutcome> {
-    const at = (unit.partition?.partition ?? 0) % this.#queues.length
+    const at = (unit.partition?.partition ?? unit.job?.claim.claim ?? 0) % this.#queues.length
     return (this.#queues[at] as CommitQueue).commit(unit)
   }
 

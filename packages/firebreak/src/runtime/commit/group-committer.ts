@@ -5,6 +5,7 @@ import type { Inbox } from '../../ledger/inbox.ts'
 import { ledgerHandle } from '../../ledger/ledger-place.ts'
 import type { LedgerTime } from '../../ledger/ledger-time.ts'
 import type { OutboxRow } from '../../ledger/outbox.ts'
+import type { OutgoingJob } from '../message/outgoing.ts'
 import { CommitGroup, type End } from './commit-group.ts'
 import type { Unit, UnitOutcome } from './unit.ts'
 
@@ -22,6 +23,9 @@ export interface GroupOptions {
   readonly time: LedgerTime
   /** Gets the outbox rows of each commit, in commit order, before the units learn of it. */
   readonly onOutbox: (rows: readonly OutboxRow[]) => void
+  /** Jobs that a commit has enqueued. */
+  readonly onJobs: (jobs: readonly OutgoingJob[]) => void
+  readonly instance: string
 }
 
 /**
@@ -39,9 +43,9 @@ export class GroupCommitter {
 
   /** Never rejects. Resolves to why the commit failed as a whole, when the database is to blame for it. */
   async commit(pending: readonly PendingUnit[]): Promise<FirebreakError | undefined> {
-    const { database, inbox, time, clock } = this.#options
+    const { database, inbox, time, clock, instance } = this.#options
     const units = pending.map(({ unit }) => unit)
-    const group = new CommitGroup(units, { inbox, time, nowMs: clock.now(), inLedger: this.#inLedger })
+    const group = new CommitGroup(units, { instance, inbox, time, nowMs: clock.now(), inLedger: this.#inLedger })
     try {
       await database.commit(group.sqlUnits, { own: units.length === 1 })
     } catch (error) {
@@ -52,8 +56,9 @@ export class GroupCommitter {
       await this.#afterFailure(pending, cause)
       return isFirebreakError(cause) ? cause : undefined
     }
-    const { ends, rows } = group.settle()
+    const { ends, rows, jobs } = group.settle()
     if (rows.length > 0) this.#options.onOutbox(rows)
+    if (jobs.length > 0) this.#options.onJobs(jobs)
     await this.#eachAlone(answered(pending, ends))
     return undefined
   }
@@ -95,12 +100,17 @@ function answered(pending: readonly PendingUnit[], ends: readonly End[]): readon
   for (let i = 0; i < pending.length; i++) {
     const [one, end] = [pending[i] as PendingUnit, ends[i] as End]
     if (end.is === 'alone') left.push(one)
-    else if (end.is === 'fenced') one.reject(new FirebreakError('FB_FENCED', { partition: one.unit.partition?.id }))
+    else if (end.is === 'fenced') one.reject(fencedError(one.unit))
     else if (end.is !== 'failed') one.resolve(end.is)
     else if (end.ours) one.reject(end.error)
     else one.resolve({ failed: end.error })
   }
   return left
+}
+
+function fencedError({ job, partition }: Unit): FirebreakError {
+  if (job === null) return new FirebreakError('FB_FENCED', { partition: partition?.id })
+  return new FirebreakError('FB_JOB_FENCED', { type: job.claim.type, id: job.claim.id })
 }
 
 /** The connection was lost in a unit, which may have ended it. */

@@ -1,21 +1,29 @@
+import type { Envelope } from '../../contracts/envelope.ts'
+import type { Position } from '../../contracts/log.ts'
 import type { Instance } from '../instance/instance.ts'
 import type { Delivery } from '../partition/partition.ts'
 
-/** What the facts of a delivery say of its record. */
-export function about(delivery: Delivery): {
+/** What facts can be about: a record, or a job. */
+export interface Subject {
+  readonly entry: Position & { readonly key: string | null }
+  readonly envelope: Envelope | null
+}
+
+/** What facts say of their subject. */
+export function about({ entry, envelope }: Subject): {
   at: { topic: string; partition: number; offset: number }
   key: string | null
   eventId: string | null
   eventType: string | null
   correlationId: string | null
 } {
-  const { topic, partition, offset, key } = delivery.entry
+  const { topic, partition, offset, key } = entry
   return {
     at: { topic, partition, offset },
     key,
-    eventId: delivery.envelope?.id ?? null,
-    eventType: delivery.envelope?.type ?? null,
-    correlationId: delivery.envelope?.correlationId ?? null,
+    eventId: envelope?.id ?? null,
+    eventType: envelope?.type ?? null,
+    correlationId: envelope?.correlationId ?? null,
   }
 }
 
@@ -25,12 +33,12 @@ type RecordEnd =
   | { readonly kind: 'duplicate' | 'skipped'; readonly attempt: number }
 
 /** Reports how a record has ended. */
-export function reportEnd(instance: Instance, delivery: Delivery, end: RecordEnd): void {
+export function reportEnd(instance: Instance, subject: Subject, end: RecordEnd): void {
   // Every record ends, and mostly nobody listens.
   if (!instance.hears(end.kind)) return
   const { kind, attempt } = end
-  if (kind !== 'done') instance.emit({ kind, attempt, ...about(delivery) })
-  else instance.emit({ kind, attempt, durationMs: instance.clock.monotonic() - end.sinceMs, ...about(delivery) })
+  if (kind !== 'done') instance.emit({ kind, attempt, ...about(subject) })
+  else instance.emit({ kind, attempt, durationMs: instance.clock.monotonic() - end.sinceMs, ...about(subject) })
 }
 
 /** Its row among the suspects has gone with the commit of its outcome. */

@@ -5,7 +5,7 @@ import { classify, classifyThrown, type ErrorClassification, failedEngine, isUnc
 import type { Instance } from '../instance/instance.ts'
 import { type DescribedError, describeError } from '../message/fingerprint.ts'
 import type { Delivery } from '../partition/partition.ts'
-import { about } from './about.ts'
+import { about, type Subject } from './about.ts'
 import type { Party } from './unit-of-work.ts'
 
 /** What is known of a record between two attempts. */
@@ -49,26 +49,25 @@ export const untried: AttemptState = {
 /** What earlier processes left of a record that is parked. */
 export function firstState({ parked }: Delivery): AttemptState {
   if (parked === null) return untried
-  const { attempts } = parked
   const ageMs = ageWhenDue(parked)
   // What it waited while no process was there to try it does not count: no clock could tell.
   const failingSinceMs = ageMs === null ? null : parked.owedAtMs - ageMs
+  // It was put off after its last attempt: what it waited is what the next delay grows from.
+  return stateAfter(parked.attempts, failingSinceMs, delayOf(parked))
+}
+
+/** The state after attempts that are known from the database. */
+export function stateAfter(attempts: readonly Attempt[], failingSinceMs: number | null, delayMs: number): AttemptState {
   const last = attempts.at(-1)
   if (last === undefined) return { ...untried, attempts, failingSinceMs }
-  return {
-    ...untried,
-    attempts,
-    failingSinceMs,
-    count: last.number - (isUncounted(last.errorClass) ? 1 : 0),
-    // It was put off after its last attempt: what it waited is what the next delay grows from.
-    previousDelayMs: delayOf(parked),
-  }
+  const count = last.number - (isUncounted(last.errorClass) ? 1 : 0)
+  return { ...untried, attempts, failingSinceMs, count, previousDelayMs: delayMs }
 }
 
 /** The state after one more attempt has failed. */
 export function recordFailure(
   instance: Instance,
-  delivery: Delivery,
+  subject: Subject,
   state: AttemptState,
   { error, by, startedAtMs, durationMs }: AttemptFailure,
 ): AttemptState {
@@ -83,7 +82,7 @@ export function recordFailure(
   const number = state.count + 1
   // First: a listener could change it.
   const described = describeError(error)
-  instance.emit({ kind: 'failed', attempt: number, durationMs, error, ...about(delivery) })
+  instance.emit({ kind: 'failed', attempt: number, durationMs, error, ...about(subject) })
   return {
     count: classification.kind === 'throttled' ? state.count : number,
     attempts: withAttempt(

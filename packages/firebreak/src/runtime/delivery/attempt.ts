@@ -39,7 +39,7 @@ export async function runAttempt(
     const result = run(delivery, unit)
     if (isThenable(result)) {
       instance.deadlines.add(unit)
-      await untilExpired(unit, result)
+      await untilExpired(unit, result, nothing)
     }
     by = 'engine'
     const kind = (await unit.complete()) === 'committed' ? 'done' : 'duplicate'
@@ -102,18 +102,25 @@ function openUnit(instance: Instance, delivery: Delivery, { count, infrastructur
   // A unit that ends its own connection takes those along that share its commit: once is enough.
   const own = infrastructureFailures > 0 && instance.database.capabilities.shared
   return new UnitOfWork(instance, {
-    delivery,
+    subject: delivery,
     envelope,
+    slots: instance.slots,
     attempt: count + 1,
     handler,
     unit: own ? { ...unit, own } : unit,
   })
 }
 
-// What it resolves to is not looked at: it could be a promise again, and go round forever.
-function untilExpired(unit: UnitOfWork, result: PromiseLike<unknown>): Promise<void> {
+/** Waits for a handler until its deadline. What it resolves to is boxed or dropped: it could be a promise again, and go round forever. */
+export function untilExpired<T>(
+  unit: UnitOfWork,
+  result: PromiseLike<unknown>,
+  take: (value: unknown) => T,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     unit.onExpire = reject
-    result.then(() => resolve(), reject)
+    result.then((value) => resolve(take(value)), reject)
   })
 }
+
+const nothing = (): void => undefined

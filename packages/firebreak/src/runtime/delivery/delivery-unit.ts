@@ -1,6 +1,6 @@
 import type { Sql } from '../../contracts/database.ts'
 import type { Accounts } from '../../ledger/accounts.ts'
-import { changeLetter, findLetter } from '../../ledger/letters.ts'
+import { endReplay, resolvedAt } from '../../ledger/letters.ts'
 import { unpark } from '../../ledger/parked.ts'
 import { clearSuspect } from '../../ledger/suspects.ts'
 import { emptyUnit, type Unit } from '../commit/unit.ts'
@@ -34,28 +34,9 @@ export function finalUnit(
     ledgerSql: async (sql) => {
       if (suspected) await clearSuspect(sql, partition, entry.offset)
       if (parked !== null) await unpark(sql, entry)
-      if (parked?.letterId && account !== 'dead') await resolveLetter(instance, sql, parked.letterId)
+      if (parked?.letterId && account !== 'dead')
+        await endReplay(sql, instance.database.capabilities, parked.letterId, resolvedAt(instance.clock.now()))
       await own?.(sql)
     },
   }
-}
-
-async function resolveLetter(
-  { clock, database }: Pick<Instance, 'clock' | 'database'>,
-  sql: Sql,
-  id: string,
-): Promise<void> {
-  const letter = await findLetter(sql, id, database.capabilities)
-  if (letter === undefined) return
-  const action = {
-    atMs: clock.now(),
-    action: 'resolved',
-    by: 'replay',
-    note: '',
-  } as const
-  await changeLetter(sql, letter, {
-    from: 'replaying',
-    to: 'resolved',
-    action,
-  })
 }

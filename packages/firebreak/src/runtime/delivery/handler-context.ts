@@ -42,6 +42,10 @@ export class HandlerContext implements Context {
     return (event: AnyEvent, payload: unknown, at?: TombstoneKey) => this.#unit.publish(event, payload, at)
   }
 
+  get enqueue(): Context['enqueue'] {
+    return (job, input, options) => this.#unit.enqueue(job, input, options)
+  }
+
   get call(): Context['call'] {
     return (definition, request, options) => this.#unit.call(definition, request, options)
   }

@@ -17,9 +17,17 @@ import { finalUnit } from './delivery-unit.ts'
 /** What has happened to a record so far: what parks with it, or dies with it. */
 type History = Pick<AttemptState, 'attempts' | 'failingSinceMs'>
 
-/** Commits, and tries until it works: an outcome that is known must not be lost. **Errors** `FB_FENCED`, and what no time heals. */
-export async function commitUntilDone(instance: Instance, unit: Unit): Promise<UnitOutcome> {
-  const outcome = await retryUntilDone(instance, unit.partition?.signal, async () => {
+/**
+ * Commits, and tries until it works: an outcome that is known must not be lost. `gone` aborts when it is not ours any more.
+ *
+ * **Errors** `FB_FENCED`, and what no time heals.
+ */
+export async function commitUntilDone(
+  instance: Instance,
+  unit: Unit,
+  gone: AbortSignal | undefined = unit.partition?.signal,
+): Promise<UnitOutcome> {
+  const outcome = await retryUntilDone(instance, gone, async () => {
     const end = await instance.committer.commit(unit)
     // Nothing of the user's is in it.
     if (typeof end === 'object') throw end.failed
@@ -101,7 +109,7 @@ export async function settleDead(
   const records = mirror
     ? () => [mirrored(service.name, letter, topics.recordBytesMax(mirrorTopic(service.name).name))]
     : null
-  await commitUntilDone(instance, { ...unit, records })
+  await commitUntilDone(instance, { ...unit, outgoing: records })
   cleared(delivery)
   instance.emit({
     kind: 'dead-lettered',

@@ -3,19 +3,23 @@ import type { Sql, SqlParam, SqlRow } from '../../contracts/database.ts'
 import type { Envelope } from '../../contracts/envelope.ts'
 import { FirebreakError } from '../../contracts/errors.ts'
 import type { AnyEvent, TombstoneKey } from '../../contracts/event.ts'
+import type { AnyJob, EnqueueOptions } from '../../contracts/job.ts'
+import type { AnyMessage } from '../../contracts/message.ts'
 import { seenToWrite, statementInvalid } from '../../contracts/sql/sql-text.ts'
-import { type Transaction, TransactionHandle } from '../../contracts/transaction.ts'
-import type { Handler } from '../../define/handle.ts'
+import type { Transaction } from '../../contracts/transaction.ts'
+import type { HandlerTerms } from '../../define/handle.ts'
 import { inContextOfNow, isInsideUnit } from '../../node/open-units.ts'
 import type { Expiring } from '../../policy/deadline-watch.ts'
 import { AttemptCalls } from '../calls/attempt-calls.ts'
 import type { Unit, UnitOutcome } from '../commit/unit.ts'
 import { isInfrastructure } from '../instance/decide.ts'
 import type { Instance } from '../instance/instance.ts'
-import { OutgoingEvents } from '../message/outgoing-events.ts'
-import type { Delivery } from '../partition/partition.ts'
+import type { Slots } from '../instance/slots.ts'
+import type { Cause } from '../message/envelope-codec.ts'
+import { UnitMessages, type UnitTerms } from '../message/unit-messages.ts'
 import { resultOf } from '../user-code/thenable.ts'
-import { about } from './about.ts'
+import { about, type Subject } from './about.ts'
+import { AlreadyHandled } from './already-handled.ts'
 import { AttemptSignal } from './attempt-signal.ts'
 
 /** Who raised an error: the code of the user, or firebreak for this unit. */
@@ -31,11 +35,13 @@ export interface CommitFailure {
 
 /** What one attempt is about. */
 export interface AttemptSpec {
-  readonly delivery: Delivery
+  readonly subject: Subject
   readonly envelope: Envelope
   readonly attempt: number
-  readonly handler: Handler
-  /** What is committed whatever the handler does: the mark, the account, the position. */
+  readonly handler: HandlerTerms
+  /** Where its handler has a place. */
+  readonly slots: Slots
+  /** What is committed whatever the handler does: the mark, the account, the position, the end of a job. */
   readonly unit: Unit
 }
 
@@ -48,15 +54,15 @@ export interface AttemptSpec {
  *     open -> ended                       deadline, fence or an error of the handler; every call is refused from here on
  *
  * I1 A handler that has passed its deadline is not waited for, in any mode; a commit under way still decides the outcome.
- * I2 Events are taken once, after the body; one that comes later is refused, because it could not leave any more. Behind a
+ * I2 Events and jobs are taken once, after the body; one that comes later is refused, because it could not leave any more. Behind a
  *    commit that has taken effect that is told as well, whatever the handler does with the refusal.
  */
-export class UnitOfWork implements Expiring {
+export class UnitOfWork implements Expiring, UnitTerms {
   readonly #instance: Instance
   readonly #spec: AttemptSpec
   readonly deadlineAtMs: number
   #mode: 'open' | 'committing' | 'committed' | 'failed' | 'ended' = 'open'
-  readonly #events = new OutgoingEvents()
+  readonly #outgoing: UnitMessages
   #calls: AttemptCalls | undefined
   #signal: AttemptSignal | undefined
   #slotHeld = true
@@ -75,6 +81,16 @@ export class UnitOfWork implements Expiring {
     this.#instance = instance
     this.#spec = spec
     this.deadlineAtMs = instance.clock.monotonic() + spec.handler.deadlineMs
+    this.#outgoing = new UnitMessages(instance, this)
+  }
+
+  causeOf(): Cause {
+    const { correlationId, id, traceparent } = this.#spec.envelope
+    return { correlationId, causationId: id, traceparent }
+  }
+
+  refuseLate(message: AnyMessage): void {
+    if (this.#outgoing.isTaken || (this.#mode !== 'open' && this.#mode !== 'committing')) throw this.#tooLate(message)
   }
 
   get envelope(): Envelope {
@@ -82,7 +98,7 @@ export class UnitOfWork implements Expiring {
   }
 
   get key(): string | null {
-    return this.#spec.delivery.entry.key
+    return this.#spec.subject.entry.key
   }
 
   get attempt(): number {
@@ -91,7 +107,8 @@ export class UnitOfWork implements Expiring {
 
   // Made on demand: most handlers never look at it, and a controller costs more than an empty handler.
   get signal(): AbortSignal {
-    this.#signal ??= new AttemptSignal(this.#spec.unit.partition?.signal, this.#mode === 'ended')
+    const { partition, job } = this.#spec.unit
+    this.#signal ??= new AttemptSignal(partition?.signal ?? job?.signal, this.#mode === 'ended')
     return this.#signal.signal
   }
 
@@ -104,7 +121,7 @@ export class UnitOfWork implements Expiring {
 
   async #read<Row>(sql: string, params: readonly SqlParam[] | undefined): Promise<readonly Row[]> {
     if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'ctx.query' })
-    if (this.#mode !== 'open') throw this.#ended()
+    if (this.#mode !== 'open') throw this.ended()
     const { ownDatabase, database } = this.#instance
     if (seenToWrite(sql, database.capabilities.dialect))
       throw statementInvalid('ctx.query only reads: write in ctx.transaction', sql)
@@ -127,11 +144,12 @@ export class UnitOfWork implements Expiring {
     if (isInsideUnit()) throw new FirebreakError('FB_TRANSACTION_NESTED', { what: 'ctx.transaction' })
     if (typeof body !== 'function') throw statementInvalid('its body is no function', 'ctx.transaction(body)')
     // A group that fails as a whole is tried unit by unit: a body that runs again publishes again.
-    const publishedBefore = this.#events.count
+    const addedBefore = this.#outgoing.count
     let result: { value: T } | undefined
-    const run = inContextOfNow(async (sql: Sql): Promise<void> => {
-      const made = body(new TransactionHandle(sql, this.#publishOf(this.#events.begin(publishedBefore))))
+    const run = inContextOfNow(async (sql: Sql, ledger: Sql): Promise<void> => {
+      const made = body(this.#outgoing.begin(sql, ledger, addedBefore))
       result = { value: made instanceof Promise ? await made : await resultOf<T>(made) }
+      await this.#spec.unit.job?.takeResult(result.value)
     })
     const outcome = await this.#commit(run)
     // Somebody else has handled this event meanwhile: the handler has nothing left to do.
@@ -139,20 +157,12 @@ export class UnitOfWork implements Expiring {
     return result.value
   }
 
-  /** Of one run of a body, as long as that is the last: what it began may go on when it runs again. */
-  #publishOf(isLast: () => boolean): Transaction['publish'] {
-    return (event: AnyEvent, payload: unknown, at?: TombstoneKey) => {
-      if (!isLast()) throw this.#ended()
-      this.publish(event, payload, at)
-    }
+  publish(event: AnyEvent, payload: unknown, at?: TombstoneKey): void {
+    this.#outgoing.publish(event, payload, at)
   }
 
-  publish(event: AnyEvent, payload: unknown, at?: TombstoneKey): void {
-    if (this.#events.isTaken || (this.#mode !== 'open' && this.#mode !== 'committing')) throw this.#tooLate(event)
-    const { correlationId, id, traceparent } = this.#spec.envelope
-    const cause = { correlationId, causationId: id, traceparent }
-    // A schema has no more time than what is left of the attempt.
-    this.#events.add(this.#instance.publisher.record(event, payload, cause, { at, endsAtMs: this.deadlineAtMs }))
+  enqueue(job: AnyJob, input: unknown, options?: EnqueueOptions): void {
+    this.#outgoing.enqueue(job, input, options)
   }
 
   call<C extends AnyCallSignature>(
@@ -160,7 +170,7 @@ export class UnitOfWork implements Expiring {
     request: CallRequest<C>,
     options: HandlerCallOptions = {},
   ): Promise<CallResponse<C>> {
-    const result = this.#mode === 'open' ? this.#send(definition, request, options) : Promise.reject(this.#ended())
+    const result = this.#mode === 'open' ? this.#send(definition, request, options) : Promise.reject(this.ended())
     // A handler that does not await must not end the process.
     result.catch(() => undefined)
     return result
@@ -180,13 +190,18 @@ export class UnitOfWork implements Expiring {
   /** Ends the attempt after its handler has: commits what it has not committed itself. */
   complete(): Promise<SettledOutcome> {
     if (this.#mode === 'open') {
-      if (this.#events.count === 0) return this.#commitBare()
-      return this.#events.hasPending ? this.#commitLate() : this.#commit(null)
+      if (this.#outgoing.count === 0) return this.#commitBare()
+      return this.#outgoing.hasPending ? this.#commitLate() : this.#commit(null)
     }
     // The handler did not await its transaction: its outcome is still the outcome of the attempt.
     if (this.#mode === 'committing' && this.#committing !== undefined) return this.#committing
     if (this.#mode === 'committed' && this.outcome !== undefined) return Promise.resolve(this.outcome)
-    return Promise.reject(this.failure === undefined ? this.#ended() : this.failure.error)
+    return Promise.reject(this.failure === undefined ? this.ended() : this.failure.error)
+  }
+
+  /** Nothing is committed yet, nor about to be. */
+  get isOpen(): boolean {
+    return this.#mode === 'open'
   }
 
   /** The deadline has passed. A commit under way decides by itself: its outcome is known soon and is the truth. */
@@ -212,19 +227,20 @@ export class UnitOfWork implements Expiring {
   #releaseSlot(): void {
     if (!this.#slotHeld) return
     this.#slotHeld = false
-    this.#instance.slots.release()
+    this.#spec.slots.release()
   }
 
   #startCommit(): void {
     this.#mode = 'committing'
     // While somebody is under suspicion it keeps its place to the end, so that who runs alone is alone.
-    if (!this.#spec.unit.partition?.suspicious) this.#releaseSlot()
+    const { partition, job } = this.#spec.unit
+    if (!(partition?.suspicious || job?.isAlone)) this.#releaseSlot()
   }
 
   // What adds nothing of its own is spared the closures and the promise of `#commit`: they are garbage per event.
   #commitBare(): Promise<SettledOutcome> {
     this.#startCommit()
-    this.#events.take()
+    this.#outgoing.take()
     return this.#instance.committer.commit(this.#spec.unit).then(settledOf, (error) => {
       // Something of the handler may go on with the signal: it ends with the attempt.
       this.failure = { by: 'engine', error }
@@ -235,7 +251,7 @@ export class UnitOfWork implements Expiring {
   /** Schemas that still validate are waited for before the commit: it is shared with others. */
   async #commitLate(): Promise<SettledOutcome> {
     try {
-      await this.#events.take()
+      await this.#outgoing.take()
       if (this.#mode !== 'open') throw this.#late()
     } catch (error) {
       this.failure = { by: 'handler', error }
@@ -244,14 +260,14 @@ export class UnitOfWork implements Expiring {
     return this.#commit(null)
   }
 
-  #commit(body: ((sql: Sql) => Promise<void>) | null): Promise<SettledOutcome> {
-    if (this.#mode !== 'open') return Promise.reject(this.#ended())
+  #commit(body: Unit['body']): Promise<SettledOutcome> {
+    if (this.#mode !== 'open') return Promise.reject(this.ended())
     this.#startCommit()
     const { unit } = this.#spec
     // Asked for after the body, which may publish too.
-    const records: Unit['records'] = () => this.#events.take()
+    const outgoing: Unit['outgoing'] = () => this.#outgoing.take()
     const own = unit.own || (body !== null && this.#spec.handler.transaction === 'own')
-    this.#committing = this.#instance.committer.commit({ ...unit, body, records, own }).then(
+    this.#committing = this.#instance.committer.commit({ ...unit, body, outgoing, own }).then(
       (outcome) => {
         if (typeof outcome === 'object') return this.#commitFailed({ by: 'handler', error: outcome.failed })
         this.#mode = 'committed'
@@ -276,21 +292,21 @@ export class UnitOfWork implements Expiring {
     return new FirebreakError('FB_DELIVERY_TIMEOUT', { type: envelope.type, deadlineMs: handler.deadlineMs })
   }
 
-  #tooLate({ type }: AnyEvent): FirebreakError {
-    // An attempt that has failed is tried again, and publishes again.
-    if (this.#mode === 'ended' || this.#mode === 'failed') return this.#ended()
-    const error = this.#ended(`, after whose commit ${type} was published,`)
+  #tooLate({ type }: AnyMessage): FirebreakError {
+    // An attempt that has failed is tried again, and adds it again.
+    if (this.#mode === 'ended' || this.#mode === 'failed') return this.ended()
+    const error = this.ended(`, after whose commit ${type} was added,`)
     const tell = (): void => {
       if (this.outcome === 'duplicate' || this.lost !== undefined) return
       this.lost = error
-      this.#instance.emit({ kind: 'error-after-commit', error, ...about(this.#spec.delivery) })
+      this.#instance.emit({ kind: 'error-after-commit', error, ...about(this.#spec.subject) })
     }
     if (this.#mode === 'committing' && this.#committing !== undefined) this.#committing.then(tell, () => undefined)
     else tell()
     return error
   }
 
-  #ended(when = ''): FirebreakError {
+  ended(when = ''): FirebreakError {
     const what = `${this.#spec.envelope.type} (attempt ${this.#spec.attempt})${when}`
     return new FirebreakError('FB_UNIT_ENDED', { what })
   }
@@ -300,12 +316,4 @@ export class UnitOfWork implements Expiring {
 function settledOf(outcome: UnitOutcome): SettledOutcome {
   if (typeof outcome === 'object') throw outcome.failed
   return outcome
-}
-
-/** Not an error of anybody: leaves a handler whose event was handled elsewhere while it ran. */
-class AlreadyHandled extends Error {
-  constructor() {
-    super('this event has been handled already')
-    this.name = 'AlreadyHandled'
-  }
 }

@@ -68,7 +68,7 @@ export function classify(error: unknown): ErrorClassification {
   if (!isFirebreakError(error)) return { kind: 'transient' }
   if (isUncounted(error.code)) return { kind: 'throttled', afterMs: pauseOf(error) }
   if (error.code === 'FB_NOT_STARTED') return { kind: 'not-started', afterMs: pauseOf(error) }
-  if (error.code === 'FB_FENCED') return { kind: 'fenced' }
+  if (error.code === 'FB_FENCED' || error.code === 'FB_JOB_FENCED') return { kind: 'fenced' }
   if (error.code === 'FB_INVARIANT' || error.kind === 'config') return { kind: 'halt', reason: error.message }
   if (isInfrastructure(error)) return { kind: 'infrastructure' }
   if (error.kind === 'transient') return { kind: 'transient' }

@@ -8,6 +8,8 @@ import type { DeadlineWatch } from '../../policy/deadline-watch.ts'
 import type { Caller } from '../calls/caller.ts'
 import type { DependencyGate } from '../calls/dependency-gate.ts'
 import type { Committer } from '../commit/committer.ts'
+import type { JobMaker } from '../message/job-maker.ts'
+import type { PayloadWriter } from '../message/payload-writer.ts'
 import type { Publisher } from '../message/publisher.ts'
 import type { TopicSettings } from '../message/topic-settings.ts'
 import type { Limits } from './limits.ts'
@@ -33,6 +35,10 @@ export interface Instance {
   readonly topics: TopicSettings
   readonly committer: Committer
   readonly slots: Slots
+  /** Places of jobs: events do not wait for them. */
+  readonly jobSlots: Slots
+  readonly jobMaker: JobMaker
+  readonly writer: PayloadWriter
   /** Undefined where nobody calls. */
   readonly caller: Caller | undefined
   readonly gate: DependencyGate

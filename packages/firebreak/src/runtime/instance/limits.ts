@@ -5,6 +5,8 @@ import { bytes, count, defaultsOf, ms, type OptionTable } from '../../contracts/
 export interface Limits {
   /** Handlers of one instance at the same time; in place of what its service says. */
   readonly handlersMax: number
+  /** Jobs that run in one instance at the same time. They have places of their own: a long one keeps no event waiting. */
+  readonly jobsMax: number
   /** Records of one instance in memory, waiting or handled; at it, its partitions pause. */
   readonly recordsMax: number
   /** Parked records of one instance; at it, those of its partitions pause that hold their share or more. */
@@ -27,6 +29,12 @@ export const limitOptions: OptionTable<Limits> = {
     most: 1_000_000,
     default: 100,
     meaning: 'handlers of one instance at the same time; not given: `handlersMax` of the service',
+  }),
+  jobsMax: count('jobs', {
+    least: 1,
+    most: 10_000,
+    default: 100,
+    meaning: 'jobs that run in one instance at the same time, beside its handlers of events',
   }),
   recordsMax: count('records', {
     least: 1,

@@ -17,7 +17,7 @@ import {
 import { fieldOf } from '../../contracts/text/text-of.ts'
 import type { ServiceDefinition } from '../../define/service.ts'
 import type { Caller } from '../calls/caller.ts'
-import type { ReadBack } from '../message/publisher.ts'
+import type { ReadBack } from '../message/payload-writer.ts'
 import type { Limits } from './limits.ts'
 
 export interface RuntimeOptions<S extends ServiceDefinition = ServiceDefinition> {

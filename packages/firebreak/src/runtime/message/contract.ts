@@ -1,11 +1,15 @@
 import { FirebreakError } from '../../contracts/errors.ts'
 import type { AnyEvent, TombstoneKey } from '../../contracts/event.ts'
+import type { AnyMessage } from '../../contracts/message.ts'
 import { fieldOf, textOf } from '../../contracts/text/text-of.ts'
 import { isThenable, settled } from '../user-code/thenable.ts'
 import { type Accepted, type Validated, validated } from '../user-code/validated.ts'
 import type { Cause } from './envelope-codec.ts'
 
 const reasonMax = 500
+
+/** What has a key in its payload. */
+type Keyed = Pick<AnyEvent, 'type' | 'version' | 'key'>
 
 export const undeclaredTombstone = 'it is null, a tombstone, and the event does not declare tombstone: true'
 
@@ -14,7 +18,7 @@ export const undeclaredTombstone = 'it is null, a tombstone, and the event does 
  *
  * **Errors** `FB_UPCASTER_MISSING`, `FB_CONTRACT_VIOLATED`. Synchronous for synchronous schemas: most are.
  */
-export function readPayload(event: AnyEvent, version: number, raw: unknown): Accepted | Promise<Accepted> {
+export function readPayload(event: AnyMessage, version: number, raw: unknown): Accepted | Promise<Accepted> {
   return check(event, upcast(event, version, raw))
 }
 
@@ -23,12 +27,12 @@ export function readPayload(event: AnyEvent, version: number, raw: unknown): Acc
  *
  * **Errors** `FB_CONTRACT_VIOLATED`, also where the schema itself fails.
  */
-export function check(event: AnyEvent, payload: unknown): Accepted | Promise<Accepted> {
+export function check(event: AnyMessage, payload: unknown): Accepted | Promise<Accepted> {
   const result = validated(event.schema, payload)
   return result instanceof Promise ? result.then((r) => accepted(event, r)) : accepted(event, result)
 }
 
-function accepted(event: AnyEvent, result: Validated): Accepted {
+function accepted(event: AnyMessage, result: Validated): Accepted {
   if ('value' in result) return result
   throw violated(event, result.issues, result.cause)
 }
@@ -39,7 +43,7 @@ function accepted(event: AnyEvent, result: Validated): Accepted {
  * **Errors** `FB_CONTRACT_VIOLATED` where there is none: all such events would share one; and where not every engine keeps it: a
  * database knows no NUL, and a log no half of a pair of surrogates.
  */
-export function keyOf(event: AnyEvent, payload: unknown, at: Partial<TombstoneKey> | undefined): string {
+export function keyOf(event: Keyed, payload: unknown, at: Partial<TombstoneKey> | undefined): string {
   const given = fieldOf(at, 'key')
   if (payload === null) {
     if (typeof given === 'string') return keptKey(event, given)
@@ -53,7 +57,7 @@ export function keyOf(event: AnyEvent, payload: unknown, at: Partial<TombstoneKe
   return keptKey(event, key)
 }
 
-function keptKey(event: AnyEvent, key: string): string {
+function keptKey(event: Keyed, key: string): string {
   if (key.includes('\0')) throw violated(event, `${event.key}: has a character NUL`)
   if (!key.isWellFormed()) throw violated(event, `${event.key}: is the key, and has half a character`)
   return key
@@ -65,7 +69,7 @@ export function refuseTombstone(event: AnyEvent): void {
 }
 
 /** What an event inherits, as somebody gives it. **Errors** `FB_CONTRACT_VIOLATED` for what no header can carry. */
-export function causeOf(event: AnyEvent, given: Partial<Cause> | undefined): Cause | null {
+export function causeOf(event: AnyMessage, given: Partial<Cause> | undefined): Cause | null {
   if (given?.correlationId === undefined) return null
   const { correlationId, causationId = null, traceparent = null } = given
   for (const [name, value] of Object.entries({ correlationId, causationId, traceparent })) {
@@ -75,10 +79,13 @@ export function causeOf(event: AnyEvent, given: Partial<Cause> | undefined): Cau
   return { correlationId, causationId, traceparent }
 }
 
-export const violated = ({ type, version }: AnyEvent, issues: string, cause?: unknown): FirebreakError =>
-  new FirebreakError('FB_CONTRACT_VIOLATED', { type, version, issues }, cause)
+export const violated = (
+  { type, version }: Pick<AnyMessage, 'type' | 'version'>,
+  issues: string,
+  cause?: unknown,
+): FirebreakError => new FirebreakError('FB_CONTRACT_VIOLATED', { type, version, issues }, cause)
 
-function upcast(event: AnyEvent, version: number, raw: unknown): unknown {
+function upcast(event: AnyMessage, version: number, raw: unknown): unknown {
   let payload = raw
   for (let at = version; at !== event.version; at++) {
     const step = at < event.version ? event.upcast[at] : undefined
@@ -96,7 +103,7 @@ function upcast(event: AnyEvent, version: number, raw: unknown): unknown {
 }
 
 // An upcaster is the service's own code: when it fails, no retry will help.
-function lifted(event: AnyEvent, at: number, payload: unknown): unknown {
+function lifted(event: AnyMessage, at: number, payload: unknown): unknown {
   const failed = (reason: string, cause?: unknown): FirebreakError =>
     violated(event, `its upcaster from version ${at} ${reason}`, cause)
   let next: unknown

@@ -29,7 +29,7 @@ export function headersOf(e: Envelope): Headers {
 }
 
 /** Reads the envelope of a record. **Errors** `FB_UNDECODABLE` when a required attribute is missing or malformed. */
-export function envelopeOf(entry: LogEntry): Envelope {
+export function envelopeOf(entry: Pick<LogEntry, 'headers'>): Envelope {
   const h = entry.headers
   const version = Number(h['ce_schemaversion'] ?? '1')
   if (!Number.isSafeInteger(version) || version < 1) throw undecodable(`ce_schemaversion is "${h['ce_schemaversion']}"`)

@@ -6,28 +6,19 @@ import type { LogRecord } from '../../contracts/log.ts'
 import { fieldOf } from '../../contracts/text/text-of.ts'
 import type { ServiceDefinition } from '../../define/service.ts'
 import { toRfc3339 } from '../../node/clock.ts'
-import { inTime } from '../user-code/in-time.ts'
-import { check, keyOf, refuseTombstone } from './contract.ts'
+import { keyOf, refuseTombstone } from './contract.ts'
 import { type Cause, childTrace, headersOf } from './envelope-codec.ts'
+import type { PayloadWriter } from './payload-writer.ts'
 import { recordSize } from './record-size.ts'
 import type { TopicSettings } from './topic-settings.ts'
-import { type Outgoing, readBack, writtenPayload } from './written-payload.ts'
 
 const encoder = new TextEncoder()
-/** Events of each type that are read back whatever their schema returned. */
-const alwaysReadBack = 100
-/** How long a schema may take outside of a handler. **Units** ms. */
-const schemaMaxMs = 30_000
-
 export interface PublishLimits {
   /** The key of a tombstone. */
   readonly at?: Partial<TombstoneKey> | undefined
   /** When the schema must be done, on the monotonic scale. */
-  readonly endsAtMs?: number
+  readonly endsAtMs?: number | undefined
 }
-
-/** Which payloads are read back when they are published; see `RuntimeOptions`. */
-export type ReadBack = 'always' | 'when-changed'
 
 /** The largest payload that a service allows, and what its topics take. */
 export interface Sizes {
@@ -39,31 +30,23 @@ export interface Sizes {
 export interface PublisherDeps {
   readonly clock: Clock
   readonly entropy: Entropy
-  readonly readBack: ReadBack
+  readonly writer: PayloadWriter
 }
 
-/**
- * Turns payloads into records: declared, validated, bounded in size, wrapped in an envelope.
- *
- * I1 A payload leaves only if its schema reads the same from its bytes. It is read back, unless its schema has changed no
- *    value, JSON carries all of it, and enough payloads of its type have been read back: only those show a schema that changes
- *    in place what it is given, and that what it adds or leaves out stays so.
- */
+/** Turns payloads into records: declared, validated, bounded in size, wrapped in an envelope. */
 export class Publisher {
   readonly #service: ServiceDefinition
   readonly #clock: Clock
   readonly #entropy: Entropy
   readonly #bytesMax: Sizes
-  readonly #readBack: ReadBack
-  /** How many of each event have been read back, up to `alwaysReadBack`. */
-  readonly #known = new Map<AnyEvent, number>()
+  readonly #writer: PayloadWriter
   #time = { ms: 0, text: '' }
 
-  constructor(service: ServiceDefinition, { clock, entropy, readBack }: PublisherDeps, bytesMax: Sizes) {
+  constructor(service: ServiceDefinition, { clock, entropy, writer }: PublisherDeps, bytesMax: Sizes) {
     this.#service = service
     this.#clock = clock
     this.#entropy = entropy
-    this.#readBack = readBack
+    this.#writer = writer
     this.#bytesMax = bytesMax
   }
 
@@ -88,32 +71,10 @@ export class Publisher {
       refuseTombstone(event)
       return this.#wrap(event, { made: null, text: null }, cause, at)
     }
-    const checked = check(event, payload)
-    const made =
-      checked instanceof Promise
-        ? checked.then(({ value }) => this.#written({ event, given: payload, made: value }, cause, at))
-        : this.#written({ event, given: payload, made: checked.value }, cause, at)
-    if (!(made instanceof Promise)) return made
-    const deadlineMs = endsAtMs === undefined ? schemaMaxMs : Math.max(0, endsAtMs - this.#clock.monotonic())
-    return inTime({ clock: this.#clock, type: event.type, deadlineMs }, made)
-  }
-
-  #written(
-    outgoing: Outgoing,
-    cause: Cause | null,
-    at: Partial<TombstoneKey> | undefined,
-  ): LogRecord | Promise<LogRecord> {
-    const { event, made } = outgoing
-    const { text, isKept } = writtenPayload(outgoing, this.#bytesMax.payload)
-    const record = this.#wrap(event, { made, text }, cause, at)
-    const known = this.#known.get(event) ?? 0
-    if (isKept && known >= alwaysReadBack && this.#readBack === 'when-changed') return record
-    const read = readBack(event, made, text)
-    const passed = (): LogRecord => {
-      if (known < alwaysReadBack) this.#known.set(event, known + 1)
-      return record
-    }
-    return read instanceof Promise ? read.then(passed) : passed()
+    const made = this.#writer.write(event, payload, endsAtMs)
+    return made instanceof Promise
+      ? made.then((one) => this.#wrap(event, one, cause, at))
+      : this.#wrap(event, made, cause, at)
   }
 
   #wrap(

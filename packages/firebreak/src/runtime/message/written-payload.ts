@@ -1,5 +1,5 @@
 import { FirebreakError } from '../../contracts/errors.ts'
-import type { AnyEvent } from '../../contracts/event.ts'
+import type { AnyMessage } from '../../contracts/message.ts'
 import { payloadDifference } from '../../contracts/text/payload-difference.ts'
 import { isKeptJson, isSameJson } from '../../contracts/text/same-json.ts'
 import { textOf } from '../../contracts/text/text-of.ts'
@@ -11,7 +11,7 @@ const reasonMax = 500
 
 /** A payload on its way out. */
 export interface Outgoing {
-  readonly event: AnyEvent
+  readonly message: AnyMessage
   /** What the publisher passed. */
   readonly given: unknown
   /** What the schema made of it: this is written. */
@@ -31,7 +31,7 @@ export interface Written {
  *
  * **Errors** `FB_CONTRACT_VIOLATED` for what JSON cannot say, such as a bigint or a cycle; `FB_RECORD_TOO_LARGE`.
  */
-export function writtenPayload({ event, given, made }: Outgoing, bytesMax: number): Written {
+export function writtenPayload({ message, given, made }: Outgoing, bytesMax: number): Written {
   const isKept = isKeptJson(given, made, bytesMax)
   const isBounded = isKept || (given !== made && isKeptJson(made, made, bytesMax))
   const room = { left: bytesMax }
@@ -40,10 +40,10 @@ export function writtenPayload({ event, given, made }: Outgoing, bytesMax: numbe
     text = isBounded ? JSON.stringify(made) : JSON.stringify(made, (_, value: unknown) => within(room, value))
   } catch (error) {
     const bytes = `more than ${bytesMax}`
-    if (room.left < 0) throw new FirebreakError('FB_RECORD_TOO_LARGE', { type: event.type, bytes, limit: bytesMax })
-    throw violated(event, `it cannot be written as JSON: ${textOf(error, reasonMax)}`, error)
+    if (room.left < 0) throw new FirebreakError('FB_RECORD_TOO_LARGE', { type: message.type, bytes, limit: bytesMax })
+    throw violated(message, `it cannot be written as JSON: ${textOf(error, reasonMax)}`, error)
   }
-  if (text === undefined) throw violated(event, `it cannot be written as JSON: it is ${typeof made}`)
+  if (text === undefined) throw violated(message, `it cannot be written as JSON: it is ${typeof made}`)
   return { text, isKept }
 }
 
@@ -61,19 +61,19 @@ function within(room: { left: number }, value: unknown): unknown {
  *
  * **Errors** `FB_CONTRACT_VIOLATED`. A promise only when the schema validates asynchronously.
  */
-export function readBack(event: AnyEvent, made: unknown, text: string): void | Promise<void> {
-  const result = validated(event.schema, JSON.parse(text))
-  if (result instanceof Promise) return result.then((late) => refuseOther(event, made, late))
-  refuseOther(event, made, result)
+export function readBack(message: AnyMessage, made: unknown, text: string): void | Promise<void> {
+  const result = validated(message.schema, JSON.parse(text))
+  if (result instanceof Promise) return result.then((late) => refuseOther(message, made, late))
+  refuseOther(message, made, result)
 }
 
-function refuseOther(event: AnyEvent, made: unknown, read: Validated): void {
+function refuseOther(message: AnyMessage, made: unknown, read: Validated): void {
   // Nearly all are the same JSON, which is seen at once.
   if ('value' in read && isSameJson(made, read.value, Number.POSITIVE_INFINITY)) return
   const reason = 'value' in read ? payloadDifference(made, read.value) : read.issues
   if (reason !== undefined)
     throw violated(
-      event,
+      message,
       `it cannot read what it writes: ${reason}. ${describeWire}`,
       'value' in read ? undefined : read.cause,
     )

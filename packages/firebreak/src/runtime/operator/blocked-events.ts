@@ -18,7 +18,7 @@ import { inLedger } from '../../ledger/ledger-place.ts'
 import { blockedFilterOptions, checkedFilter } from '../../ledger/list-options.ts'
 import { changeOutbox, removeFromOutbox } from '../../ledger/outbox.ts'
 import { editedPayload } from '../message/edited-payload.ts'
-import type { Decision, OperatorDeps } from './dead-letters.ts'
+import type { Decision, OperatorDeps } from './operator-deps.ts'
 
 /**
  * What a person does about events that the log has refused. Every decision is one commit, safe beside the running service,

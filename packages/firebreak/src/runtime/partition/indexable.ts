@@ -1,4 +1,4 @@
-import { storable } from '../../ledger/storable.ts'
+import { storable } from '../../contracts/text/storable.ts'
 import { sha256 } from '../../node/digest.ts'
 
 const charsMax = 512

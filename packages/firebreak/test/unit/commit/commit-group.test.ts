@@ -39,7 +39,7 @@ test('the end of a group that is out of time leaves positions in memory alone, a
   const units = [fails, async () => {}].map((body, position) => {
     return { ...emptyUnit, partition, position, inboxId: `id-${position}`, delta: { done: 1 }, body }
   })
-  const group = new CommitGroup(units, { inbox, time: { now: async () => 0 }, nowMs: 0, inLedger })
+  const group = new CommitGroup(units, { instance: 'one-1', inbox, time: { now: async () => 0 }, nowMs: 0, inLedger })
   const committing = database.commit(group.sqlUnits)
   await takingBack.reached
   await clock.advance(200)

@@ -105,7 +105,7 @@ async function commitTogether(
   await openLedger(database, 'one', 0)
   await database.query('create table effects (n bigint)')
   const nothing = (): void => {}
-  const rest = { clock: virtualClock(), inboxWindowMs: 1000, random: () => 0.5, onError: nothing }
+  const rest = { clock: virtualClock(), inboxWindowMs: 1000, random: () => 0.5, onError: nothing, instance: 'one-1' }
   const committer = new Committer({ database, ...rest })
   const ends = await Promise.allSettled(units.map((unit) => committer.commit({ ...emptyUnit, ...unit })))
   const rows = await database.query<{ n: number }>('select n from effects order by n')

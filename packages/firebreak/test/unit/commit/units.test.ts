@@ -199,7 +199,7 @@ test('an event that is published after its commit is refused and told, at once o
     await ctx.transaction(write(it))
     kept = () => ctx.publish(Followed, it)
     if (it.n === 1) kept()
-    if (it.n === 2) assert.throws(kept, /after whose commit thing\.followed was published, has already ended/)
+    if (it.n === 2) assert.throws(kept, /after whose commit thing\.followed was added, has already ended/)
   })
   const { app, told, facts } = await scene([one])
   await publishAll(app, [['k', 1]])

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { ZoneRules } from '../../../src/contracts/zone-rules.ts'
 import { type Cron, cron } from '../../../src/define/cron.ts'
 import { nextSlot } from '../../../src/define/next-slot.ts'
 import { dateAt, toRfc3339 } from '../../../src/node/clock.ts'
+import type { ZoneRules } from '../../../src/node/time/zones.ts'
 import { zoneRules } from '../../../src/node/time/zones.ts'
 
 const minuteMs = 60_000

@@ -11,13 +11,19 @@ import { type NumberOption, type Option, rangeOf } from '../../../src/contracts/
 import { call } from '../../../src/define/call.ts'
 import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
+import { job } from '../../../src/define/job.ts'
 import { service } from '../../../src/define/service.ts'
 import { topic } from '../../../src/define/topic.ts'
 import { createAdmission } from '../../../src/gateway/admission.ts'
+import { createGateway } from '../../../src/gateway/jobs/gateway.ts'
+import { accept, jobRoutes } from '../../../src/gateway/jobs/routes.ts'
 import { settingsOf } from '../../../src/kafka/cluster/kafka-options.ts'
+import { isolated } from '../../../src/node/isolated/isolated.ts'
 import { policy } from '../../../src/policy/definition/policy.ts'
 import { connectionSettings } from '../../../src/postgres/connection-settings.ts'
 import { createCaller } from '../../../src/runtime/calls/caller.ts'
+import { JobMaker } from '../../../src/runtime/message/job-maker.ts'
+import { PayloadWriter } from '../../../src/runtime/message/payload-writer.ts'
 import { createRuntime } from '../../../src/runtime/runtime.ts'
 import { sqliteDatabase } from '../../../src/sqlite/database/sqlite-database.ts'
 import { sqliteLog } from '../../../src/sqlite/sqlite-log.ts'
@@ -58,6 +64,7 @@ async function runtimeOf(options: Given, use: (runtime: ReturnType<typeof create
 }
 
 const limitsOf = (limits: Given): Given => ({ service: service({ name: 'silent', handlersMax: 1 }), limits })
+const Order = job({ type: 'order', schema, keepMs: 1 })
 const limitRange = { initial: 1, min: 1, max: 1_000_000_000 }
 const alone = { attemptsMax: 1, bulkhead: null, deadlineMs: 2 ** 31 - 1 }
 const aimd = { kind: 'aimd', backoff: 0.5, timeoutMs: 1 }
@@ -67,6 +74,16 @@ const fetchNothing = { endpoints: { ping: 'http://ping' }, fetch: never }
 const places: Readonly<Record<string, (given: Given) => unknown>> = {
   'event({ … })': (given) => event({ type: 'a', topic: 'a', key: 'id', schema, ...given }),
   'topic(name, { … })': (given) => topic('a', given),
+  'job({ … })': (given) => job({ type: 'a', schema, ...given }),
+  'job({ rate: { … } })': (given) => job({ type: 'a', schema, rate: { max: 1, perMs: 1, ...given } }),
+  'job({ unique: { … } })': (given) => job({ type: 'a', schema, unique: { windowMs: 1, ...given } }),
+  'isolated(module, { … })': (given) => isolated(new URL('file:///a.js'), { in: 'thread', memoryMb: 8, ...given }),
+  'tx.enqueue(job, input, { … })': (given) => {
+    const { clock, entropy } = { clock: virtualClock(), entropy: seededEntropy(1) }
+    const writer = new PayloadWriter({ clock, readBack: 'when-changed', bytesMax: 1000 })
+    const ordering = service({ name: 'a', handlers: [handle(Order, () => {})] })
+    return new JobMaker(ordering, { clock, entropy, writer }).job(Order, { id: 'a' }, { cause: null, options: given })
+  },
   'log.ensureTopics([{ … }])': (given) => memoryLog().ensureTopics([{ name: 'a', ...given }]),
   'handle(event, run, { … })': (given) => handle(Ordered, () => {}, given),
   'handle(event, run, { retry: { … } })': (given) =>
@@ -77,6 +94,7 @@ const places: Readonly<Record<string, (given: Given) => unknown>> = {
   'createRuntime({ startFrom: { … } })': (given) => runtimeOf({ startFrom: given }),
   'runtime.stop({ … })': (given) => runtimeOf({}, (runtime) => runtime.stop(given)),
   'runtime.deadLetters.list({ … })': (given) => runtimeOf({}, (runtime) => runtime.deadLetters.list(given)),
+  'runtime.jobs.list({ … })': (given) => runtimeOf({}, (runtime) => runtime.jobs.list(given)),
   'runtime.outbox.list({ … })': (given) => runtimeOf({}, (runtime) => runtime.outbox.list(given)),
   'call({ … })': (given) => call({ name: 'a', to: 'a', method: 'GET', path: '/', ...given }),
   'caller.call(call, request, { … })': async (given) => {
@@ -109,6 +127,12 @@ const places: Readonly<Record<string, (given: Given) => unknown>> = {
   'createAdmission({ … })': (given) => createAdmission({ concurrency: 1, ...given } as never),
   'createAdmission({ codel: { … } })': (given) =>
     createAdmission({ concurrency: 1, codel: { targetMs: 1, intervalMs: 2 ** 31 - 1, ...given } }),
+  // It takes no option but others; what they may be is tested with it.
+  'createGateway({ … })': (given) => {
+    const routes = [jobRoutes('/jobs')]
+    return runtimeOf({}, (runtime) => createGateway({ runtime, scope: () => null, routes, ...given }))
+  },
+  'accept(route, job, { … })': (given) => accept('POST /orders', Order, given),
   'createTestRuntime({ … })': async (given) => (await createTestRuntime({ services: [], ...given })).stop(),
   'memoryLog({ … })': (given) => memoryLog(given),
   'new Faults({ … })': (given) => new Faults(given, { clock: virtualClock(), entropy: seededEntropy(1) }),
@@ -222,7 +246,7 @@ test('all mistakes of an area are told at once', async () => {
 
 /** Shapes of the public types whose numbers are told and not set. */
 const isTold =
-  /^(AdmissionStats|Attempt|Blocked(Action|Event)|Context|DatabaseHarness|DeadLetter|DependencyState|Disposition|Envelope|EventDefinition|Fact|FailureAnswer|Handler|LedgerReport|DeadLetterAction|Log(Capabilities|Entry|Harness|Record|View)|Manifest\w*|Partition|PartitionLedger|Position|RetryTime|RuntimeStats|ServerContext|ServiceDefinition|Setting|TestService|TopicDefinition|TopicInfo|VirtualClock)$/
+  /^(AdmissionStats|Attempt|Blocked(Action|Event)|Context|DatabaseHarness|DeadLetter|DependencyState|Disposition|Envelope|EventDefinition|Fact|FailureAnswer|Handler|HandlerTerms|JobDefinition|MessageDefinition|Job(Accounts|Decision|Ledger|View)|LedgerReport|DeadLetterAction|Log(Capabilities|Entry|Harness|Record|View)|Manifest\w*|Partition|PartitionLedger|Position|RetryTime|RuntimeStats|ServerContext|ServiceDefinition|Setting|TestService|TopicDefinition|TopicInfo|VirtualClock)$/
 
 /** Each type of a file, with its text. */
 function shapesOf(text: string): readonly (readonly [shape: string, body: string])[] {
