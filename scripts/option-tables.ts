@@ -6,6 +6,7 @@ import { callOptions } from '../packages/firebreak/src/define/call.ts'
 import { eventOptions } from '../packages/firebreak/src/define/event.ts'
 import { handlerOptions } from '../packages/firebreak/src/define/handle.ts'
 import { jobOptions, rateOptions, uniqueOptions } from '../packages/firebreak/src/define/job.ts'
+import { scheduleOptions } from '../packages/firebreak/src/define/schedule.ts'
 import { serviceOptions } from '../packages/firebreak/src/define/service.ts'
 import { topicSettings } from '../packages/firebreak/src/define/topic.ts'
 import { admissionOptions, codelOptions } from '../packages/firebreak/src/gateway/admission.ts'
@@ -65,6 +66,7 @@ export const optionAreas: readonly OptionArea[] = [
   area('job({ unique: { … } })', 'Unique', uniqueOptions),
   area('tx.enqueue(job, input, { … })', 'EnqueueOptions', enqueueOptions),
   area('isolated(module, { … })', 'IsolatedOptions', isolatedOptions),
+  area('schedule(name, { … })', 'ScheduleSpec', scheduleOptions),
   area('log.ensureTopics([{ … }])', 'TopicSpec', topicOptions),
   area('handle(event, run, { … })', 'HandlerOptions', handlerOptions),
   area('handle(event, run, { retry: { … } })', 'RetryPolicy Backoff', retryOptions),

@@ -37,6 +37,30 @@ export function nextSlot(cron: Cron, zone: ZoneRules, afterMs: number): number {
   invariant(false, `cron ${cron.text} runs within 41 years`)
 }
 
+/**
+ * The last instant after `afterMs` and not after `untilMs` at which it runs; undefined where there is none. As few slots are looked for
+ * as the bits of the span have, however many there are in it.
+ */
+export function lastSlot(
+  cron: Cron,
+  zone: ZoneRules,
+  { afterMs, untilMs }: { readonly afterMs: number; readonly untilMs: number },
+): number | undefined {
+  let found: number | undefined
+  let [fromMs, toMs] = [afterMs, untilMs]
+  // What comes next after an instant is never earlier for a later instant.
+  while (fromMs < toMs) {
+    const middleMs = Math.floor((fromMs + toMs) / 2)
+    const slotMs = nextSlot(cron, zone, middleMs)
+    if (slotMs > untilMs) toMs = middleMs
+    else {
+      found = slotMs
+      fromMs = slotMs
+    }
+  }
+  return found
+}
+
 interface Wanted {
   /** Days since 1970-01-01, by the calendar of the zone. */
   readonly day: number

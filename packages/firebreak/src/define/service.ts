@@ -14,6 +14,7 @@ import { fieldOf, textOf } from '../contracts/text/text-of.ts'
 import type { AnyCall } from './call.ts'
 import { callDisagreements } from './call-agreement.ts'
 import type { Handler, JobHandler } from './handle.ts'
+import type { ScheduleDefinition } from './schedule.ts'
 import { describeWire, misreading } from './wire-schema.ts'
 
 export interface ServiceSpec<
@@ -26,6 +27,8 @@ export interface ServiceSpec<
   readonly publishes?: P
   /** Calls that it makes outside of its handlers, with `runtime.call`; handlers declare their own. */
   readonly calls?: readonly AnyCall[]
+  /** When it enqueues jobs by itself. */
+  readonly schedules?: readonly ScheduleDefinition[]
   /** Handlers that run at the same time in one instance; default 100. */
   readonly handlersMax?: number
   /** Events on its topics that it has no handler for; `skip` (default) counts them, `dead-letter` keeps them. */
@@ -38,6 +41,7 @@ export const serviceOptions: OptionTable<ServiceSpec> = {
   handlers: other,
   publishes: other,
   calls: other,
+  schedules: other,
   handlersMax: count('handlers', {
     least: 1,
     most: 1_000_000,
@@ -69,6 +73,8 @@ export interface ServiceDefinition<P extends AnyEvent = AnyEvent, D extends bool
   readonly needsDatabase: D
   /** Its own calls and those of its handlers. */
   readonly calls: ReadonlySet<AnyCall>
+  /** By name. */
+  readonly schedules: ReadonlyMap<string, ScheduleDefinition>
   readonly topics: readonly string[]
   readonly handlersMax: number
   readonly unknownEvents: 'skip' | 'dead-letter'
@@ -100,7 +106,8 @@ export function service<
 >(spec: ServiceSpec<P, H>): ServiceDefinition<P[number], HasSome<H>>
 export function service(spec: ServiceSpec): ServiceDefinition {
   const refused = shapeProblems(spec)
-  const { name, handlers: given = [], publishes = [], calls: own = [] } = refused.length > 0 ? readable(spec) : spec
+  const sound = refused.length > 0 ? readable(spec) : spec
+  const { name, handlers: given = [], publishes = [], calls: own = [], schedules = [] } = sound
   const handlers = new Map<string, Handler>()
   const jobs = new Map<string, JobHandler>()
   const problems = [...refused]
@@ -126,6 +133,7 @@ export function service(spec: ServiceSpec): ServiceDefinition {
       [...publishes],
     ),
     ...misreadings(publishes),
+    ...scheduleProblems(sound, jobs.size),
   )
   if (problems.length > 0) throw new FirebreakError('FB_CONFIG', { problems: problems.join('\n') })
   return Object.freeze({
@@ -136,6 +144,7 @@ export function service(spec: ServiceSpec): ServiceDefinition {
     publishes: new Set(publishes),
     needsDatabase: handlers.size + jobs.size > 0,
     calls,
+    schedules: new Map(schedules.map((one) => [one.name, one])),
     topics: [...new Set([...handlers.values()].map((h) => h.event.topic))].sort(),
     handlersMax: spec.handlersMax ?? 100,
     unknownEvents: spec.unknownEvents ?? 'skip',
@@ -153,6 +162,15 @@ function misreadings(published: readonly AnyEvent[]): string[] {
   })
 }
 
+function scheduleProblems({ name, schedules = [] }: Pick<ServiceSpec, 'name' | 'schedules'>, jobs: number): string[] {
+  const names = schedules.map((one) => one.name)
+  const twice = new Set(names.filter((one, at) => names.indexOf(one) !== at))
+  const problems = [...twice].map((one) => `${name} has two schedules ${one}: give each a name of its own`)
+  if (schedules.length > 0 && jobs === 0)
+    problems.push(`${name} has schedules and no handler of a job: nobody would run what they enqueue`)
+  return problems
+}
+
 function shapeProblems(spec: ServiceSpec): Problems {
   const name = fieldOf(spec, 'name')
   const isSound = typeof name === 'string' && /^[a-z][a-z0-9-]{0,62}$/.test(name)
@@ -163,11 +181,12 @@ function shapeProblems(spec: ServiceSpec): Problems {
     ...listProblems(`${of}handlers`, fieldOf(spec, 'handlers'), 'handler', 'job-handler'),
     ...listProblems(`${of}publishes`, fieldOf(spec, 'publishes'), 'event'),
     ...listProblems(`${of}calls`, fieldOf(spec, 'calls'), 'call'),
+    ...listProblems(`${of}schedules`, fieldOf(spec, 'schedules'), 'schedule'),
   ]
 }
 
 /** What of a spec can be judged further: the rest of its mistakes are to be told too. */
-function readable(spec: unknown): Pick<ServiceSpec, 'name' | 'handlers' | 'publishes' | 'calls'> {
+function readable(spec: unknown): Pick<ServiceSpec, 'name' | 'handlers' | 'publishes' | 'calls' | 'schedules'> {
   const listed = <T>(name: string, ...kinds: readonly unknown[]): readonly T[] => {
     const list = fieldOf(spec, name)
     return Array.isArray(list) ? list.filter((one) => kinds.includes(fieldOf(one, 'kind'))) : []
@@ -177,6 +196,7 @@ function readable(spec: unknown): Pick<ServiceSpec, 'name' | 'handlers' | 'publi
     handlers: listed('handlers', 'handler', 'job-handler'),
     publishes: listed('publishes', 'event'),
     calls: listed('calls', 'call'),
+    schedules: listed('schedules', 'schedule'),
   }
 }
 

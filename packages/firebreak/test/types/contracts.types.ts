@@ -5,6 +5,8 @@ import type { Payload, PayloadInput, Publish } from '../../src/contracts/event.t
 import type { Transaction } from '../../src/contracts/transaction.ts'
 import { event } from '../../src/define/event.ts'
 import { handle } from '../../src/define/handle.ts'
+import { job } from '../../src/define/job.ts'
+import { schedule } from '../../src/define/schedule.ts'
 import { topic } from '../../src/define/topic.ts'
 import type { Runtime } from '../../src/runtime/runtime.ts'
 import type { TestRuntime } from '../../src/testing/test-runtime.ts'
@@ -183,3 +185,24 @@ void database.query('select $1', [{ a: 1 }])
 // @ts-expect-error values by name
 void database.query('select $1', { $1: 1 })
 holds<Same<SqlRow[string], string | number | bigint | Uint8Array | null>>()
+
+// A schedule names a job and what that takes.
+const Count = job({ type: 'trucks.count', schema: z.object({ until: z.string() }) })
+const Clean = job({ type: 'trucks.clean', schema: z.object({ before: z.number() }) })
+const monthly = { cron: '0 2 1 * *', zone: 'Europe/Amsterdam' }
+schedule('count', { ...monthly, enqueue: ({ local }) => [Count, { until: local }] })
+schedule('clean', { ...monthly, enqueue: ({ atMs }) => (atMs > 0 ? [Clean, { before: atMs }] : null) })
+// @ts-expect-error without a zone
+schedule('count', { cron: '0 2 1 * *', enqueue: () => [Count, { until: '' }] })
+// @ts-expect-error an input without a field
+schedule('count', { ...monthly, enqueue: () => [Count, {}] })
+// @ts-expect-error an input with a field of the wrong type
+schedule('count', { ...monthly, enqueue: ({ atMs }) => [Count, { until: atMs }] })
+// @ts-expect-error an event is no job
+schedule('count', { ...monthly, enqueue: () => [Moved, { truckId: 't', km: 1, at: '1' }] })
+// @ts-expect-error it does not wait
+schedule('count', { ...monthly, enqueue: async () => [Count, { until: '' }] })
+// @ts-expect-error a field that no slot has
+schedule('count', { ...monthly, enqueue: (slot) => [Count, { until: slot.date }] })
+// @ts-expect-error a choice that does not exist
+schedule('count', { ...monthly, enqueue: () => [Count, { until: '' }], catchUp: 'all' })

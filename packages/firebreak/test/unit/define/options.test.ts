@@ -12,6 +12,7 @@ import { call } from '../../../src/define/call.ts'
 import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
 import { job } from '../../../src/define/job.ts'
+import { schedule } from '../../../src/define/schedule.ts'
 import { service } from '../../../src/define/service.ts'
 import { topic } from '../../../src/define/topic.ts'
 import { createAdmission } from '../../../src/gateway/admission.ts'
@@ -84,6 +85,8 @@ const places: Readonly<Record<string, (given: Given) => unknown>> = {
     const ordering = service({ name: 'a', handlers: [handle(Order, () => {})] })
     return new JobMaker(ordering, { clock, entropy, writer }).job(Order, { id: 'a' }, { cause: null, options: given })
   },
+  'schedule(name, { … })': (given) =>
+    schedule('a', { cron: '@daily', zone: 'UTC', enqueue: () => [Order, { id: 'a' }], ...given }),
   'log.ensureTopics([{ … }])': (given) => memoryLog().ensureTopics([{ name: 'a', ...given }]),
   'handle(event, run, { … })': (given) => handle(Ordered, () => {}, given),
   'handle(event, run, { retry: { … } })': (given) =>
@@ -246,7 +249,7 @@ test('all mistakes of an area are told at once', async () => {
 
 /** Shapes of the public types whose numbers are told and not set. */
 const isTold =
-  /^(AdmissionStats|Attempt|Blocked(Action|Event)|Context|DatabaseHarness|DeadLetter|DependencyState|Disposition|Envelope|EventDefinition|Fact|FailureAnswer|Handler|HandlerTerms|JobDefinition|MessageDefinition|Job(Accounts|Decision|Ledger|View)|LedgerReport|DeadLetterAction|Log(Capabilities|Entry|Harness|Record|View)|Manifest\w*|Partition|PartitionLedger|Position|RetryTime|RuntimeStats|ServerContext|ServiceDefinition|Setting|TestService|TopicDefinition|TopicInfo|VirtualClock)$/
+  /^(AdmissionStats|Attempt|Blocked(Action|Event)|Context|DatabaseHarness|DeadLetter|DependencyState|Disposition|Envelope|EventDefinition|Fact|FailureAnswer|Handler|HandlerTerms|JobDefinition|MessageDefinition|Job(Accounts|Decision|Ledger|View)|LedgerReport|DeadLetterAction|Log(Capabilities|Entry|Harness|Record|View)|Manifest\w*|Partition|PartitionLedger|Position|RetryTime|RuntimeStats|Schedule(Definition|State)|ServerContext|ServiceDefinition|Setting|Slot|TestService|TopicDefinition|TopicInfo|VirtualClock)$/
 
 /** Each type of a file, with its text. */
 function shapesOf(text: string): readonly (readonly [shape: string, body: string])[] {
