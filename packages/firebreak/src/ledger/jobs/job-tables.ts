@@ -49,6 +49,9 @@ export async function addJobs(sql: Sql, { dialect }: Pick<DatabaseCapabilities, 
     at_ms BIGINT NOT NULL, expires_at_ms BIGINT NOT NULL, PRIMARY KEY (scope, key))${clustered}`)
   await sql.query('CREATE INDEX fb_requests_job ON fb_requests (job_id)')
   await sql.query('CREATE INDEX fb_requests_expired ON fb_requests (expires_at_ms)')
+  await sql.query(`CREATE TABLE fb_schedules (
+    name ${id} PRIMARY KEY, spec TEXT NOT NULL, slot_at_ms BIGINT NOT NULL, next_at_ms BIGINT NOT NULL, last_slot_ms BIGINT,
+    paused BIGINT NOT NULL DEFAULT 0, changed_at_ms BIGINT, changed_by TEXT, note TEXT)`)
 }
 
 /**
