@@ -103,6 +103,13 @@ export {
   type ManifestTopic,
   manifestOf,
 } from './define/manifest-of.ts'
+export {
+  type ScheduleDefinition,
+  type ScheduledJob,
+  type ScheduleSpec,
+  type Slot,
+  schedule,
+} from './define/schedule.ts'
 export { type ServiceDefinition, type ServiceSpec, service } from './define/service.ts'
 export { type TopicDefinition, type TopicSettings, topic } from './define/topic.ts'
 export type { BlockedAction, BlockedEvent, BlockedFilter, BlockedPage, BlockedState } from './ledger/blocked-events.ts'
@@ -141,6 +148,7 @@ export type { DeadLetters } from './runtime/operator/dead-letters.ts'
 export type { Jobs } from './runtime/operator/jobs.ts'
 export { type Logger, logTo } from './runtime/operator/log-to.ts'
 export type { Decision } from './runtime/operator/operator-deps.ts'
+export type { ScheduleState, Schedules } from './runtime/operator/schedules.ts'
 export { createRuntime, type Runtime } from './runtime/runtime.ts'
 export type { RuntimeStats } from './runtime/stats.ts'
 export { type Config, type ConfiguredService, defineConfig } from './runtime/system/config.ts'

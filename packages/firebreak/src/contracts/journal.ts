@@ -67,6 +67,19 @@ type FactWith<E> =
   | { readonly kind: 'breaker-closed'; readonly dependency: string; readonly shard: string | null }
   /** The first retry that the budget of a dependency refused, since it last paid for one. */
   | { readonly kind: 'budget-spent'; readonly dependency: string }
+  /**
+   * The code of a schedule, or the job that it asks for. It is tried again after `retryInMs`; null: with the next slot, or by another
+   * release of the program.
+   */
+  | {
+      readonly kind: 'schedule-failed'
+      readonly schedule: string
+      readonly slotAtMs: number
+      readonly retryInMs: number | null
+      readonly error: E
+    }
+  /** A slot came while no instance ran, and is too old to be caught up. Of several only the last is told. */
+  | { readonly kind: 'schedule-missed'; readonly schedule: string; readonly slotAtMs: number }
   | { readonly kind: 'infrastructure-error'; readonly where: 'log' | 'database' | 'relay'; readonly error: E }
 
 interface About {

@@ -70,7 +70,7 @@ export class Lifecycle {
   }
 
   async #start(): Promise<void> {
-    const { instance, relay, changes, consumer, jobs } = this.#parts
+    const { instance, relay, changes, consumer, jobs, schedules } = this.#parts
     const { service, log, database, name, clock, entropy, ledger, limits, emit } = instance
     const sinceMs = clock.monotonic()
     const problems = bootProblems(this.#options, limits)
@@ -89,6 +89,7 @@ export class Lifecycle {
     await waitForOtherMembers(instance)
     await consumer.start()
     await jobs.start()
+    await schedules.start()
   }
 
   /** A topic that cannot be asked at the moment must not keep the service from the others. */
@@ -117,13 +118,15 @@ export class Lifecycle {
   }
 
   async #end(time: ShutdownBudget): Promise<void> {
-    const { instance, relay, parking, lanes, consumer, changes, jobs } = this.#parts
+    const { instance, relay, parking, lanes, consumer, changes, jobs, schedules } = this.#parts
     const { committer, deadlines, emit, clock } = instance
     const sinceMs = clock.monotonic()
     changes.stop()
     lanes.stop()
     parking.stop()
-    const [read, worked] = await Promise.all([consumer.stop(time), jobs.stop(time)])
+    // Before the jobs: what it enqueues now would wait for the next start.
+    const planned = schedules.stop(time)
+    const [read, worked] = await Promise.all([consumer.stop(time), jobs.stop(time), planned])
     const drained = read && worked
     if (this.#hasDatabase) await relay.stop(time)
     if (await time.waitFor(committer.idle())) await time.waitFor(committer.end())

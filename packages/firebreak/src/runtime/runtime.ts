@@ -14,6 +14,7 @@ import type { Cause } from './message/envelope-codec.ts'
 import { type BlockedEvents, blockedEvents } from './operator/blocked-events.ts'
 import { type DeadLetters, deadLetters } from './operator/dead-letters.ts'
 import { type Jobs, jobs } from './operator/jobs.ts'
+import { type Schedules, schedules } from './operator/schedules.ts'
 import type { Relay } from './outbox/relay.ts'
 import { outsideTransaction } from './outside-transaction.ts'
 import { type RuntimeStats, statsOf } from './stats.ts'
@@ -73,6 +74,8 @@ export interface Runtime<P extends AnyEvent = AnyEvent> extends AsyncDisposable 
   readonly deadLetters: DeadLetters
   /** Events that the log has refused. */
   readonly outbox: BlockedEvents
+  /** When the service enqueues what by the clock. */
+  readonly schedules: Schedules
   stats(): RuntimeStats
   /** Whether it can work, and why not: for the liveness and readiness routes of a service. Asks nobody, so it is cheap. */
   health(): Health
@@ -128,6 +131,7 @@ class ServiceRuntime implements Runtime {
   readonly jobs: Jobs
   readonly deadLetters: DeadLetters
   readonly outbox: BlockedEvents
+  readonly schedules: Schedules
 
   constructor(options: RuntimeOptions) {
     const parts = wire(options)
@@ -140,6 +144,7 @@ class ServiceRuntime implements Runtime {
     this.jobs = jobs(deps)
     this.deadLetters = deadLetters(deps)
     this.outbox = blockedEvents(deps)
+    this.schedules = schedules({ ...deps, onChange: () => parts.jobs.wake() })
   }
 
   static insideOf(runtime: unknown): RuntimeInside | undefined {
@@ -200,7 +205,9 @@ class ServiceRuntime implements Runtime {
   health(): Health {
     const { limits, clock, stopping } = this.#instance
     const outbox = { pending: this.#relay.pending, max: limits.outboxMax }
-    return healthOf({ facts: this.#parts.facts, isStopping: stopping.aborted, outbox, nowMs: clock.monotonic() })
+    const { facts, schedules } = this.#parts
+    const about = { isStopping: stopping.aborted, outbox, schedules: schedules.failing, nowMs: clock.monotonic() }
+    return healthOf({ facts, ...about })
   }
 
   stats(): RuntimeStats {

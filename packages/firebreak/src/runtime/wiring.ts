@@ -20,6 +20,7 @@ import { Slots } from './instance/slots.ts'
 import { ChangeWatch } from './intake/change-watch.ts'
 import { Consumer } from './intake/consumer.ts'
 import { JobIntake } from './jobs/job-intake.ts'
+import { ScheduleRunner } from './jobs/schedule-runner.ts'
 import { JobMaker } from './message/job-maker.ts'
 import { PayloadWriter } from './message/payload-writer.ts'
 import { Publisher } from './message/publisher.ts'
@@ -40,6 +41,7 @@ export interface Parts {
   readonly consumer: Consumer
   readonly changes: ChangeWatch
   readonly jobs: JobIntake
+  readonly schedules: ScheduleRunner
 }
 
 /** Makes the parts of an instance; nothing happens yet. */
@@ -58,7 +60,8 @@ export function wire(options: RuntimeOptions): Parts {
   const startFrom = options.startFrom ?? 'earliest'
   const consumer = new Consumer({ instance, lanes, parking, relay, backpressure, startFrom })
   const changes = new ChangeWatch(instance, { consumer, relay, parking })
-  return { instance, facts, runState, relay, parking, backpressure, lanes, consumer, changes, jobs }
+  const schedules = new ScheduleRunner(instance)
+  return { instance, facts, runState, relay, parking, backpressure, lanes, consumer, changes, jobs, schedules }
 }
 
 /** Without an observer warnings are printed, so that a first program that fails does not fail in silence. */

@@ -35,4 +35,9 @@ export const jobErrors = {
     message: 'service {service} has no handler for the job {type}: add it to handlers of service {service}',
     remedy: 'Add handle(job, …) to `handlers` of the service that enqueues it.',
   },
+  FB_SCHEDULE_NOT_FOUND: {
+    kind: 'permanent',
+    message: 'service {service} has no schedule {name}',
+    remedy: 'List them with: firebreak schedules list',
+  },
 } as const

@@ -1,4 +1,5 @@
 import { masked } from '../../contracts/text/masked.ts'
+import { textOf } from '../../contracts/text/text-of.ts'
 import { visibleLine } from '../../contracts/text/visible.ts'
 import type { Facts } from './facts.ts'
 
@@ -6,7 +7,8 @@ import type { Facts } from './facts.ts'
  * Whether an instance can work, and why not.
  *
  * **Shape** `live` is false once the runtime has halted: only a new process helps. `ready` is true while it runs and nothing
- * is known to be in its way. `reasons` says in sentences why one of them is false; empty while both are true.
+ * is known to be in its way. `reasons` says in sentences why one of them is false. A schedule that fails is named there too, and the
+ * instance stays ready: it does all the rest.
  */
 export interface Health {
   readonly live: boolean
@@ -16,16 +18,19 @@ export interface Health {
 
 /** What fails is tried again about once a second; of what has not failed for so long nothing is said any more. */
 const failureShownMs = 10_000
+const errorMax = 500
 
 export interface HealthFacts {
   readonly facts: Pick<Facts, 'phase' | 'failuresSince'>
   readonly isStopping: boolean
   readonly outbox: { readonly pending: number; readonly max: number }
+  /** What schedules fail on, by name. */
+  readonly schedules?: ReadonlyMap<string, unknown>
   /** On the clock of the facts. */
   readonly nowMs: number
 }
 
-export function healthOf({ facts, isStopping, outbox, nowMs }: HealthFacts): Health {
+export function healthOf({ facts, isStopping, outbox, schedules, nowMs }: HealthFacts): Health {
   const { phase } = facts
   if (typeof phase === 'object') return { live: false, ready: false, reasons: [`it has halted: ${said(phase.halted)}`] }
   if (phase === 'stopped') return { live: true, ready: false, reasons: ['it has stopped'] }
@@ -35,8 +40,11 @@ export function healthOf({ facts, isStopping, outbox, nowMs }: HealthFacts): Hea
   if (outbox.pending >= outbox.max) {
     reasons.push(`outbox: ${outbox.pending} events wait for the log, and ${outbox.max} is the limit`)
   }
-  return { live: true, ready: reasons.length === 0, reasons }
+  const ready = reasons.length === 0
+  for (const [name, error] of schedules ?? []) reasons.push(`schedule ${name}: ${lineOf(textOf(error, errorMax))}`)
+  return { live: true, ready, reasons }
 }
 
 // It is shown to every caller of the route.
-const said = ({ message }: Error): string => masked(visibleLine(message))
+const said = ({ message }: Error): string => lineOf(message)
+const lineOf = (text: string): string => masked(visibleLine(text))

@@ -24,12 +24,14 @@ const levels: Readonly<Record<Fact['kind'], Level | null>> = {
   rewound: 'warn',
   'offset-gap': 'warn',
   'infrastructure-error': 'warn',
+  'schedule-missed': 'warn',
   'breaker-opened': 'warn',
   'breaker-closed': 'info',
   'budget-spent': 'warn',
   'error-after-commit': 'error',
   'dead-lettered': 'error',
   blocked: 'error',
+  'schedule-failed': 'error',
   halted: 'error',
 }
 

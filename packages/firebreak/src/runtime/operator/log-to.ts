@@ -16,7 +16,7 @@ export interface Logger {
  * An observer that logs what people have to know, one line a fact, with its fields beside the message.
  *
  * **Shape** `info`: starts, stops, partitions, parked records. `warn`: failed attempts, failing engines with the log or the database,
- * breakers. `error`: dead letters, blocked events, halts. What went well is not logged: count it with `runtime.on('done', …)`.
+ * breakers, slots that were missed. `error`: dead letters, blocked events, schedules that fail, halts. What went well is not logged: count it with `runtime.on('done', …)`.
  * **Errors** `FB_CONFIG` for a logger without these three.
  * **Guarantee** Text of others has no control characters, and no credentials that can be recognised.
  *

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../../contracts/clock.ts'
 import { isFirebreakError } from '../../contracts/errors.ts'
 import type { Fact } from '../../contracts/journal.ts'
 import { textOf } from '../../contracts/text/text-of.ts'
+import { toRfc3339 } from '../../node/clock.ts'
 import { toStderr } from '../../node/stderr.ts'
 import { factLine, levelOf } from './fact-words.ts'
 
@@ -89,6 +90,7 @@ function subjectOf(fact: Fact): readonly string[] {
   if (fact.kind === 'infrastructure-error') words.push(`of the ${fact.where}`)
   if ('partition' in fact) words.push(placeOf(fact.partition))
   if (fact.kind === 'offset-gap') words.push(`from ${fact.from} to ${fact.to}`)
+  if ('schedule' in fact) words.push(factLine(fact.schedule, keyMax), `at ${toRfc3339(fact.slotAtMs)}`)
   if ('dependency' in fact) words.push(factLine(fact.dependency, keyMax))
   if (!('eventId' in fact)) return words
   words.push(factLine(fact.eventType ?? 'a record', keyMax))
@@ -115,6 +117,12 @@ function remedyOf(fact: Fact): string {
       return 'Its database was put back: what followed is handled again.'
     case 'failed':
       return remedyIn(fact.error) ?? (isWithoutTable(fact.error) ? tableRemedy : failedRemedy)
+    case 'schedule-failed':
+      return fact.retryInMs === null
+        ? (remedyIn(fact.error) ?? nextSlotRemedy)
+        : 'It is tried again until the next slot comes.'
+    case 'schedule-missed':
+      return `No instance ran, and it is too old by now. To run it all the same: firebreak schedules run ${factLine(fact.schedule)}`
     case 'infrastructure-error':
       return remedyIn(fact.error) ?? 'Nothing is lost: work goes on by itself when the cause is gone.'
     case 'halted':
@@ -125,6 +133,7 @@ function remedyOf(fact: Fact): string {
 }
 
 const failedRemedy = 'It is tried again. Throw permanent() where that can never help.'
+const nextSlotRemedy = 'It is tried again with the next slot.'
 const tableRemedy = 'Create it before the service starts. It is tried again.'
 
 // The first mistake of many: in the words of SQLite and of PostgreSQL.

@@ -133,3 +133,19 @@ test('a program without a listener says on stderr what its first mistake is, and
   )
   assert.equal(run('observe: false'), '')
 })
+
+test('a schedule that fails, and a slot that was missed, say which and what comes next', () => {
+  const { lines, warnings } = printing()
+  const about = { schedule: 'month-end', slotAtMs: Date.UTC(2026, 2, 1, 1), atMs: 1 }
+  const unhandled = new FirebreakError('FB_NOT_ENQUEUABLE', { service: 'billing', type: 'a' })
+  warnings.hear({ kind: 'schedule-failed', ...about, retryInMs: 1000, error: new Error('not yet') })
+  warnings.hear({ kind: 'schedule-failed', ...about, retryInMs: null, error: unhandled })
+  warnings.hear({ kind: 'schedule-failed', ...about, retryInMs: null, error: new TypeError('no') })
+  warnings.hear({ kind: 'schedule-missed', ...about })
+  assert.deepEqual(lines.slice(1), [
+    'firebreak billing: schedule-failed month-end at 2026-03-01T01:00:00.000Z: not yet. It is tried again until the next slot comes.',
+    'firebreak billing: schedule-failed month-end at 2026-03-01T01:00:00.000Z: service billing has no handler for the job a: add it to handlers of service billing. Add handle(job, …) to `handlers` of the service that enqueues it.',
+    'firebreak billing: schedule-failed month-end at 2026-03-01T01:00:00.000Z: no. It is tried again with the next slot.',
+    'firebreak billing: schedule-missed month-end at 2026-03-01T01:00:00.000Z. No instance ran, and it is too old by now. To run it all the same: firebreak schedules run month-end',
+  ])
+})
