@@ -15,6 +15,10 @@ import { outboxList } from './outbox/list.ts'
 import { outboxRetry } from './outbox/retry.ts'
 import { outboxShow } from './outbox/show.ts'
 import type { Command } from './program/command.ts'
+import { schedulesList } from './schedules/list.ts'
+import { schedulesPause } from './schedules/pause.ts'
+import { schedulesResume } from './schedules/resume.ts'
+import { schedulesRun } from './schedules/run.ts'
 import { tailCommand } from './tail.ts'
 import { topicsCommand } from './topics.ts'
 import { traceCommand } from './trace/trace.ts'
@@ -37,6 +41,10 @@ export const commands: readonly Command[] = [
   outboxRetry,
   outboxEdit,
   outboxDiscard,
+  schedulesList,
+  schedulesPause,
+  schedulesResume,
+  schedulesRun,
   traceCommand,
   verifyCommand,
   topicsCommand,

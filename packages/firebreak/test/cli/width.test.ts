@@ -14,7 +14,15 @@ before(async () => {
 const lines = [
   ...['dlq list --max 200', 'dlq list --group', 'verify', 'verify --partitions', 'describe'],
   ...['topics', 'topics orders', 'topics --plan', 'tail orders --from earliest --no-follow', 'help', 'dlq', 'lab'],
-  ...['dlq list --help', 'verify --help', 'outbox edit --help', 'tail --help', 'topics --help', 'lab list --help'],
+  ...[
+    'dlq list --help',
+    'verify --help',
+    'outbox edit --help',
+    'schedules list --help',
+    'tail --help',
+    'topics --help',
+    'lab list --help',
+  ],
   ...['lab run --help', 'lab sweep --help'],
 ]
 

@@ -35,6 +35,7 @@ const notFound: ReadonlySet<string> = new Set([
   'FB_BLOCKED_NOT_FOUND',
   'FB_DEAD_LETTER_NOT_FOUND',
   'FB_JOB_NOT_FOUND',
+  'FB_SCHEDULE_NOT_FOUND',
   'FB_TOPIC_UNKNOWN',
 ])
 const conflicts: ReadonlySet<string> = new Set([

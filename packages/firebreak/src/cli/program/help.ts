@@ -69,6 +69,7 @@ const about: Readonly<Record<string, string>> = {
   '': 'inspect and operate event-driven services, safely while they run',
   dlq: 'dead letters, which failed for good and wait for a decision',
   outbox: 'events that the log refuses, which wait for a decision',
+  schedules: 'jobs that a service enqueues by the clock',
   lab: 'scenarios under load, simulated or run',
 }
 const aboutOf = (noun: string): string => about[noun] ?? `commands that begin with ${noun}`

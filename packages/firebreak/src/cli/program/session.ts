@@ -8,6 +8,7 @@ import type { Io } from '../../node/process.ts'
 import { type BlockedEvents, blockedEvents } from '../../runtime/operator/blocked-events.ts'
 import { type DeadLetters, deadLetters } from '../../runtime/operator/dead-letters.ts'
 import { type Jobs, jobs } from '../../runtime/operator/jobs.ts'
+import { type Schedules, schedules } from '../../runtime/operator/schedules.ts'
 import type { Config } from '../../runtime/system/config.ts'
 import { CommandError, exit } from './exit.ts'
 import { didYouMean } from './suggest.ts'
@@ -40,6 +41,7 @@ export interface ServiceLedger {
   readonly deadLetters: DeadLetters
   readonly outbox: BlockedEvents
   readonly jobs: Jobs
+  readonly schedules: Schedules
 }
 
 export function openSession(io: Io, load: () => Promise<Config>): Session {
@@ -74,6 +76,7 @@ export function openSession(io: Io, load: () => Promise<Config>): Session {
             deadLetters: deadLetters(deps),
             outbox: blockedEvents(deps),
             jobs: jobs(deps),
+            schedules: schedules(deps),
           })
         }
       }
