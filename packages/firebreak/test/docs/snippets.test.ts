@@ -44,6 +44,7 @@ entries.push(
   'permanent',
   'policy',
   'postgresDatabase',
+  'schedule',
   'service',
   'sqliteDatabase',
 )
