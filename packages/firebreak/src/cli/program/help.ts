@@ -68,6 +68,7 @@ export function overview(commands: readonly Command[], { style, width, noun, mis
 const about: Readonly<Record<string, string>> = {
   '': 'inspect and operate event-driven services, safely while they run',
   dlq: 'dead letters, which failed for good and wait for a decision',
+  jobs: 'work that a service was asked to do, and how it ended',
   outbox: 'events that the log refuses, which wait for a decision',
   schedules: 'jobs that a service enqueues by the clock',
   lab: 'scenarios under load, simulated or run',
