@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { FirebreakError, permanent } from '../../../src/contracts/errors.ts'
+import { FirebreakError, permanent, throttled } from '../../../src/contracts/errors.ts'
 import type { Fact } from '../../../src/contracts/journal.ts'
 import { event } from '../../../src/define/event.ts'
 import { handle } from '../../../src/define/handle.ts'
 import { job } from '../../../src/define/job.ts'
 import { service } from '../../../src/define/service.ts'
 import { releaseHolder } from '../../../src/ledger/jobs/holders.ts'
+import { createRuntime } from '../../../src/runtime/runtime.ts'
 import type { Around } from '../../../src/testing/around.ts'
 import { gate } from '../../../src/testing/conformance/database-scene.ts'
 import { rejectsWith } from '../../../src/testing/conformance/log-scene.ts'
@@ -393,4 +394,38 @@ test('of several delays the shortest decides when an instance looks again', asyn
   })
   await app.advance(25)
   assert.deepEqual(done, ['soon'])
+})
+
+test('scenario 19: an input that this version cannot read is a dead letter at once, and its key goes on', async () => {
+  const Old = job({ type: 'render', schema: z.object({ customer: z.string() }), key: 'customer' })
+  const New = job({ type: 'render', schema: z.object({ customer: z.string(), pages: z.int() }), key: 'customer' })
+  const done: string[] = []
+  const later = handle(Old, ({ customer }) => void done.push(`old ${customer}`))
+  const before = service({ name: 'billing', handlers: [later] })
+  await using app = await createTestRuntime({ services: [before], expectDeadLetters: true, observe: false })
+  const { runtime, database } = app.service(before)
+  await runtime.transaction((tx) => tx.enqueue(Old, { customer: 'ada' }, { afterMs: 1000 }))
+  await app.service(before).stop()
+  const now = service({ name: 'billing', handlers: [handle(New, ({ pages }) => void done.push(`${pages} pages`))] })
+  await using next = createRuntime({ service: now, log: app.log, database, clock: app.clock, observe: false })
+  await next.start()
+  await next.transaction((tx) => tx.enqueue(New, { customer: 'ada', pages: 3 }))
+  await app.advance(2000)
+  const [letter] = await next.deadLetters.list()
+  assert.equal(letter?.reason, 'contract')
+  assert.deepEqual(done, ['3 pages'])
+})
+
+test('scenario 21: a handler that asks for pauses loses no attempt', async () => {
+  const attempts: number[] = []
+  const send = handle(SendReceipt, (_, ctx) => {
+    attempts.push(ctx.attempt)
+    if (attempts.length <= 50) throw throttled(100)
+  })
+  const billing = service({ name: 'billing', handlers: [send] })
+  await using app = await createTestRuntime({ services: [billing], observe: false })
+  await app.service(billing).runtime.transaction((tx) => tx.enqueue(SendReceipt, { orderId: '1' }))
+  await app.advance(60_000)
+  assert.deepEqual(new Set(attempts), new Set([1]))
+  assert.equal(attempts.length, 51)
 })
