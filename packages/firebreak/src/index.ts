@@ -99,6 +99,7 @@ export {
   type ManifestEvent,
   type ManifestHandler,
   type ManifestJob,
+  type ManifestSchedule,
   type ManifestService,
   type ManifestTopic,
   manifestOf,

@@ -61,6 +61,7 @@ function showServices({ io, output }: Call, manifest: Manifest): void {
       for (const text of [...limitsOf(job), ...retriesOf(job, 'between them it is a row, and holds no place')])
         detail(text)
     }
+    for (const { name, cron, zone } of service.schedules) output.line(`    schedules  ${name}  ${cron} ${zone}`)
     for (const type of service.publishes) output.line(`    publishes  ${type}`)
     for (const name of service.calls) {
       output.line(`    calls      ${name}`)

@@ -5,6 +5,7 @@ import { type RetryPolicy, type RetryTime, retryTime } from '../policy/definitio
 import type { AnyCall, CallMethod } from './call.ts'
 import type { FinalAnswers } from './final-answers.ts'
 import type { HandlerTerms, JobHandler } from './handle.ts'
+import type { ScheduleDefinition } from './schedule.ts'
 import type { ServiceDefinition } from './service.ts'
 import { topicsOf } from './topics-of.ts'
 
@@ -23,6 +24,7 @@ export interface ManifestService {
   readonly unknownEvents: 'skip' | 'dead-letter'
   readonly handles: readonly ManifestHandler[]
   readonly jobs: readonly ManifestJob[]
+  readonly schedules: readonly ManifestSchedule[]
   /** Event types. */
   readonly publishes: readonly string[]
   /** Names of calls, those of its handlers included. */
@@ -52,6 +54,17 @@ export interface ManifestJob extends ManifestHandler {
   /** From when it is enqueued until no attempt starts any more. */
   readonly endsAfterMs: number | null
   readonly keepMs: number
+  readonly description: string
+}
+
+/** When a service enqueues a job by the clock. */
+export interface ManifestSchedule {
+  readonly name: string
+  /** As it is written. */
+  readonly cron: string
+  readonly zone: string
+  readonly catchUp: 'one' | 'none'
+  readonly catchUpMaxMs: number
   readonly description: string
 }
 
@@ -136,6 +149,7 @@ function serviceOf(service: ServiceDefinition): ManifestService {
     unknownEvents: service.unknownEvents,
     handles: [...service.handlers.values()].map(termsOf).sort(byType),
     jobs: [...service.jobs.values()].map(jobOf).sort(byType),
+    schedules: [...service.schedules.values()].map(scheduleOf).sort((a, b) => (a.name < b.name ? -1 : 1)),
     publishes: typesOf(service.publishes),
     calls: namesOf(service.calls),
   }
@@ -157,6 +171,22 @@ function jobOf({ job, ...terms }: JobHandler): ManifestJob {
   const limits = { unique, priority, concurrency, rate, endsAfterMs, keepMs }
   return { ...termsOf(terms), version, key, ...limits, description }
 }
+
+const scheduleOf = ({
+  name,
+  cron,
+  zone,
+  catchUp,
+  catchUpMaxMs,
+  description,
+}: ScheduleDefinition): ManifestSchedule => ({
+  name,
+  cron: cron.text,
+  zone,
+  catchUp,
+  catchUpMaxMs,
+  description,
+})
 
 const namesOf = (calls: Iterable<AnyCall>): string[] => [...calls].map((call) => call.name).sort()
 

@@ -8,6 +8,7 @@ import { call } from '../../src/define/call.ts'
 import { type HandlerOptions, handle } from '../../src/define/handle.ts'
 import { job } from '../../src/define/job.ts'
 import { manifestOf } from '../../src/define/manifest-of.ts'
+import { schedule } from '../../src/define/schedule.ts'
 import { service } from '../../src/define/service.ts'
 import { defineConfig } from '../../src/runtime/system/config.ts'
 import { emptyScene, filledScene, OrderPlaced, run, type Scene, scratch } from './scene.ts'
@@ -195,7 +196,7 @@ test('describe: says of a handler how often it is tried, how long that lasts, wh
   assert.match(told({ retry: { ageMaxMs: 90_000 } })[0] ?? '', /, as many as start within 1.5 min$/)
 })
 
-test('describe: says of a job what holds it up, how often it is tried, and what is kept', async (t) => {
+test('describe: says of a job what holds it up, how often it is tried, and when it is enqueued by the clock', async (t) => {
   const Render = job({
     type: 'statement.render',
     schema: z.object({ customer: z.string() }),
@@ -204,7 +205,13 @@ test('describe: says of a job what holds it up, how often it is tried, and what 
     concurrency: 4,
     rate: { max: 100, perMs: 60_000 },
   })
-  const rendering = service({ name: 'rendering', handlers: [handle(Render, () => {}, { retry: { attemptsMax: 4 } })] })
+  const monthly = schedule('month-end', {
+    cron: '0 2 1 * *',
+    zone: 'Europe/Amsterdam',
+    enqueue: () => [Render, { customer: 'all' }],
+  })
+  const handlers = [handle(Render, () => {}, { retry: { attemptsMax: 4 } })]
+  const rendering = service({ name: 'rendering', handlers, schedules: [monthly] })
   const config = defineConfig({
     log: scene.config.log,
     services: [{ service: rendering, database: () => assert.fail() }],
@@ -214,6 +221,7 @@ test('describe: says of a job what holds it up, how often it is tried, and what 
   assert.match(out, /^ {4}runs {7}statement\.render$/m)
   assert.match(out, /in order per customer, the same payload once at a time, 4 at once, 100 in 1 min$/m)
   assert.match(out, /between them it is a row, and holds no place/)
+  assert.match(out, /^ {4}schedules {2}month-end {2}0 2 1 \* \* Europe\/Amsterdam$/m)
 })
 
 test('describe: says of a call which answers are not final', async (t) => {

@@ -1,5 +1,5 @@
 /** Enqueues jobs and runs them, in one process of several on one database. */
-import { createRuntime, type Runtime, service } from 'firebreak'
+import { createRuntime, isFirebreakError, type Runtime, service } from 'firebreak'
 import { memoryLog } from 'firebreak/testing'
 import { type Random, seeded } from '../history/random.ts'
 import { type ChildPlace, type Command, runChild, tell, type Work } from '../process/child.ts'
@@ -8,9 +8,15 @@ import { jobHandlers, Keyed, Limited, moods, nextNumber, Plain, Unique } from '.
 
 const keys = 12
 const pauseMs = 4
+const nothing: Asked = { uids: [], ids: [] }
 
-/** One transaction: a few jobs, and in the same commit that they were asked for. Resolves to their uids. */
-async function ask(runtime: Runtime, random: Random, name: string): Promise<readonly string[]> {
+interface Asked {
+  readonly uids: readonly string[]
+  readonly ids: readonly string[]
+}
+
+/** One transaction: a few jobs, and in the same commit that they were asked for. */
+async function ask(runtime: Runtime, random: Random, name: string): Promise<Asked> {
   const wishes = Array.from({ length: 1 + random.below(3) }, (_, i) => ({
     uid: `${name}.${i}`,
     key: `k${random.below(keys)}`,
@@ -18,7 +24,8 @@ async function ask(runtime: Runtime, random: Random, name: string): Promise<read
     kind: random.below(5),
     afterMs: random.chance(0.2) ? random.below(500) : 0,
   }))
-  await runtime.transaction(async (tx) => {
+  const ids = await runtime.transaction(async (tx) => {
+    const made: string[] = []
     for (const { uid, key, mood, kind, afterMs } of wishes) {
       const input = { uid, key, mood }
       const found =
@@ -30,9 +37,18 @@ async function ask(runtime: Runtime, random: Random, name: string): Promise<read
       const [row] = await tx.query<{ value: number }>(nextNumber)
       const values = [uid, row?.value ?? 0, type, key, found.id, found.joined ? 1 : 0]
       await tx.query('INSERT INTO asked VALUES ($1, $2, $3, $4, $5, $6)', values)
+      made.push(found.id)
     }
+    return made
   })
-  return wishes.map(({ uid }) => uid)
+  return { uids: wishes.map(({ uid }) => uid), ids }
+}
+
+/** One that has ended meanwhile, or whose database does not answer, stays as it is. */
+async function cancel(runtime: Runtime, id: string): Promise<void> {
+  await runtime.jobs.cancel(id, { by: 'the torture', note: 'at a random moment' }).catch((error) => {
+    if (!isFirebreakError(error)) throw error
+  })
 }
 
 async function start({ slot, generation, seed, pace, spec }: ChildPlace): Promise<Work> {
@@ -53,9 +69,11 @@ async function start({ slot, generation, seed, pace, spec }: ChildPlace): Promis
   let isQuiet = false
   const asking = (async () => {
     for (let n = 0; !isQuiet; n++) {
-      const acked = await ask(runtime, random, `${slot}.${generation}.${n}`).catch(() => [])
-      tell({ acked, handled })
+      const { uids, ids } = await ask(runtime, random, `${slot}.${generation}.${n}`).catch(() => nothing)
+      tell({ acked: uids, handled })
       handled = 0
+      const [first] = ids
+      if (first !== undefined && random.chance(0.1)) await cancel(runtime, first)
       await new Promise((resolve) => setTimeout(resolve, pauseMs * pace * (1 + random.below(10))))
     }
   })()

@@ -93,7 +93,8 @@ function overlaps(asked: readonly Asked[], had: ReadonlyMap<string, readonly Eff
   for (const { type, item, seq, job_id: id, joined } of asked) {
     if (type !== 'unique' || joined === 1) continue
     const other = before.get(item)
-    const endedAt = other === undefined ? 0 : (had.get(other)?.[0]?.seq ?? Number.POSITIVE_INFINITY)
+    // When one that was cancelled has ended is not known.
+    const endedAt = other === undefined ? 0 : (had.get(other)?.[0]?.seq ?? 0)
     if (endedAt > seq) count++
     before.set(item, id)
   }

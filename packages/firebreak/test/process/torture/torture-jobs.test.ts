@@ -9,6 +9,7 @@ test('jobs of processes that are killed are done once, in order per key, and the
   assert.equal(errorsOf(report), 0, JSON.stringify(report))
   assert.ok(report.done > 100, `only ${report.done} jobs were done`)
   assert.ok(report.failed > 0, 'no job has failed')
+  assert.ok(report.cancelled > 0, 'no job was cancelled')
   assert.ok(report.freezes >= 1, 'nobody was frozen')
   t.diagnostic(`${report.done} jobs done, ${report.kills} kills`)
 })
