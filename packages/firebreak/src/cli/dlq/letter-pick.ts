@@ -1,19 +1,13 @@
 import { FirebreakError } from '../../contracts/errors.ts'
-import {
-  countLetters,
-  type DeadLetter,
-  type DeadLetterFilter,
-  type DeadLetterPage,
-  type DeadLetterState,
-} from '../../ledger/letters.ts'
+import { countLetters, type DeadLetter, type DeadLetterFilter, type DeadLetterState } from '../../ledger/letters.ts'
 import { isJobTopic } from '../../runtime/jobs/job-topic.ts'
 import type { Arguments, OptionSpec } from '../program/args.ts'
 import type { Call } from '../program/command.ts'
-import { usageError } from '../program/exit.ts'
 import { counted } from '../program/output.ts'
+import { newestPages, type PageQuery } from '../program/pages.ts'
 import { type Identified, pickOne, serviceOption } from '../program/pick-by-id.ts'
 import type { ServiceLedger } from '../program/session.ts'
-import { didYouMean } from '../program/suggest.ts'
+import { stateNamed } from '../program/state-option.ts'
 
 /** A dead letter and the service it belongs to. */
 export interface Pick {
@@ -35,60 +29,35 @@ export const stateOption: Readonly<Record<string, OptionSpec>> = {
 
 /** The filter that the options ask for; open letters unless `--state` says otherwise. */
 export function filterOf(args: Arguments): DeadLetterFilter {
-  const state = args.text('state') ?? 'open'
+  const state = stateNamed(args.text('state') ?? 'open', states)
   const eventType = args.text('type')
   const fingerprint = args.text('fingerprint')
   return {
-    ...(state === 'all' ? {} : { state: stateOf(state) }),
+    ...(state === undefined ? {} : { state }),
     ...(eventType === undefined ? {} : { eventType }),
     ...(fingerprint === undefined ? {} : { fingerprint }),
   }
-}
-
-function stateOf(typed: string): DeadLetterState {
-  const state = states.find((known) => known === typed)
-  if (state !== undefined) return state
-  throw usageError(
-    `There is no state "${typed}".${didYouMean(typed, [...states, 'all'])}`,
-    `Use ${states.join(', ')} or all.`,
-  )
 }
 
 export const pageOptions: Readonly<Record<string, OptionSpec>> = {
   after: { value: 'id', help: 'the page behind this letter; "next" of the page before' },
 }
 
-/** What a list goes through: letters of these ledgers, newest first. */
-export interface LetterQuery {
-  readonly ledgers: readonly ServiceLedger[]
+/** What a list goes through: letters of these ledgers, newest first, those behind the letter with the id `after`. */
+export interface LetterQuery extends PageQuery {
   readonly filter: DeadLetterFilter
-  /** Those behind the letter with this id. */
-  readonly after: string | undefined
-  readonly max: number
 }
 
-// Letters have bytes and stacks of their own: so many at a time, however many are asked for.
-const pageMax = 100
+export const letterId = ({ letter }: Pick): string => letter.id
 
-/** Page by page, so that any number of letters takes the memory of one page. */
-export async function* letterPages({ ledgers, filter, after, max }: LetterQuery): AsyncGenerator<readonly Pick[]> {
-  let [behind, left] = [after, max]
-  while (left > 0) {
-    const size = Math.min(left, pageMax)
-    const page = await newestOf(ledgers, { ...filter, max: size, ...(behind === undefined ? {} : { after: behind }) })
-    if (page.length > 0) yield page
-    if (page.length < size) return
-    behind = page.at(-1)?.letter.id
-    left -= size
-  }
-}
-
-async function newestOf(ledgers: readonly ServiceLedger[], page: DeadLetterPage & { max: number }): Promise<Pick[]> {
-  const picks: Pick[] = []
-  for (const ledger of ledgers) for (const letter of await ledger.deadLetters.list(page)) picks.push({ ledger, letter })
-  // Ids begin with the time.
-  return picks.sort(({ letter: { id: a } }, { letter: { id: b } }) => (a < b ? 1 : a > b ? -1 : 0)).slice(0, page.max)
-}
+export const letterPages = (query: LetterQuery): AsyncGenerator<readonly Pick[]> =>
+  newestPages(query, {
+    idOf: letterId,
+    list: async (ledger, page) => {
+      const letters = await ledger.deadLetters.list({ ...query.filter, ...page })
+      return letters.map((letter) => ({ ledger, letter }))
+    },
+  })
 
 /** How many match in all. */
 export async function countOf(ledgers: readonly ServiceLedger[], filter: DeadLetterFilter): Promise<number> {

@@ -4,6 +4,7 @@ import { toRfc3339 } from '../../node/clock.ts'
 import type { Call, Command } from '../program/command.ts'
 import { type ExitCode, exit } from '../program/exit.ts'
 import { duration, failureText, grouped, shellWord } from '../program/output.ts'
+import { showPages } from '../program/pages.ts'
 import { ledgersOf } from '../program/pick-by-id.ts'
 import type { ServiceLedger } from '../program/session.ts'
 import { shortIds } from '../program/short-ids.ts'
@@ -13,6 +14,7 @@ import {
   filterOf,
   filterOptions,
   type LetterQuery,
+  letterId,
   letterPages,
   letters,
   type Pick,
@@ -60,29 +62,21 @@ export const dlqList: Command = {
 
 async function showLetters(call: Call, query: LetterQuery, total: number): Promise<ExitCode> {
   const { output, args } = call
-  const document = output.openList({ total }, 'letters')
-  let [shown, last, next]: [number, string | undefined, string | null] = [0, undefined, null]
-  let first: string | undefined
-  // One more than asked for: whether there is a next page.
-  for await (const page of letterPages({ ...query, max: query.max + 1 })) {
-    const picks = page.slice(0, query.max - shown)
-    if (output.json) for (const pick of picks) document.add(letterSummary(pick))
-    else if (picks.length > 0) first = showRows(call, picks, first)
-    shown += picks.length
-    last = picks.at(-1)?.letter.id ?? last
-    if (picks.length < page.length) next = last ?? null
-  }
-  if (output.json) document.end({ next })
-  else if (first === undefined) sayNone(output.note, args.text('state') ?? 'open')
-  else {
-    const more = next === null ? '' : ` of ${grouped(total)}; the next with --after ${next}`
-    output.note(`${letters(shown)}${more}. Next: firebreak dlq show ${first}`)
-  }
+  const { count, first, next } = await showPages(call, query, {
+    pages: letterPages,
+    placeOf: letterId,
+    json: { head: { total }, name: 'letters', row: letterSummary },
+    showRows: (picks, isMore) => showRows(call, picks, isMore),
+  })
+  if (output.json) return exit.ok
+  if (first === undefined) return sayNone(output.note, args.text('state') ?? 'open')
+  const more = next === null ? '' : ` of ${grouped(total)}; the next with --after ${next}`
+  output.note(`${letters(count)}${more}. Next: firebreak dlq show ${first}`)
   return exit.ok
 }
 
-/** **Shape** the short id of the first letter of the list. */
-function showRows({ io, output }: Call, picks: readonly Pick[], before: string | undefined): string {
+/** **Shape** the short id of the first of them. */
+function showRows({ io, output }: Call, picks: readonly Pick[], isMore: boolean): string {
   const short = shortIds(picks.map(({ letter }) => letter.id))
   const rows = picks.map(({ ledger, letter }, i) => [
     short[i] ?? letter.id,
@@ -104,9 +98,9 @@ function showRows({ io, output }: Call, picks: readonly Pick[], before: string |
       { title: 'ERROR', flexible: true, below: true, paint: output.style.red },
     ],
     rows,
-    before !== undefined,
+    isMore,
   )
-  return before ?? short[0] ?? ''
+  return short[0] ?? ''
 }
 
 /** Letters of one kind of failure: what is told of them, not they themselves. */

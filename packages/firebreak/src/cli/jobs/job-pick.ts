@@ -4,11 +4,12 @@ import type { JobState, JobView } from '../../ledger/jobs/read-jobs.ts'
 import { changeOptions } from '../dlq/bulk.ts'
 import type { Arguments, OptionSpec } from '../program/args.ts'
 import type { Call } from '../program/command.ts'
-import { CommandError, exit, usageError } from '../program/exit.ts'
+import { CommandError, exit } from '../program/exit.ts'
 import { counted } from '../program/output.ts'
+import { newestPages, type PageQuery } from '../program/pages.ts'
 import { type Identified, pickOne, serviceOption } from '../program/pick-by-id.ts'
 import type { ServiceLedger } from '../program/session.ts'
-import { didYouMean } from '../program/suggest.ts'
+import { stateNamed } from '../program/state-option.ts'
 
 /** A job and the service that runs it. */
 export interface JobPick {
@@ -38,49 +39,26 @@ export interface JobFilter {
 
 /** The filter that the options ask for. */
 export function filterOf(args: Arguments): JobFilter {
-  const [type, state] = [args.text('type'), args.text('state') ?? 'all']
-  return { ...(type === undefined ? {} : { type }), ...(state === 'all' ? {} : { state: stateOf(state) }) }
+  const type = args.text('type')
+  const state = stateNamed(args.text('state') ?? 'all', states)
+  return { ...(type === undefined ? {} : { type }), ...(state === undefined ? {} : { state }) }
 }
 
-function stateOf(typed: string): JobState {
-  const state = states.find((known) => known === typed)
-  if (state !== undefined) return state
-  throw usageError(
-    `There is no state "${typed}".${didYouMean(typed, [...states, 'all'])}`,
-    `Use ${states.join(', ')} or all.`,
-  )
-}
-
-/** What a list goes through: jobs of these ledgers, newest first. */
-export interface JobQuery {
-  readonly ledgers: readonly ServiceLedger[]
+/** What a list goes through: jobs of these ledgers, newest first, those behind the job with the id `after`. */
+export interface JobQuery extends PageQuery {
   readonly filter: JobFilter
-  /** Those behind the job with this id. */
-  readonly after: string | undefined
-  readonly max: number
 }
 
-// Jobs have inputs and stacks of their own: so many at a time, however many are asked for.
-const pageMax = 100
+export const jobId = ({ job }: JobPick): string => job.id
 
-/** Page by page, so that any number of jobs takes the memory of one page. */
-export async function* jobPages({ ledgers, filter, after, max }: JobQuery): AsyncGenerator<readonly JobPick[]> {
-  let [behind, left] = [after, max]
-  while (left > 0) {
-    const size = Math.min(left, pageMax)
-    const picks: JobPick[] = []
-    for (const ledger of ledgers) {
-      const page = { ...filter, max: size, ...(behind === undefined ? {} : { after: behind }) }
-      for (const job of await ledger.jobs.list(page)) picks.push({ ledger, job })
-    }
-    // Ids begin with the time.
-    const page = picks.sort(({ job: { id: a } }, { job: { id: b } }) => (a < b ? 1 : a > b ? -1 : 0)).slice(0, size)
-    if (page.length > 0) yield page
-    if (page.length < size) return
-    behind = page.at(-1)?.job.id
-    left -= size
-  }
-}
+export const jobPages = (query: JobQuery): AsyncGenerator<readonly JobPick[]> =>
+  newestPages(query, {
+    idOf: jobId,
+    list: async (ledger, page) => {
+      const jobs = await ledger.jobs.list({ ...query.filter, ...page })
+      return jobs.map((job) => ({ ledger, job }))
+    },
+  })
 
 const byId: Identified<JobView> = {
   ...{ noun: 'job', list: 'firebreak jobs list', notFound: 'FB_JOB_NOT_FOUND', ambiguous: 'FB_JOB_AMBIGUOUS' },

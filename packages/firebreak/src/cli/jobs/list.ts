@@ -2,9 +2,10 @@ import type { JobView } from '../../ledger/jobs/read-jobs.ts'
 import type { Call, Command } from '../program/command.ts'
 import { exit } from '../program/exit.ts'
 import { duration } from '../program/output.ts'
+import { showPages } from '../program/pages.ts'
 import { ledgersOf } from '../program/pick-by-id.ts'
 import { shortIds } from '../program/short-ids.ts'
-import { filterOf, type JobPick, type JobQuery, jobFilterOptions, jobPages, jobsCounted } from './job-pick.ts'
+import { filterOf, type JobPick, type JobQuery, jobFilterOptions, jobId, jobPages, jobsCounted } from './job-pick.ts'
 import { jobSummary, whenOf } from './job-view.ts'
 
 const listMax = 50
@@ -39,31 +40,23 @@ export const jobsList: Command = {
 
 async function show(call: Call, query: JobQuery): Promise<void> {
   const { output, args } = call
-  const document = output.openList({}, 'jobs')
-  let [shown, last, next]: [number, string | undefined, string | null] = [0, undefined, null]
-  let first: string | undefined
-  // One more than asked for: whether there is a next page.
-  for await (const page of jobPages({ ...query, max: query.max + 1 })) {
-    const picks = page.slice(0, query.max - shown)
-    if (output.json) for (const pick of picks) document.add(jobSummary(pick))
-    else if (picks.length > 0) first = showRows(call, picks, first)
-    shown += picks.length
-    last = picks.at(-1)?.job.id ?? last
-    if (picks.length < page.length) next = last ?? null
-  }
-  if (output.json) document.end({ next })
-  else if (first === undefined) output.note(noneOf(args.text('state') ?? 'all'))
-  else {
-    const more = next === null ? '' : `; the next with --after ${next}`
-    output.note(`${jobsCounted(shown)}${more}. Next: firebreak jobs show ${first}`)
-  }
+  const { count, first, next } = await showPages(call, query, {
+    pages: jobPages,
+    placeOf: jobId,
+    json: { head: {}, name: 'jobs', row: jobSummary },
+    showRows: (picks, isMore) => showRows(call, picks, isMore),
+  })
+  if (output.json) return
+  if (first === undefined) return output.note(noneOf(args.text('state') ?? 'all'))
+  const more = next === null ? '' : `; the next with --after ${next}`
+  output.note(`${jobsCounted(count)}${more}. Next: firebreak jobs show ${first}`)
 }
 
 const noneOf = (state: string): string =>
   state === 'all' ? 'There are no jobs.' : `There are no jobs that are ${state}.`
 
-/** **Shape** the short id of the first job of the list. */
-function showRows({ io, output }: Call, picks: readonly JobPick[], before: string | undefined): string {
+/** **Shape** the short id of the first of them. */
+function showRows({ io, output }: Call, picks: readonly JobPick[], isMore: boolean): string {
   const short = shortIds(picks.map(({ job }) => job.id))
   const nowMs = io.clock.now()
   const rows = picks.map(({ ledger, job }, i) => [
@@ -88,9 +81,9 @@ function showRows({ io, output }: Call, picks: readonly JobPick[], before: strin
       { title: 'PROGRESS OR ERROR', flexible: true, below: true },
     ],
     rows,
-    before !== undefined,
+    isMore,
   )
-  return before ?? short[0] ?? ''
+  return short[0] ?? ''
 }
 
 /** With its date, where that is to come. */

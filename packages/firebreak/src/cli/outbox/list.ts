@@ -1,6 +1,7 @@
 import type { Call, Command } from '../program/command.ts'
 import { exit } from '../program/exit.ts'
 import { duration, failureText, grouped } from '../program/output.ts'
+import { showPages } from '../program/pages.ts'
 import { ledgersOf } from '../program/pick-by-id.ts'
 import {
   type BlockedPick,
@@ -50,30 +51,23 @@ export const outboxList: Command = {
 
 async function show(call: Call, query: BlockedQuery, total: number): Promise<void> {
   const { output, args } = call
-  const document = output.openList({ total }, 'events')
-  let [shown, next]: [number, string | null] = [0, null]
-  let [first, last]: (BlockedPick | undefined)[] = []
-  // One more than asked for: whether there is a next page.
-  for await (const page of blockedPages({ ...query, max: query.max + 1 })) {
-    const picks = page.slice(0, query.max - shown)
-    if (output.json) for (const pick of picks) document.add(blockedSummary(pick))
-    else if (picks.length > 0) showRows(call, picks, first !== undefined)
-    shown += picks.length
-    first ??= picks[0]
-    last = picks.at(-1) ?? last
-    if (picks.length < page.length && last !== undefined) next = placeOf(last)
-  }
-  const state = args.text('state') ?? 'blocked'
-  if (output.json) document.end({ next })
-  else if (first === undefined)
-    output.note(state === 'all' ? 'No event was ever blocked.' : `There are no events that are ${state}.`)
-  else {
-    const more = next === null ? '' : ` of ${grouped(total)}; the next with --after ${next}`
-    output.note(`${blockedEvents(shown)}${more}. Next: firebreak outbox show ${first.event.number}`)
-  }
+  const { count, first, next } = await showPages(call, query, {
+    pages: blockedPages,
+    placeOf,
+    json: { head: { total }, name: 'events', row: blockedSummary },
+    showRows: (picks, isMore) => showRows(call, picks, isMore),
+  })
+  if (output.json) return
+  if (first === undefined) return output.note(noneOf(args.text('state') ?? 'blocked'))
+  const more = next === null ? '' : ` of ${grouped(total)}; the next with --after ${next}`
+  output.note(`${blockedEvents(count)}${more}. Next: firebreak outbox show ${first}`)
 }
 
-function showRows({ io, output }: Call, picks: readonly BlockedPick[], isMore: boolean): void {
+const noneOf = (state: string): string =>
+  state === 'all' ? 'No event was ever blocked.' : `There are no events that are ${state}.`
+
+/** **Shape** the number of the first of them. */
+function showRows({ io, output }: Call, picks: readonly BlockedPick[], isMore: boolean): string {
   const rows = picks.map(({ ledger, event }) => [
     String(event.number),
     duration(io.clock.now() - event.atMs),
@@ -98,4 +92,5 @@ function showRows({ io, output }: Call, picks: readonly BlockedPick[], isMore: b
     rows,
     isMore,
   )
+  return rows[0]?.[0] ?? ''
 }

@@ -5,10 +5,11 @@ import type { Arguments, OptionSpec } from '../program/args.ts'
 import type { Call } from '../program/command.ts'
 import { CommandError, exit, usageError } from '../program/exit.ts'
 import { counted } from '../program/output.ts'
+import { type PageQuery, pageMax } from '../program/pages.ts'
 import { originalFields, payloadFields } from '../program/payload.ts'
 import { ledgersOf } from '../program/pick-by-id.ts'
 import type { ServiceLedger } from '../program/session.ts'
-import { didYouMean } from '../program/suggest.ts'
+import { stateNamed } from '../program/state-option.ts'
 
 /** A blocked event and the service it belongs to. */
 export interface BlockedPick {
@@ -32,17 +33,10 @@ export const outboxPageOptions: Readonly<Record<string, OptionSpec>> = {
   after: { value: 'service:number', help: 'the page behind this event; "next" of the page before' },
 }
 
-/** What a list goes through: blocked events, service by service, the oldest of each first. */
-export interface BlockedQuery {
-  readonly ledgers: readonly ServiceLedger[]
+/** What a list goes through: blocked events, service by service, the oldest of each first. `after` is as `placeOf` says. */
+export interface BlockedQuery extends PageQuery {
   readonly filter: BlockedFilter
-  /** As `placeOf` says. */
-  readonly after: string | undefined
-  readonly max: number
 }
-
-// Events have payloads: so many at a time, however many are asked for.
-const pageMax = 100
 
 /** Page by page, so that any number of events takes the memory of one page. **Errors** a usage error for `after`. */
 export async function* blockedPages({
@@ -85,21 +79,12 @@ export async function countOfBlocked(ledgers: readonly ServiceLedger[], filter: 
 
 /** The filter that the options ask for; blocked events unless `--state` says otherwise. */
 export function blockedFilterOf(args: Arguments): BlockedFilter {
-  const [state, topic, eventType] = [args.text('state') ?? 'blocked', args.text('topic'), args.text('type')]
+  const [topic, eventType] = [args.text('topic'), args.text('type')]
   return {
-    state: state === 'all' ? undefined : stateOf(state),
+    state: stateNamed(args.text('state') ?? 'blocked', states),
     ...(topic === undefined ? {} : { topic }),
     ...(eventType === undefined ? {} : { eventType }),
   }
-}
-
-function stateOf(typed: string): BlockedState {
-  const state = states.find((known) => known === typed)
-  if (state !== undefined) return state
-  throw usageError(
-    `There is no state "${typed}".${didYouMean(typed, [...states, 'all'])}`,
-    `Use ${states.join(', ')} or all.`,
-  )
 }
 
 /** **Errors** exit code 3 when no service has it, 2 for what is no number, or when several services have one. */
