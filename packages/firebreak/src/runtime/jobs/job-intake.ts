@@ -10,7 +10,7 @@ import type { ShutdownBudget } from '../instance/shutdown-budget.ts'
 import type { OutgoingJob } from '../message/outgoing.ts'
 import { JobCleanUp } from './job-clean-up.ts'
 import { type AskedCancel, JobHolders } from './job-holders.ts'
-import { runJob } from './run-job.ts'
+import { type JobRunEnd, runJob } from './run-job.ts'
 import { type JobKind, jobKindOf, RunningJob } from './running-job.ts'
 
 /** How long an instance waits for jobs of others: often while there are some, seldom when there are none. */
@@ -219,7 +219,8 @@ export class JobIntake {
     run.then(() => this.#runs.delete(run))
   }
 
-  #ended(running: RunningJob, end: 'settled' | 'left'): void {
+  #ended(running: RunningJob, end: JobRunEnd): void {
+    running.grace?.cancel()
     // What a stop has left is given back by it.
     if (end === 'left' && this.#instance.stopping.aborted && !running.isLeft) return
     this.#running.delete(running.claimed.id)
@@ -232,7 +233,7 @@ export class JobIntake {
       const running = this.#running.get(id)
       if (running === undefined || running.claimed.claim !== claim || running.isCancelled) continue
       running.cancel()
-      this.#instance.clock.schedule(cancelGraceMs, () => running.giveUp())
+      running.grace = this.#instance.clock.schedule(cancelGraceMs, () => running.giveUp())
     }
   }
 

@@ -1,3 +1,4 @@
+import type { Timer } from '../../contracts/clock.ts'
 import type { Envelope } from '../../contracts/envelope.ts'
 import { FirebreakError } from '../../contracts/errors.ts'
 import type { Position } from '../../contracts/log.ts'
@@ -40,6 +41,8 @@ export class RunningJob implements HeldJob {
   broken: unknown
   /** Ends the attempt that runs, as its deadline does. */
   onCancel: ((error: unknown) => void) | undefined
+  /** Until its handler has to have followed its signal. */
+  grace: Timer | undefined
   readonly #writer: PayloadWriter
   readonly #now: () => number
   readonly #abort = new AbortController()

@@ -102,6 +102,7 @@ test('scenario 25: a job that is cancelled while it runs is told by its signal w
         })
       }),
   )
+  const { pending } = all.app.clock
   const id = await all.enqueue('1')
   await all.app.settle()
   all.one.runtime.on('cancelled', () => {
@@ -114,6 +115,7 @@ test('scenario 25: a job that is cancelled while it runs is told by its signal w
   const { state, error } = await all.one.runtime.jobs.get(id)
   assert.deepEqual([state, error], ['cancelled', 'cancelled by ada: no longer needed'])
   assert.deepEqual(await accounts(all.one), { enqueued: 1, cancelled: 1 })
+  assert.equal(all.app.clock.pending, pending, 'nothing waits for its handler any more')
 })
 
 test('scenario 25: a job that is cancelled in its commit is done, and who cancels is told', async () => {
