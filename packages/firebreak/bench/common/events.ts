@@ -10,7 +10,7 @@ export interface Measured {
 }
 
 // A schema by hand: what is measured is the runtime, not a validation library.
-const schema: Schema<Measured> = {
+export const measuredSchema: Schema<Measured> = {
   '~standard': {
     version: 1,
     vendor: 'bench',
@@ -28,8 +28,18 @@ export interface BenchEvents {
 }
 
 export const eventsOn = (prefix: string): BenchEvents => ({
-  Happened: event({ type: 'bench.happened', topic: topic(`${prefix}.events`, { partitions }), key: 'id', schema }),
-  Followed: event({ type: 'bench.followed', topic: topic(`${prefix}.followed`, { partitions }), key: 'id', schema }),
+  Happened: event({
+    type: 'bench.happened',
+    topic: topic(`${prefix}.events`, { partitions }),
+    key: 'id',
+    schema: measuredSchema,
+  }),
+  Followed: event({
+    type: 'bench.followed',
+    topic: topic(`${prefix}.followed`, { partitions }),
+    key: 'id',
+    schema: measuredSchema,
+  }),
 })
 
 const embedded = eventsOn('bench')

@@ -1,26 +1,14 @@
-import { createRuntime, type Database, handle, type JobHandler, job, type Schema, service } from 'firebreak'
+import { createRuntime, type Database, handle, type JobHandler, job, service } from 'firebreak'
 import { memoryLog } from 'firebreak/testing'
-import { type Measured, measured } from '../common/events.ts'
+import { measured, measuredSchema } from '../common/events.ts'
 import { insertEffect } from '../common/postgres-databases.ts'
 import { perSecond } from '../common/settings.ts'
 
 /** Jobs of one instance that run at the same time. */
 export const jobsMax = 500
 
-// A schema by hand: what is measured is the runtime, not a validation library.
-const schema: Schema<Measured> = {
-  '~standard': {
-    version: 1,
-    vendor: 'bench',
-    validate: (value) =>
-      typeof (value as Measured)?.n === 'number'
-        ? { value: value as Measured }
-        : { issues: [{ message: 'n must be a number' }] },
-  },
-}
-
-const Work = job({ type: 'bench.work', schema })
-const KeptWork = job({ type: 'bench.kept', schema, keepMs: 3_600_000 })
+const Work = job({ type: 'bench.work', schema: measuredSchema })
+const KeptWork = job({ type: 'bench.kept', schema: measuredSchema, keepMs: 3_600_000 })
 
 export type JobVariant = 'noop' | 'kept' | 'effect'
 

@@ -40,7 +40,7 @@ async function readBytes(
     while (true) {
       const next = await Promise.race([reader.read(), late.promise])
       if (next === 'late') return problemAnswer(408, `the body did not come within ${timeoutMs} ms`)
-      if (next.done) return joined(chunks, size)
+      if (next.done) return Buffer.concat(chunks, size)
       size += next.value.byteLength
       if (size > bytesMax) return tooLarge()
       chunks.push(next.value)
@@ -52,14 +52,4 @@ async function readBytes(
     // What has not come is not wanted. That it cannot be cancelled either is nobody's concern.
     reader.cancel().catch(() => undefined)
   }
-}
-
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const all = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    all.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return all
 }

@@ -1,4 +1,5 @@
 import { FirebreakError, invariant } from '../../contracts/errors.ts'
+import type { HandlerTerms } from '../../define/handle.ts'
 import type { Instance } from '../instance/instance.ts'
 import type { Delivery } from '../partition/partition.ts'
 import { isThenable } from '../user-code/thenable.ts'
@@ -33,7 +34,7 @@ export async function runAttempt(
     if (place !== undefined) await place
     unit = openUnit(instance, delivery, state)
     refuseLate(instance, delivery)
-    refuseShut(instance, delivery, state)
+    if (delivery.handler !== null) refuseShut(instance, delivery.handler, state)
     if (screened !== 'trusted') await note(instance, delivery, screened === 'alone')
     by = 'handler'
     const result = run(delivery, unit)
@@ -83,9 +84,9 @@ function refuseLate({ stopping }: Instance, { partition }: Delivery): void {
   if (partition.fenced || stopping.aborted) throw new FirebreakError('FB_FENCED', { partition: partition.id })
 }
 
-// Asked once the handler has its place: while it waited for one, a breaker may have opened.
-function refuseShut({ gate }: Instance, { handler }: Delivery, { attempts }: AttemptState): void {
-  if (handler === null || handler.calls.length === 0) return
+/** Asked once a handler has its place: while it waited for one, a breaker may have opened. */
+export function refuseShut({ gate }: Instance, handler: HandlerTerms, { attempts }: AttemptState): void {
+  if (handler.calls.length === 0) return
   const refusal = gate.refusal({ handler, last: attempts.at(-1) })
   if (refusal !== undefined) throw refusal
 }

@@ -1,11 +1,12 @@
 import { sleep } from '../../contracts/clock.ts'
-import { errorMessage, FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
+import { isFirebreakError } from '../../contracts/errors.ts'
 import { retryDefaults } from '../../policy/definition/retry.ts'
-import { type AfterFailure, decide } from '../instance/decide.ts'
+import type { AfterFailure, FailurePolicy } from '../instance/decide.ts'
 import type { Instance } from '../instance/instance.ts'
 import { decode } from '../message/decode.ts'
 import { describeError } from '../message/fingerprint.ts'
 import type { Delivery } from '../partition/partition.ts'
+import { decideNext, haltOver } from './after-attempt.ts'
 import { runAttempt } from './attempt.ts'
 import { type AttemptState, firstState, recordFailure } from './attempt-state.ts'
 import { type LetterCause, settleDead, settleParked, settleWithoutRunning } from './settlements.ts'
@@ -42,7 +43,7 @@ export async function deliver(instance: Instance, delivery: Delivery): Promise<D
     if (isOver(instance, delivery)) return 'left'
     // 7 Decide.
     state = recordFailure(instance, delivery, state, failure)
-    const disposition = decideNext(instance, delivery, state)
+    const disposition = decideNext(instance, policyOf(delivery), state)
     // 8 Wait, park or dead-letter; 9 which completes the offset in the same commit.
     const way = await applyDisposition(instance, delivery, disposition, state)
     if (way !== 'again') return way
@@ -63,14 +64,10 @@ async function alreadyDone(instance: Instance, { handled, inboxId }: Delivery): 
 
 const isOver = ({ stopping }: Instance, { partition }: Delivery): boolean => stopping.aborted || partition.fenced
 
-function decideNext(instance: Instance, { handler }: Delivery, state: AttemptState): AfterFailure {
-  const policy = { ...(handler?.retry ?? retryDefaults), onExhausted: handler?.onExhausted ?? 'skip' } as const
-  const nowMs = instance.clock.monotonic()
-  const { classification, failingSinceMs, previousDelayMs } = state
-  const attempts = classification.kind === 'infrastructure' ? state.infrastructureFailures : state.count
-  const failure = { classification, attempts, firstFailedAtMs: failingSinceMs ?? nowMs, previousDelayMs, nowMs }
-  return decide(failure, policy, instance.entropy.random)
-}
+const policyOf = ({ handler }: Delivery): FailurePolicy => ({
+  ...(handler?.retry ?? retryDefaults),
+  onExhausted: handler?.onExhausted ?? 'skip',
+})
 
 async function applyDisposition(
   instance: Instance,
@@ -94,7 +91,7 @@ async function applyDisposition(
     case 'dead-letter':
       return end(settleDead(instance, delivery, causeOf(to, state), state), () => (to.hold ? 'held' : 'finished'))
     case 'halt':
-      if (state.classification.kind !== 'fenced') instance.halt(asError(state.error))
+      haltOver(instance, state)
       return 'left'
   }
 }
@@ -114,6 +111,3 @@ async function end<T>(settled: Promise<T>, wayOf: (result: T) => DeliveryEnd = f
 }
 
 const finished = (): DeliveryEnd => 'finished'
-
-const asError = (error: unknown): Error =>
-  error instanceof Error ? error : new FirebreakError('FB_INVARIANT', { claim: errorMessage(error) })

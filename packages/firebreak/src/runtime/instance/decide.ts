@@ -98,6 +98,11 @@ export interface RetryInput {
   readonly nowMs: number
 }
 
+/** What a handler says about its failures. */
+export interface FailurePolicy extends RetryPolicy {
+  readonly onExhausted: 'skip' | 'hold'
+}
+
 const infrastructureRetry = {
   baseMs: 50,
   capMs: 1000,
@@ -105,11 +110,7 @@ const infrastructureRetry = {
 } as const
 
 /** Pure: the same failure, policy and chance give the same disposition. */
-export function decide(
-  failure: RetryInput,
-  policy: RetryPolicy & { onExhausted: 'skip' | 'hold' },
-  random: () => number,
-): AfterFailure {
+export function decide(failure: RetryInput, policy: FailurePolicy, random: () => number): AfterFailure {
   const { classification: c, attempts, nowMs } = failure
   if (c.kind === 'halt') return { kind: 'halt', reason: c.reason }
   if (c.kind === 'fenced') return { kind: 'halt', reason: 'fenced' }

@@ -1,13 +1,14 @@
 import { sleep } from '../../contracts/clock.ts'
-import { errorMessage, FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
+import { FirebreakError, isFirebreakError } from '../../contracts/errors.ts'
 import { endReplay, resolvedAt } from '../../ledger/letters.ts'
 import { chargesMax } from '../../ledger/suspects.ts'
 import { emptyUnit, type Unit } from '../commit/unit.ts'
 import { about, reportEnd } from '../delivery/about.ts'
-import { untilExpired } from '../delivery/attempt.ts'
+import { decideNext, haltOver } from '../delivery/after-attempt.ts'
+import { refuseShut, untilExpired } from '../delivery/attempt.ts'
 import { type AttemptFailure, type AttemptState, recordFailure, stateAfter } from '../delivery/attempt-state.ts'
 import { type Party, UnitOfWork } from '../delivery/unit-of-work.ts'
-import { type AfterFailure, decide } from '../instance/decide.ts'
+import type { AfterFailure, FailurePolicy } from '../instance/decide.ts'
 import type { Instance } from '../instance/instance.ts'
 import { describeError } from '../message/fingerprint.ts'
 import { isThenable } from '../user-code/thenable.ts'
@@ -48,7 +49,7 @@ async function run(instance: Instance, running: RunningJob): Promise<JobRunEnd> 
     if (running.isCancelled) return settled(settleWithout(instance, running, 'cancelled'))
     // 4 Decide; 5 wait in the ledger, or end as a dead letter.
     state = recordFailure(instance, running, state, failure)
-    const next = decideNext(instance, running, state)
+    const next = decideNext(instance, policyOf(running), state)
     if (next.kind !== 'retry') return applyDecision(instance, running, next, state)
     await sleep(clock, next.delayMs, running.signal)
     state = { ...state, previousDelayMs: next.delayMs }
@@ -113,13 +114,11 @@ async function attempt(
 }
 
 /** Asked once it has its place: while it waited for one, a stop may have begun, or a breaker opened. */
-function refuseToStart({ stopping, gate }: Instance, running: RunningJob, { attempts }: AttemptState): void {
+function refuseToStart(instance: Instance, running: RunningJob, state: AttemptState): void {
   const { id, type } = running.claim
-  if (stopping.aborted || running.isLeft || running.isCancelled) throw new FirebreakError('FB_JOB_FENCED', { type, id })
-  const { handler } = running.kind
-  if (handler.calls.length === 0) return
-  const refusal = gate.refusal({ handler, last: attempts.at(-1) })
-  if (refusal !== undefined) throw refusal
+  if (instance.stopping.aborted || running.isLeft || running.isCancelled)
+    throw new FirebreakError('FB_JOB_FENCED', { type, id })
+  refuseShut(instance, running.kind.handler, state)
 }
 
 function openUnit(
@@ -160,15 +159,12 @@ async function handled(instance: Instance, running: RunningJob, unit: UnitOfWork
   return (await waiting).value
 }
 
-function decideNext(instance: Instance, { kind: { handler } }: RunningJob, state: AttemptState): AfterFailure {
-  // What waits is a row: no place is held meanwhile.
-  const policy = { ...handler.retry, laneWaitMaxMs: -1, onExhausted: handler.onExhausted }
-  const nowMs = instance.clock.monotonic()
-  const { classification, failingSinceMs, previousDelayMs } = state
-  const attempts = classification.kind === 'infrastructure' ? state.infrastructureFailures : state.count
-  const failure = { classification, attempts, firstFailedAtMs: failingSinceMs ?? nowMs, previousDelayMs, nowMs }
-  return decide(failure, policy, instance.entropy.random)
-}
+// What waits is a row: no place is held meanwhile.
+const policyOf = ({ kind: { handler } }: RunningJob): FailurePolicy => ({
+  ...handler.retry,
+  laneWaitMaxMs: -1,
+  onExhausted: handler.onExhausted,
+})
 
 function applyDecision(
   instance: Instance,
@@ -185,10 +181,7 @@ function applyDecision(
       return settled(settleFailed(instance, running, { reason, hold, error: state.error, described }, state.attempts))
     }
     case 'halt':
-      if (state.classification.kind !== 'fenced') instance.halt(asError(state.error))
+      haltOver(instance, state)
       return 'left'
   }
 }
-
-const asError = (error: unknown): Error =>
-  error instanceof Error ? error : new FirebreakError('FB_INVARIANT', { claim: errorMessage(error) })
